@@ -1,0 +1,82 @@
+// The container to run, as bytes: written by the host (ContainerWriter), read by the sentry (ContainerReader).
+// A sequence of little-endian u32/u64 and length-prefixed strings, in this order:
+//   u32 version (kContainerVersion)
+//   strings argv, strings envp, string cwd, string hostname, string domainname
+//   u32 uid, u32 gid, u32 list additional gids, u32 umask
+//   u64 capabilities: effective, permitted, inheritable, bounding, ambient
+//   u32 no_new_privs
+//   u32 count, then per rlimit: u32 resource, u64 cur, u64 max
+//   u32 terminal, u32 rows, u32 columns, u32 handles of stdin, stdout, stderr (terminal: all three the host's tty bridge)
+//   u32 root handle (donated directory), u32 root read-only, u32 root overlay in memory (1) or direct to the host (0)
+//   u32 count, then per mount in order: string destination, u32 kind (MountKind), u32 handle, u64 flags (MS_*), string data
+//   strings masked paths, strings read-only paths
+// A list is its u32 count and its elements; a string is its u32 length and its bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace runsc::hostcall {
+
+inline constexpr uint32_t kContainerVersion = 1;
+
+enum class MountKind : uint32_t { bind = 1, tmpfs = 2, proc = 3, sysfs = 4, devtmpfs = 5, devpts = 6, mqueue = 7, cgroup = 8 };
+
+// Reads without trust: after a short or bad read everything returns zero and ok() is false.
+class ContainerReader {
+ public:
+  explicit ContainerReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  uint32_t u32() { return number<uint32_t>(); }
+  uint64_t u64() { return number<uint64_t>(); }
+  std::string_view string() {
+    uint32_t n = u32();
+    if (n > bytes_.size() - at_) ok_ = false;
+    if (!ok_) return {};
+    std::string_view s(reinterpret_cast<const char*>(bytes_.data()) + at_, n);
+    at_ += n;
+    return s;
+  }
+  bool ok() const { return ok_; }
+  bool at_end() const { return ok_ && at_ == bytes_.size(); }
+
+ private:
+  template <class T>
+  T number() {
+    T v = 0;
+    if (!ok_ || bytes_.size() - at_ < sizeof v) {
+      ok_ = false;
+      return 0;
+    }
+    __builtin_memcpy(&v, bytes_.data() + at_, sizeof v);
+    at_ += sizeof v;
+    return v;
+  }
+  std::span<const std::byte> bytes_;
+  size_t at_ = 0;
+  bool ok_ = true;
+};
+
+// Sink: anything with append(const char*, size_t), such as std::string.
+template <class Sink>
+class ContainerWriter {
+ public:
+  explicit ContainerWriter(Sink& sink) : sink_(sink) {}
+  void u32(uint32_t v) { sink_.append(reinterpret_cast<const char*>(&v), sizeof v); }
+  void u64(uint64_t v) { sink_.append(reinterpret_cast<const char*>(&v), sizeof v); }
+  void string(std::string_view s) {
+    u32(static_cast<uint32_t>(s.size()));
+    sink_.append(s.data(), s.size());
+  }
+  template <class List>
+  void strings(const List& list) {
+    u32(static_cast<uint32_t>(list.size()));
+    for (const auto& s : list) string(s);
+  }
+
+ private:
+  Sink& sink_;
+};
+
+}  // namespace runsc::hostcall
