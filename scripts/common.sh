@@ -1,0 +1,43 @@
+# Sourced by the scripts beside it: where things are, and how they speak.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# Big things that are made once: the Linux of the virtual machine, Debian root file systems, disk images.
+cache=${RUNSC_CACHE:-${XDG_CACHE_HOME:-/var/cache}/runsc-build}
+mkdir -p "$cache"
+
+# Compiler output survives a fresh clone and a new build folder; paths inside the tree are kept relative so that it does.
+export CCACHE_BASEDIR=$top CCACHE_NOHASHDIR=1
+export CCACHE_DIR=${CCACHE_DIR:-$cache/ccache}
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+die() {
+  say "$*"
+  exit 1
+}
+
+# once KEY COMMAND...: runs COMMAND unless KEY exists in the cache, alone even when several scripts ask at once.
+# COMMAND gets the name of a temporary path to make as its last argument; the path becomes KEY when it succeeds.
+# Call it as a plain command: behind `if` or `||` bash would not stop at the first failing line of COMMAND.
+once() {
+  local key=$cache/$1
+  shift
+  [ -e "$key" ] && return 0
+  (
+    flock 9
+    [ -e "$key" ] && exit 0
+    fresh=$key.$$.new
+    trap 'rm -rf "$fresh"' EXIT
+    rm -rf "$fresh"
+    "$@" "$fresh"
+    mv "$fresh" "$key"
+  ) 9>"$key.lock"
+}
+
+# fetch_deb NAME: downloads a Debian package into the current folder. The lists may be missing, or from before the
+# last point release and name a file that is gone: they are refreshed once.
+fetch_deb() {
+  local get=(apt-get download -qq -o APT::Sandbox::User=root "$1")
+  "${get[@]}" >/dev/null 2>&1 || { apt-get update -qq && "${get[@]}" >&2; }
+}
