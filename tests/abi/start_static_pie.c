@@ -1,0 +1,2 @@
+// The same as start_static, as a static program that relocates itself.
+#include "start_static.c"
