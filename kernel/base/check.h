@@ -1,4 +1,5 @@
-// CHECK: a broken invariant of our own ends the sandbox. Never for what the application or the host can cause.
+// CHECK: a broken invariant of our own ends the sandbox. Never for what the application or the host can
+// cause.
 #pragma once
 
 namespace runsc {
@@ -8,9 +9,10 @@ namespace runsc {
 
 }  // namespace runsc
 
-#define CHECK(cond, reason)                                          \
-  do {                                                               \
-    if (!(cond)) [[unlikely]] ::runsc::panic(__FILE__, __LINE__, reason); \
+#define CHECK(cond, reason)                       \
+  do {                                            \
+    if (!(cond)) [[unlikely]]                     \
+      ::runsc::panic(__FILE__, __LINE__, reason); \
   } while (0)
 #define PANIC(reason) ::runsc::panic(__FILE__, __LINE__, reason)
 

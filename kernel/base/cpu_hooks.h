@@ -1,4 +1,5 @@
-// What kernel/base needs of the CPU that runs it; defined by the seam (kvm/arch), or by the scheduler where said.
+// What kernel/base needs of the CPU that runs it; defined by the seam (kvm/arch), or by the scheduler where
+// said.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +17,8 @@ struct LockStack {
 };
 LockStack& current_lock_stack();
 
-// One round of busy waiting; `round` counts up from 0. Hosted builds give the host CPU away after some rounds.
+// One round of busy waiting; `round` counts up from 0. Hosted builds give the host CPU away after some
+// rounds.
 void spin_relax(uint32_t round);
 
 }  // namespace runsc

@@ -55,12 +55,15 @@ void put_number(TextSink& out, uint64_t v, bool negative, const Spec& spec) {
 
 void put(TextSink& out, const FormatArg& arg, const Spec& spec) {
   switch (arg.kind) {
-    case FormatArg::Kind::u64: return put_number(out, arg.u, false, spec);
+    case FormatArg::Kind::u64:
+      return put_number(out, arg.u, false, spec);
     case FormatArg::Kind::i64:
       return put_number(out, arg.i < 0 ? 0 - static_cast<uint64_t>(arg.i) : static_cast<uint64_t>(arg.i),
                         arg.i < 0, spec);
-    case FormatArg::Kind::text: return put_padded(out, {arg.s.data, arg.s.size}, spec);
-    case FormatArg::Kind::character: return put_padded(out, {&arg.c, 1}, spec);
+    case FormatArg::Kind::text:
+      return put_padded(out, {arg.s.data, arg.s.size}, spec);
+    case FormatArg::Kind::character:
+      return put_padded(out, {&arg.c, 1}, spec);
   }
 }
 

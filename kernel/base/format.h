@@ -1,4 +1,5 @@
-// The sentry's formatter: "{}" with integers, strings, chars, bools and pointers; "{:x}" hex, "{:08x}" padded,
+// The sentry's formatter: "{}" with integers, strings, chars, bools and pointers; "{:x}" hex, "{:08x}"
+// padded,
 // "{:5}" right-aligned, "{:<5}" left-aligned, "{:o}" octal. No floating point, no allocation.
 #pragma once
 
@@ -45,12 +46,12 @@ struct FormatArg {
   constexpr FormatArg(const char* v) : FormatArg(std::string_view(v)) {}
   FormatArg(const void* v) : kind(Kind::u64), u(reinterpret_cast<uintptr_t>(v)) {}
   template <class T>
-    requires std::is_enum_v<T>
+  requires std::is_enum_v<T>
   constexpr FormatArg(T v) : FormatArg(static_cast<std::underlying_type_t<T>>(v)) {}
   template <class T>
-    requires(std::is_convertible_v<const T&, std::string_view> && std::is_class_v<T> &&
-             !std::is_same_v<T, std::string_view>)
-  constexpr FormatArg(const T& v) : FormatArg(static_cast<std::string_view>(v)) {}
+  requires(std::is_convertible_v<const T&, std::string_view>&& std::is_class_v<T> &&
+           !std::is_same_v<T, std::string_view>) constexpr FormatArg(const T& v)
+      : FormatArg(static_cast<std::string_view>(v)) {}
 };
 
 void vformat(TextSink& out, std::string_view fmt, std::span<const FormatArg> args);

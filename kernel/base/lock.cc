@@ -9,7 +9,8 @@ void SpinLock::lock_slow() {
   for (uint32_t round = 0;; ++round) {
     if (state_.load(std::memory_order_relaxed) == 0) {
       uint32_t expected = 0;
-      if (state_.compare_exchange_weak(expected, 1, std::memory_order_acquire, std::memory_order_relaxed)) return;
+      if (state_.compare_exchange_weak(expected, 1, std::memory_order_acquire, std::memory_order_relaxed))
+        return;
     }
     spin_relax(round);
   }
@@ -44,7 +45,8 @@ struct Mutex::Sleeper {
 void Mutex::lock_slow() {
   for (uint32_t round = 0; round < 64; ++round) {
     uint32_t expected = 0;
-    if (state_.compare_exchange_weak(expected, 1, std::memory_order_acquire, std::memory_order_relaxed)) return;
+    if (state_.compare_exchange_weak(expected, 1, std::memory_order_acquire, std::memory_order_relaxed))
+      return;
     if (expected == 2) break;
     spin_relax(0);
   }
@@ -71,7 +73,8 @@ void Mutex::unlock_slow() {
     // Take it for the first sleeper; or, if a thread slipped in, mark it so that its unlock comes here.
     for (;;) {
       uint32_t expected = 0;
-      if (state_.compare_exchange_strong(expected, 2, std::memory_order_acquire, std::memory_order_relaxed)) break;
+      if (state_.compare_exchange_strong(expected, 2, std::memory_order_acquire, std::memory_order_relaxed))
+        break;
       if (expected == 2 || state_.compare_exchange_strong(expected, 2, std::memory_order_relaxed)) return;
     }
     Sleeper* s = first_;

@@ -1,5 +1,5 @@
-// Locks of the sentry. SpinLock: short, no sleeping, no user copies, no hostcalls while held. Mutex and RwMutex:
-// sleep through Parker. All carry their rank (lock_rank.h).
+// Locks of the sentry. SpinLock: short, no sleeping, no user copies, no hostcalls while held. Mutex and
+// RwMutex: sleep through Parker. All carry their rank (lock_rank.h).
 #pragma once
 
 #include <atomic>
@@ -10,8 +10,8 @@
 
 namespace runsc {
 
-// A token per thread of execution (task, or CPU before tasks exist). park() returns after an unpark() that came
-// since the last park() returned (at most one is remembered); it may also return early. Waits are never
+// A token per thread of execution (task, or CPU before tasks exist). park() returns after an unpark() that
+// came since the last park() returned (at most one is remembered); it may also return early. Waits are never
 // interruptible here: interruption by signals is a matter of who calls (kernel/blocking.h).
 class Parker {
  public:
@@ -34,12 +34,14 @@ class CAPABILITY("spinlock") SpinLock {
     note_acquire();
 #endif
     uint32_t expected = 0;
-    if (!state_.compare_exchange_strong(expected, 1, std::memory_order_acquire, std::memory_order_relaxed)) [[unlikely]]
+    if (!state_.compare_exchange_strong(expected, 1, std::memory_order_acquire, std::memory_order_relaxed))
+        [[unlikely]]
       lock_slow();
   }
   bool try_lock() TRY_ACQUIRE(true) {
     uint32_t expected = 0;
-    bool got = state_.compare_exchange_strong(expected, 1, std::memory_order_acquire, std::memory_order_relaxed);
+    bool got =
+        state_.compare_exchange_strong(expected, 1, std::memory_order_acquire, std::memory_order_relaxed);
 #ifndef NDEBUG
     if (got) note_acquire();
 #endif
@@ -71,7 +73,8 @@ class CAPABILITY("mutex") Mutex {
 
   void lock() ACQUIRE() {
     uint32_t expected = 0;
-    if (!state_.compare_exchange_strong(expected, 1, std::memory_order_acquire, std::memory_order_relaxed)) [[unlikely]]
+    if (!state_.compare_exchange_strong(expected, 1, std::memory_order_acquire, std::memory_order_relaxed))
+        [[unlikely]]
       lock_slow();
   }
   bool try_lock() TRY_ACQUIRE(true) {

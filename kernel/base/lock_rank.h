@@ -10,33 +10,33 @@ enum class LockRank : uint8_t {
   none = 0,  // unordered: never held together with another of its kind or across a call out of its class
 
   // Sleeping locks (Mutex, RwMutex), outermost first.
-  tty,             // Tty ioctl/line discipline serialisation
-  epoll,           // Epoll instance list (nested epolls: outer before inner)
-  file_position,   // File::position
-  mount_tree,      // mounts and their parents
-  inode,           // Inode contents and directory entries (parent before child; two: address order)
-  inode_child,     // a child inode locked while its directory is locked
-  overlay_copy_up, // one copy-up at a time for an inode
-  address_space,   // AddressSpace: VMAs
-  mapping,         // page cache of an inode, file -> pages
-  hostfs,          // host handle cache
+  tty,              // Tty ioctl/line discipline serialisation
+  epoll,            // Epoll instance list (nested epolls: outer before inner)
+  file_position,    // File::position
+  mount_tree,       // mounts and their parents
+  inode,            // Inode contents and directory entries (parent before child; two: address order)
+  inode_child,      // a child inode locked while its directory is locked
+  overlay_copy_up,  // one copy-up at a time for an inode
+  address_space,    // AddressSpace: VMAs
+  mapping,          // page cache of an inode, file -> pages
+  hostfs,           // host handle cache
 
   // Spinlocks, outermost first. Nothing waits, copies user memory or calls the host under them.
-  process_tree,    // pids, parents, children, groups, sessions
-  signal,          // SignalHandlers and pending queues of a thread group
+  process_tree,  // pids, parents, children, groups, sessions
+  signal,        // SignalHandlers and pending queues of a thread group
   fd_table,
   fs_context,
   dcache,
   futex_bucket,
   timer,
   wait_queue,
-  page_table,      // PTEs of one address space
+  page_table,  // PTEs of one address space
   run_queue,
   parker,
   phys_memory,
   slab,
   log,
-  leaf,            // takes no other lock
+  leaf,  // takes no other lock
 };
 
 }  // namespace runsc

@@ -56,13 +56,11 @@ class Ref {
   }
   Ref(Ref&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
   template <class U>
-    requires std::is_convertible_v<U*, T*>
-  Ref(const Ref<U>& o) : p_(o.get()) {
+  requires std::is_convertible_v<U*, T*> Ref(const Ref<U>& o) : p_(o.get()) {
     if (p_) p_->ref();
   }
   template <class U>
-    requires std::is_convertible_v<U*, T*>
-  Ref(Ref<U>&& o) : p_(o.leak()) {}
+  requires std::is_convertible_v<U*, T*> Ref(Ref<U>&& o) : p_(o.leak()) {}
   ~Ref() {
     if (p_) p_->unref();
   }

@@ -36,10 +36,10 @@ constexpr void take(Result<void>&) {}
 
 }  // namespace runsc
 
-#define TRY(expr)                                          \
-  ({                                                       \
-    auto try_result_ = (expr);                             \
-    if (!try_result_) [[unlikely]]                         \
-      return try_result_.error();                          \
-    ::runsc::detail::take(try_result_);                    \
+#define TRY(expr)                       \
+  ({                                    \
+    auto try_result_ = (expr);          \
+    if (!try_result_) [[unlikely]]      \
+      return try_result_.error();       \
+    ::runsc::detail::take(try_result_); \
   })

@@ -4,7 +4,9 @@
 
 namespace runsc {
 
-Waiter::~Waiter() { DCHECK(queue_.load(std::memory_order_relaxed) == nullptr, "a waiter destroyed while on a queue"); }
+Waiter::~Waiter() {
+  DCHECK(queue_.load(std::memory_order_relaxed) == nullptr, "a waiter destroyed while on a queue");
+}
 
 WaitQueue::~WaitQueue() {
   // Waiters may outlive what they wait for (a poll of a closed file): let go of them.

@@ -32,8 +32,9 @@ class Waiter {
   std::atomic<WaitQueue*> queue_{nullptr};
 
  public:
-  using List = boost::intrusive::list<Waiter, boost::intrusive::member_hook<Waiter, boost::intrusive::list_member_hook<>, &Waiter::hook_>,
-                                      boost::intrusive::constant_time_size<false>>;
+  using List = boost::intrusive::list<
+      Waiter, boost::intrusive::member_hook<Waiter, boost::intrusive::list_member_hook<>, &Waiter::hook_>,
+      boost::intrusive::constant_time_size<false>>;
 };
 
 class WaitQueue {
@@ -45,10 +46,11 @@ class WaitQueue {
 
   // mask: the events (poll(2) bits, or any private meaning) the waiter wants to hear of.
   void add(Waiter& w, uint32_t mask = ~0u, bool exclusive = false);
-  // After return no notify() of w by this queue is running or will run. Does nothing if w is not on this queue.
+  // After return no notify() of w by this queue is running or will run. Does nothing if w is not on this
+  // queue.
   void remove(Waiter& w);
-  // Notifies all non-exclusive waiters that match and up to `exclusive_limit` exclusive ones. Returns how many
-  // said that they woke.
+  // Notifies all non-exclusive waiters that match and up to `exclusive_limit` exclusive ones. Returns how
+  // many said that they woke.
   uint32_t wake(uint32_t events = ~0u, uint32_t exclusive_limit = 1);
   uint32_t wake_all(uint32_t events = ~0u) { return wake(events, ~0u); }
   // A hint without the lock: false means that wake() would find nobody. Callers need a full fence between

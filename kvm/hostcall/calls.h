@@ -1,5 +1,6 @@
-// The table of hostcalls: numbers, requests and replies. All integers are host byte order; every struct is plain data
-// without padding surprises (checked below). The monitor validates everything; error values are Errno numbers.
+// The table of hostcalls: numbers, requests and replies. All integers are host byte order; every struct is
+// plain data without padding surprises (checked below). The monitor validates everything; error values are
+// Errno numbers.
 #pragma once
 
 #include <cstdint>
@@ -57,8 +58,9 @@ struct Empty {};
 inline constexpr uint32_t kMaxPath = 4096;  // with the terminating NUL
 inline constexpr uint32_t kMaxRanges = 64;
 
-// A path relative to a donated directory, without "." or ".." or empty components ("" is the directory itself); no component is
-// followed if it is a symbolic link (ELOOP), and nothing leaves the directory (EXDEV).
+// A path relative to a donated directory, without "." or ".." or empty components ("" is the directory
+// itself); no component is followed if it is a symbolic link (ELOOP), and nothing leaves the directory
+// (EXDEV).
 struct PathArg {
   Handle root;
   uint32_t length;  // without NUL
@@ -146,7 +148,8 @@ struct CpuIdle {  // returns at the deadline, at a wake of this CPU since the la
   };
   using Reply = Empty;
 };
-struct CpuWake {  // ends CpuIdle of the CPUs in the mask; pulls one that runs user code out of it (Trap::interrupt)
+struct CpuWake {  // ends CpuIdle of the CPUs in the mask; pulls one that runs user code out of it
+                  // (Trap::interrupt)
   static constexpr Number kNumber = Number::cpu_wake;
   struct Request {
     uint64_t cpu_mask;
@@ -158,7 +161,8 @@ enum class EventKind : uint32_t { stream_ready = 1, signal = 2, window_size = 3 
 struct Event {
   EventKind kind;
   uint32_t handle;  // stream_ready
-  uint32_t value;   // stream_ready: poll(2) bits; signal: number for the container's init; window_size: rows<<16|cols
+  uint32_t value;   // stream_ready: poll(2) bits; signal: number for the container's init; window_size:
+                    // rows<<16|cols
   uint32_t reserved;
 };
 struct TakeEvents {  // what Shared::events_pending announced
@@ -179,7 +183,8 @@ struct OpenPath {
   static constexpr Number kNumber = Number::open_path;
   struct Request {
     PathArg path;
-    uint32_t flags;  // Linux O_*: RDONLY, WRONLY, RDWR, CREAT, EXCL, TRUNC, APPEND, DIRECTORY, PATH; NOFOLLOW, NONBLOCK and CLOEXEC implied
+    uint32_t flags;  // Linux O_*: RDONLY, WRONLY, RDWR, CREAT, EXCL, TRUNC, APPEND, DIRECTORY, PATH;
+                     // NOFOLLOW, NONBLOCK and CLOEXEC implied
     uint32_t mode;
     uint32_t uid, gid;  // owner of a file created here; ~0: leave
   };
@@ -205,7 +210,15 @@ struct Stat {
 };
 struct SetAttr {  // chmod, chown, utimensat by path
   static constexpr Number kNumber = Number::set_attr;
-  enum Mask : uint32_t { kMode = 1, kUid = 2, kGid = 4, kAtime = 8, kMtime = 16, kAtimeNow = 32, kMtimeNow = 64 };
+  enum Mask : uint32_t {
+    kMode = 1,
+    kUid = 2,
+    kGid = 4,
+    kAtime = 8,
+    kMtime = 16,
+    kAtimeNow = 32,
+    kMtimeNow = 64
+  };
   struct Request {
     PathArg path;
     uint32_t mask, mode, uid, gid;
@@ -419,7 +432,9 @@ struct TtySet {
 };
 
 template <class Call>
-concept HostCall = std::is_trivially_copyable_v<typename Call::Request> && std::is_trivially_copyable_v<typename Call::Reply> &&
-                   sizeof(typename Call::Request) <= kBodySize && sizeof(typename Call::Reply) <= kBodySize;
+concept HostCall = std::is_trivially_copyable_v<typename Call::Request> &&
+                       std::is_trivially_copyable_v<typename Call::Reply> &&
+                       sizeof(typename Call::Request) <= kBodySize
+                   && sizeof(typename Call::Reply) <= kBodySize;
 
 }  // namespace runsc::hostcall

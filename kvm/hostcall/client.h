@@ -13,8 +13,8 @@ namespace runsc::hostcall {
 Frame& cpu_frame();
 void ring(Frame& frame);
 
-// Fills a request in this CPU's frame and serves it. The reply is valid until the next hostcall on this CPU: take
-// out what is needed before anything that may switch tasks. Not under spinlocks.
+// Fills a request in this CPU's frame and serves it. The reply is valid until the next hostcall on this CPU:
+// take out what is needed before anything that may switch tasks. Not under spinlocks.
 template <HostCall Call, class Fill>
 Result<const typename Call::Reply*> call(Fill&& fill) {
   Frame& frame = cpu_frame();

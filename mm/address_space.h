@@ -1,0 +1,126 @@
+// AddressSpace: the user memory of one or more tasks (mm_struct). The whole of a change - VMAs, page tables,
+// TLB - goes through this class.
+#pragma once
+
+#include <cstdint>
+
+#include "kernel/base/lock.h"
+#include "kernel/base/ref.h"
+#include "kernel/base/result.h"
+#include "kvm/arch/seam.h"
+#include "mm/mappable.h"
+#include "mm/vma.h"
+
+namespace runsc::mm {
+
+enum class FaultResult : uint8_t {
+  ok,          // retry the access
+  maperr,      // SIGSEGV SEGV_MAPERR
+  accerr,      // SIGSEGV SEGV_ACCERR
+  bus_adrerr,  // SIGBUS BUS_ADRERR
+  oom,         // memory is out: the task dies (SIGKILL)
+};
+
+struct MmapRequest {
+  uint64_t address = 0;  // hint, or exact with kMapFixed
+  uint64_t size = 0;
+  Prot prot{};
+  uint32_t flags = 0;         // MAP_* of Linux (mmap(2))
+  MappableRef file;           // null: anonymous
+  uint64_t offset = 0;        // multiple of kPageSize
+  Prot max_prot = Prot::all;  // what mprotect(2) may raise to (a read-only file mapped shared)
+};
+
+struct AddressSpaceLimits {  // rlimits, read at the time of the call
+  uint64_t address_space = ~uint64_t{0};
+  uint64_t data = ~uint64_t{0};
+  uint64_t stack = 8 << 20;
+  uint64_t locked = ~uint64_t{0};
+};
+
+struct MemoryUsage {  // pages
+  uint64_t virtual_pages, resident, resident_file, stack, data, text, locked, peak_resident, peak_virtual;
+};
+
+class AddressSpace final : public RefCounted<AddressSpace> {
+ public:
+  // An empty space. ENOMEM.
+  static Result<Ref<AddressSpace>> create();
+  ~AddressSpace();
+
+  // mmap(2) and its family, with Linux's errno values. Sizes and addresses as given by the application.
+  Result<uint64_t> mmap(MmapRequest request, const AddressSpaceLimits& limits);
+  Result<void> munmap(uint64_t address, uint64_t size);
+  Result<void> mprotect(uint64_t address, uint64_t size, Prot prot);
+  Result<uint64_t> mremap(uint64_t old_address, uint64_t old_size, uint64_t new_size, uint32_t flags,
+                          uint64_t new_address, const AddressSpaceLimits& limits);
+  Result<void> madvise(uint64_t address, uint64_t size, int advice);
+  Result<void> msync(uint64_t address, uint64_t size, int flags);
+  Result<void> mlock(uint64_t address, uint64_t size, bool lock);
+  // One byte per page into `out`, bit 0: resident. ENOMEM for holes.
+  Result<void> mincore(uint64_t address, std::span<uint8_t> out);
+  uint64_t brk(uint64_t end, const AddressSpaceLimits& limits);  // the new end, or the old one
+  void set_brk_start(uint64_t start);
+
+  // fork(2): a copy with copy-on-write. ENOMEM.
+  Result<Ref<AddressSpace>> fork();
+
+  // Resolves a fault at `address`. `error` as in arch::Trap. Sleeps, calls the host. Maps around the fault.
+  FaultResult fault(uint64_t address, uint32_t error);
+
+  // Removes PTEs of a file range (truncate, hole punching) from all mappings of `file` in this space.
+  void unmap_file_range(const Mappable& file, uint64_t offset, uint64_t size, bool even_private_copies);
+
+  // The stack VMA [end - initial, end) growing down to the stack limit; returns nothing to free later.
+  Result<void> map_stack(uint64_t end, uint64_t initial, Prot prot);
+
+  // A stable key for a shared futex: (mappable or null, offset) for shared mappings; private: (this,
+  // address).
+  struct FutexKey {
+    const void* object;
+    uint64_t offset;
+  };
+  Result<FutexKey> futex_key(uint64_t address, bool shared);
+
+  // Calls f(const Vma&) for each VMA from `start` on, in order, under the lock (shared): f must not touch
+  // user memory.
+  template <class F>
+  void for_each_vma(uint64_t start, F&& f) {
+    SharedGuard guard(lock_);
+    for (const Vma* v = vmas_.first_ending_after(start); v; v = vmas_.next(*v))
+      if (!f(*v)) return;
+  }
+  // Physical page behind an address for /proc/PID/mem and ptrace-like access: resolves faults of another
+  // task.
+  Result<size_t> read_remote(uint64_t address, std::span<std::byte> out);
+  Result<size_t> write_remote(uint64_t address, std::span<const std::byte> in);
+
+  MemoryUsage usage() const;
+  arch::UserSpace& user_space() { return user_space_; }
+
+  // Marks of execve(2) for /proc and prctl(2).
+  struct Layout {
+    uint64_t start_code, end_code, start_data, end_data, start_brk, brk, start_stack, arg_start, arg_end,
+        env_start, env_end;
+    uint64_t vdso;
+  };
+  Layout layout() const;
+  void set_layout(const Layout& layout);
+
+ private:
+  friend class AddressSpaceOps;  // mm/'s own parts: fault.cc, fork.cc, mremap.cc
+  AddressSpace() = default;
+  template <class T, class... A>
+  friend Ref<T> runsc::make_ref(A&&...);
+
+  mutable RwMutex lock_{LockRank::address_space};
+  arch::UserSpace user_space_;
+  VmaTree vmas_ GUARDED_BY(lock_);
+  Layout layout_ GUARDED_BY(lock_){};
+  uint64_t mmap_top_ = 0;
+  std::atomic<uint64_t> resident_{0}, resident_file_{0}, peak_resident_{0};
+  uint64_t virtual_pages_ GUARDED_BY(lock_) = 0, peak_virtual_ GUARDED_BY(lock_) = 0,
+                          locked_pages_ GUARDED_BY(lock_) = 0;
+};
+
+}  // namespace runsc::mm
