@@ -1,0 +1,201 @@
+#include "oci/jail/rules.h"
+
+#include <asm/termbits.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <linux/sched.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "kvm/monitor/kvm_ioctl.h"
+
+namespace runsc::oci {
+namespace {
+
+constexpr Alternative equal(unsigned argument, uint64_t value, const char* text, const char* reason) {
+  Alternative result;
+  result.conditions[0] = {argument, Condition::Kind::masked_equal, 0xffffffff, static_cast<uint32_t>(value)};
+  result.count = 1;
+  result.text = text;
+  result.reason = reason;
+  return result;
+}
+
+constexpr Alternative masked(unsigned argument, uint32_t mask, uint32_t value, const char* text,
+                             const char* reason) {
+  Alternative result = equal(argument, value, text, reason);
+  result.conditions[0].mask = mask;
+  return result;
+}
+
+constexpr Alternative own_process(const char* text, const char* reason) {
+  Alternative result = equal(0, 0, text, reason);
+  result.conditions[0].kind = Condition::Kind::own_process;
+  return result;
+}
+
+#define REQUEST(name, reason) equal(1, name, #name, reason)
+#define REQUEST_AS(value, name, reason) equal(1, value, name, reason)
+
+constexpr Alternative kIoctls[] = {
+    REQUEST(KVM_RUN, "runs guest code"),
+    REQUEST(KVM_INTERRUPT, "timer tick and wake-up of a virtual CPU"),
+    REQUEST(KVM_GET_REGS, "registers of a trap; crash report"),
+    REQUEST(KVM_SET_REGS, "registers to go on with"),
+    REQUEST(KVM_GET_SREGS, "control registers of a trap; crash report"),
+    REQUEST(KVM_SET_SREGS, "segment bases and page table of a task"),
+    REQUEST_AS(monitor::kGetXsave, "KVM_GET_XSAVE", "vector state of a task"),
+    REQUEST_AS(monitor::kSetXsave, "KVM_SET_XSAVE", "vector state of a task"),
+    REQUEST_AS(monitor::kGetXsave2, "KVM_GET_XSAVE2", "vector state larger than a page"),
+    REQUEST(KVM_GET_VCPU_EVENTS, "pending exception of an interrupted entry"),
+    REQUEST(KVM_SET_VCPU_EVENTS, "takes back an exception of an interrupted entry"),
+    REQUEST(KVM_SET_USER_MEMORY_REGION, "memory slots grow on demand"),
+    REQUEST(KVM_CREATE_VCPU, "virtual CPUs are made on demand"),
+    REQUEST_AS(monitor::kSetCpuid2, "KVM_SET_CPUID2", "a new virtual CPU"),
+    REQUEST_AS(monitor::kSetMsrs, "KVM_SET_MSRS", "a new virtual CPU"),
+    REQUEST_AS(monitor::kGetMsrs, "KVM_GET_MSRS", "crash report"),
+    REQUEST_AS(monitor::kSetSignalMask, "KVM_SET_SIGNAL_MASK", "a new virtual CPU"),
+    REQUEST(KVM_SET_XCRS, "a new virtual CPU"),
+    REQUEST(KVM_SET_TSC_KHZ, "a new virtual CPU"),
+    REQUEST(TCGETS, "the terminal behind stdio"),
+    REQUEST(TCSETS, "the terminal behind stdio"),
+    REQUEST(TCSETSW, "the terminal behind stdio"),
+    REQUEST(TCSETSF, "the terminal behind stdio"),
+    REQUEST(TIOCGWINSZ, "size of the terminal behind stdio"),
+    REQUEST(TIOCSWINSZ, "size of the terminal behind stdio"),
+    REQUEST(FIONREAD, "bytes waiting in a donated stream"),
+};
+
+constexpr Alternative kNotExecutable[] = {
+    masked(2, PROT_EXEC, 0, "no PROT_EXEC", "the process never gains code"),
+};
+
+constexpr uint32_t kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
+constexpr uint32_t kNamespaceFlags =
+    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+
+constexpr Alternative kClone[] = {
+    masked(0, kThreadFlags | kNamespaceFlags | CLONE_PTRACE, kThreadFlags, "threads only",
+           "executors and workers"),
+};
+
+constexpr Alternative kOwnProcess[] = {
+    own_process("pid == own", "kicks a virtual CPU out of the guest; abort(3)"),
+};
+
+constexpr Alternative kMknod[] = {
+    masked(2, S_IFMT, S_IFREG, "regular file", "mknod(2) in a bind mount"),
+    masked(2, S_IFMT, S_IFIFO, "FIFO", "mknod(2) in a bind mount"),
+    masked(2, S_IFMT, S_IFSOCK, "socket", "bind(2) in a bind mount"),
+    masked(2, S_IFMT, 0, "regular file by default", "mknod(2) in a bind mount"),
+};
+
+constexpr Alternative kFcntl[] = {
+    equal(1, F_GETFL, "F_GETFL", "status flags of a donated stream"),
+    equal(1, F_SETFL, "F_SETFL", "O_NONBLOCK on a donated stream"),
+    equal(1, F_DUPFD_CLOEXEC, "F_DUPFD_CLOEXEC", "a second handle for a donated file"),
+};
+
+constexpr Alternative kPrctl[] = {
+    equal(0, PR_SET_NAME, "PR_SET_NAME", "names a thread"),
+};
+
+#define ANY(name, reason) \
+  Rule { SYS_##name, #name, {}, reason }
+#define SOME(name, alternatives, reason) \
+  Rule { SYS_##name, #name, alternatives, reason }
+
+constexpr Rule kRules[] = {
+    SOME(ioctl, kIoctls, "KVM and the terminal"),
+    ANY(futex, "idle virtual CPUs, locks"),
+    ANY(read, "donated streams, eventfd, signalfd"),
+    ANY(write, "donated streams, debug log, eventfd"),
+    ANY(preadv, "files of the container"),
+    ANY(pwritev, "files of the container"),
+    ANY(pread64, "files of the container"),
+    ANY(pwrite64, "files of the container"),
+    ANY(readv, "donated streams"),
+    ANY(writev, "donated streams, debug log"),
+    ANY(openat2, "files beneath donated directories"),
+    ANY(close, "files of the container"),
+    ANY(statx, "files of the container"),
+    ANY(fstat, "files of the container"),
+    ANY(newfstatat, "files of the container"),
+    ANY(getdents64, "directories of the container"),
+    ANY(lseek, "directories; SEEK_DATA, SEEK_HOLE"),
+    ANY(readlinkat, "links of the container"),
+    SOME(mmap, kNotExecutable, "file window, heap, thread stacks"),
+    ANY(munmap, "file window, heap, thread stacks"),
+    SOME(mprotect, kNotExecutable, "heap and thread stacks"),
+    ANY(madvise, "guest memory back to the host; shoot-down of translations"),
+    ANY(fallocate, "guest memory back to the host; fallocate(2)"),
+    ANY(brk, "heap"),
+    ANY(mremap, "heap: a large block grows"),
+    ANY(ppoll, "streams and signals"),
+    ANY(epoll_wait, "event loop of the monitor"),
+    ANY(epoll_ctl, "event loop of the monitor"),
+    ANY(clock_nanosleep, "timed waits"),
+    SOME(tgkill, kOwnProcess, "signals within the process"),
+    ANY(rt_sigreturn, "end of a signal handler"),
+    ANY(rt_sigprocmask, "new threads; abort(3)"),
+    ANY(rt_sigaction, "abort(3)"),
+    ANY(restart_syscall, "the kernel restarts a timed wait with it"),
+    SOME(clone, kClone, "new threads"),
+    Rule{SYS_clone3,
+         "clone3",
+         {},
+         "its flags are out of a filter's sight: libc falls back to clone",
+         Verdict::no_such_call},
+    ANY(set_robust_list, "new threads"),
+    ANY(rseq, "new threads"),
+    SOME(prctl, kPrctl, "new threads"),
+    ANY(gettid, "signals within the process"),
+    ANY(getpid, "signals within the process"),
+    ANY(exit, "end of a thread"),
+    ANY(exit_group, "end of the sandbox"),
+    ANY(getrandom, "random numbers of the container"),
+    ANY(ftruncate, "writable bind mounts"),
+    ANY(fsync, "writable bind mounts"),
+    ANY(fdatasync, "writable bind mounts"),
+    ANY(fchmodat, "writable bind mounts"),
+    ANY(fchownat, "writable bind mounts"),
+    ANY(utimensat, "writable bind mounts"),
+    ANY(mkdirat, "writable bind mounts"),
+    SOME(mknodat, kMknod, "writable bind mounts; no device nodes"),
+    ANY(unlinkat, "writable bind mounts"),
+    ANY(renameat2, "writable bind mounts"),
+    ANY(linkat, "writable bind mounts"),
+    ANY(symlinkat, "writable bind mounts"),
+    ANY(fstatfs, "statfs(2) on host files"),
+    SOME(fcntl, kFcntl, "donated streams"),
+};
+
+#undef ANY
+#undef SOME
+#undef REQUEST
+#undef REQUEST_AS
+
+constexpr bool no_number_twice() {
+  for (size_t i = 0; i < std::size(kRules); ++i) {
+    for (size_t j = i + 1; j < std::size(kRules); ++j) {
+      if (kRules[i].number == kRules[j].number) return false;
+    }
+  }
+  return true;
+}
+static_assert(std::size(kRules) <= kMaxRules);
+static_assert(no_number_twice());
+static_assert(std::all_of(std::begin(kRules), std::end(kRules),
+                          [](const Rule& r) { return r.reason[0] != '\0'; }));
+
+}  // namespace
+
+std::span<const Rule> jail_rules() { return kRules; }
+
+}  // namespace runsc::oci

@@ -1,0 +1,118 @@
+#include "oci/spec/mount_options.h"
+
+#include <sys/mount.h>
+
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256
+#endif
+
+namespace runsc::oci {
+namespace {
+
+enum class Effect { set, clear, propagate, unsupported };
+
+struct OptionName {
+  std::string_view name;
+  Effect effect;
+  uint64_t flags;
+};
+
+constexpr OptionName kOptions[] = {
+    {"async", Effect::clear, MS_SYNCHRONOUS},
+    {"atime", Effect::clear, MS_NOATIME},
+    {"defaults", Effect::set, 0},
+    {"dev", Effect::clear, MS_NODEV},
+    {"diratime", Effect::clear, MS_NODIRATIME},
+    {"dirsync", Effect::set, MS_DIRSYNC},
+    {"exec", Effect::clear, MS_NOEXEC},
+    {"iversion", Effect::set, MS_I_VERSION},
+    {"lazytime", Effect::set, MS_LAZYTIME},
+    {"loud", Effect::clear, MS_SILENT},
+    {"mand", Effect::set, MS_MANDLOCK},
+    {"noatime", Effect::set, MS_NOATIME},
+    {"nodev", Effect::set, MS_NODEV},
+    {"nodiratime", Effect::set, MS_NODIRATIME},
+    {"noexec", Effect::set, MS_NOEXEC},
+    {"noiversion", Effect::clear, MS_I_VERSION},
+    {"nolazytime", Effect::clear, MS_LAZYTIME},
+    {"nomand", Effect::clear, MS_MANDLOCK},
+    {"norelatime", Effect::clear, MS_RELATIME},
+    {"nostrictatime", Effect::clear, MS_STRICTATIME},
+    {"nosuid", Effect::set, MS_NOSUID},
+    {"nosymfollow", Effect::set, MS_NOSYMFOLLOW},
+    {"relatime", Effect::set, MS_RELATIME},
+    {"remount", Effect::set, MS_REMOUNT},
+    {"ro", Effect::set, MS_RDONLY},
+    {"rro", Effect::set, MS_RDONLY},
+    {"rrw", Effect::clear, MS_RDONLY},
+    {"rnodev", Effect::set, MS_NODEV},
+    {"rnoexec", Effect::set, MS_NOEXEC},
+    {"rnosuid", Effect::set, MS_NOSUID},
+    {"rw", Effect::clear, MS_RDONLY},
+    {"silent", Effect::set, MS_SILENT},
+    {"strictatime", Effect::set, MS_STRICTATIME},
+    {"suid", Effect::clear, MS_NOSUID},
+    {"symfollow", Effect::clear, MS_NOSYMFOLLOW},
+    {"sync", Effect::set, MS_SYNCHRONOUS},
+    {"private", Effect::propagate, MS_PRIVATE},
+    {"rprivate", Effect::propagate, MS_PRIVATE | MS_REC},
+    {"shared", Effect::propagate, MS_SHARED},
+    {"rshared", Effect::propagate, MS_SHARED | MS_REC},
+    {"slave", Effect::propagate, MS_SLAVE},
+    {"rslave", Effect::propagate, MS_SLAVE | MS_REC},
+    {"unbindable", Effect::propagate, MS_UNBINDABLE},
+    {"runbindable", Effect::propagate, MS_UNBINDABLE | MS_REC},
+    {"idmap", Effect::unsupported, 0},
+    {"ridmap", Effect::unsupported, 0},
+    {"tmpcopyup", Effect::unsupported, 0},
+};
+
+}  // namespace
+
+void add_mount_option(MountOptions& options, std::string_view option) {
+  if (option.empty()) return;
+  if (option == "bind" || option == "rbind") {
+    options.bind = true;
+    options.recursive = option == "rbind";
+    return;
+  }
+  for (const OptionName& known : kOptions) {
+    if (known.name != option) continue;
+    switch (known.effect) {
+      case Effect::set:
+        options.flags |= known.flags;
+        break;
+      case Effect::clear:
+        options.flags &= ~known.flags;
+        break;
+      case Effect::propagate:
+        options.propagation = known.flags;
+        break;
+      case Effect::unsupported:
+        options.unsupported.emplace_back(option);
+        break;
+    }
+    return;
+  }
+  options.data.emplace_back(option);
+}
+
+std::string clean_path(std::string_view path) {
+  std::vector<std::string_view> parts;
+  while (!path.empty()) {
+    const size_t slash = path.find('/');
+    const std::string_view part = path.substr(0, slash);
+    path.remove_prefix(slash == std::string_view::npos ? path.size() : slash + 1);
+    if (part == "..") {
+      if (!parts.empty()) parts.pop_back();
+    } else if (!part.empty() && part != ".") {
+      parts.push_back(part);
+    }
+  }
+  if (parts.empty()) return "/";
+  std::string cleaned;
+  for (const std::string_view part : parts) cleaned.append("/").append(part);
+  return cleaned;
+}
+
+}  // namespace runsc::oci

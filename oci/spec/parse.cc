@@ -1,0 +1,108 @@
+#include "oci/spec/parse.h"
+
+#include <nlohmann/json.hpp>
+
+#include "oci/spec/parse_parts.h"
+
+namespace runsc::oci {
+namespace {
+
+using nlohmann::json;
+
+// Linux's __NEW_UTS_LEN.
+constexpr size_t kMaxHostname = 64;
+
+json read_document(std::string_view text) {
+  if (text.size() > kMaxSpecBytes) {
+    throw SpecError("larger than " + std::to_string(kMaxSpecBytes) + " bytes");
+  }
+  const auto bound_depth = [](int depth, json::parse_event_t event, json&) {
+    const bool opens =
+        event == json::parse_event_t::object_start || event == json::parse_event_t::array_start;
+    if (opens && depth >= kMaxSpecDepth) {
+      throw SpecError("nested deeper than " + std::to_string(kMaxSpecDepth) + " levels");
+    }
+    return true;
+  };
+  try {
+    return json::parse(text.begin(), text.end(), bound_depth);
+  } catch (const json::exception& error) {
+    // "[json.exception.parse_error.101] parse error at line 1, ...": the bracket says nothing to a user.
+    std::string_view reason = error.what();
+    if (const size_t bracket = reason.find("] "); bracket != std::string_view::npos) {
+      reason.remove_prefix(bracket + 2);
+    }
+    throw SpecError(std::string(reason));
+  }
+}
+
+// The text in an error comes from the file: keep it one printable line.
+std::string one_line(std::string_view text) {
+  constexpr size_t kLongest = 400;
+  std::string line;
+  for (const char c : text.substr(0, kLongest)) {
+    const auto byte = static_cast<unsigned char>(c);
+    line += byte < 0x20 || byte == 0x7f ? '?' : c;
+  }
+  if (text.size() > kLongest) line += "...";
+  return line;
+}
+
+std::string parse_version(const JsonReader& root) {
+  const JsonReader field = root.required("ociVersion");
+  std::string version = field.string();
+  // Semantic versioning: 1.anything is the version of this parser.
+  if (!version.starts_with("1.")) field.refuse("version " + version + " is not supported, only 1.x is");
+  return version;
+}
+
+std::string parse_host_name(const JsonReader& root, std::string_view name) {
+  const std::optional<JsonReader> field = root.member(name);
+  if (!field) return {};
+  std::string text = field->string();
+  if (text.size() > kMaxHostname) field->refuse("must not be longer than 64 bytes");
+  return text;
+}
+
+Root parse_root(const JsonReader& document) {
+  const JsonReader field = document.required("root");
+  Root root;
+  root.path = field.required("path").non_empty_string();
+  if (const auto readonly = field.member("readonly")) root.readonly = readonly->boolean();
+  return root;
+}
+
+Spec parse_document(const JsonReader& document) {
+  document.must_be_object();
+  Spec spec;
+  spec.oci_version = parse_version(document);
+  spec.root = parse_root(document);
+  if (const auto process = document.member("process")) spec.process = parse_process(*process, spec.warnings);
+  spec.hostname = parse_host_name(document, "hostname");
+  spec.domainname = parse_host_name(document, "domainname");
+  if (const auto mounts = document.member("mounts")) spec.mounts = parse_mounts(*mounts);
+  if (const auto hooks = document.member("hooks")) spec.hooks = parse_hooks(*hooks);
+  if (const auto map = document.member("annotations")) spec.annotations = parse_string_map(*map);
+  if (const auto node = document.member("linux")) spec.linux_ = parse_linux(*node);
+  if (document.member("windows") || document.member("solaris") || document.member("vm")) {
+    spec.warnings.emplace_back("sections for other platforms than linux are ignored");
+  }
+  return spec;
+}
+
+}  // namespace
+
+Expected<Spec> parse_spec(std::string_view text, const std::string& name) {
+  try {
+    const json document = read_document(text);
+    return parse_document(JsonReader(document));
+  } catch (const SpecError& error) {
+    return fail(name + ": " + one_line(error.what()));
+  } catch (const std::bad_alloc&) {
+    return fail(name + ": not enough memory");
+  } catch (const std::exception& error) {
+    return fail(name + ": " + one_line(error.what()));
+  }
+}
+
+}  // namespace runsc::oci
