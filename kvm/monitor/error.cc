@@ -6,9 +6,7 @@
 
 namespace runsc::monitor {
 
-std::unexpected<Error> fail(std::string message) {
-  return std::unexpected<Error>(Error{std::move(message)});
-}
+std::unexpected<Error> fail(std::string message) { return std::unexpected<Error>(Error{std::move(message)}); }
 
 std::unexpected<Error> fail_errno(std::string_view what, int code) {
   // strerrordesc_np: the GNU function that is safe in threads and allocates nothing.

@@ -21,7 +21,8 @@ std::unexpected<Error> fail_errno(std::string_view what, int code);
 
 }  // namespace runsc::monitor
 
-// Evaluates an Expected<void> or Expected<T>; leaves the calling function with its error, or yields its value.
+// Evaluates an Expected<void> or Expected<T>; leaves the calling function with its error, or yields its
+// value.
 #define MON_TRY(...)                                                     \
   ({                                                                     \
     auto mon_try_result = (__VA_ARGS__);                                 \

@@ -21,7 +21,8 @@ bool page_aligned(std::uint64_t value) { return value % kGuestPageSize == 0; }
 
 // PROT_NONE memory that counts for nothing: what an unused part of the reservation looks like.
 bool map_reserved(std::byte* where, std::uint64_t length, int extra_flags) {
-  void* p = ::mmap(where, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | extra_flags, -1, 0);
+  void* p =
+      ::mmap(where, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | extra_flags, -1, 0);
   return p == where;
 }
 
@@ -103,7 +104,8 @@ Expected<void> GuestMemory::make_memfd() {
   if (::fcntl(memfd_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
     return fail_errno("sealing guest memory", errno);
   }
-  void* p = ::mmap(base_, limit_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, memfd_.get(), 0);
+  void* p =
+      ::mmap(base_, limit_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, memfd_.get(), 0);
   if (p == MAP_FAILED) return fail_errno(fmt::format("cannot map {} bytes of guest memory", limit_), errno);
   // A core dump of the monitor shall not hold the application's memory.
   ::madvise(base_, limit_, MADV_DONTDUMP);
@@ -153,13 +155,13 @@ Expected<void> GuestMemory::ensure(std::uint64_t phys_end) {
 
 Expected<void> GuestMemory::release(std::span<const PhysRange> ranges) {
   for (const PhysRange& r : ranges) {
-    if (!page_aligned(r.start) || !page_aligned(r.length) || r.length == 0 || !valid_ram(r.start, r.length)) {
+    if (!page_aligned(r.phys) || !page_aligned(r.size) || r.size == 0 || !valid_ram(r.phys, r.size)) {
       return fail("release of memory that is not whole pages of guest RAM");
     }
   }
   for (const PhysRange& r : ranges) {
-    if (::fallocate(memfd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(r.start),
-                    static_cast<off_t>(r.length)) < 0) {
+    if (::fallocate(memfd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(r.phys),
+                    static_cast<off_t>(r.size)) < 0) {
       return fail_errno("giving guest memory back", errno);
     }
   }

@@ -2,10 +2,11 @@
 //
 // One reservation of host addresses covers the whole guest-physical space in use, so that
 //     host address = host_base() + guest-physical address
-// holds for RAM and window alike. RAM is mapped once, up to the sandbox's limit, and costs nothing until it is touched;
-// KVM is told of it in slots, added as the guest grows, because a slot costs time and kernel memory by its size. The
-// mapping that the slots name is the one that the hosted sentry uses as its direct map: madvise(MADV_DONTNEED) on it
-// makes KVM drop its translations of a page (see README.md, "Shadow paging").
+// holds for RAM and window alike. RAM is mapped once, up to the sandbox's limit, and costs nothing until it
+// is touched; KVM is told of it in slots, added as the guest grows, because a slot costs time and kernel
+// memory by its size. The mapping that the slots name is the one that the hosted sentry uses as its direct
+// map: madvise(MADV_DONTNEED) on it makes KVM drop its translations of a page (see README.md, "Shadow
+// paging").
 #pragma once
 
 #include <cstddef>
@@ -15,6 +16,7 @@
 #include <mutex>
 #include <span>
 
+#include "kvm/hostcall/boot_info.h"
 #include "kvm/monitor/error.h"
 #include "kvm/monitor/unique_fd.h"
 
@@ -24,8 +26,8 @@ inline constexpr std::uint64_t kGuestPageSize = 4096;
 inline constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 inline constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
 
-inline constexpr std::uint64_t kWindowPhys = std::uint64_t{1} << 38;
-inline constexpr std::uint64_t kWindowSize = 64 * kGiB;
+inline constexpr std::uint64_t kWindowPhys = hostcall::kWindowBase;
+inline constexpr std::uint64_t kWindowSize = hostcall::kWindowSize;
 inline constexpr std::uint64_t kReservationSize = kWindowPhys + kWindowSize;
 inline constexpr std::uint64_t kFirstSlotSize = 16 * kMiB;
 inline constexpr std::uint64_t kSmallSlotStep = 256 * kMiB;
@@ -35,10 +37,7 @@ inline constexpr std::uint64_t kLargeSlotsFrom = 4 * kGiB;
 // Window ranges start and end on multiples of this, so that few, large host mappings are made.
 inline constexpr std::uint64_t kWindowUnit = 64 << 10;
 
-struct PhysRange {
-  std::uint64_t start;
-  std::uint64_t length;
-};
+using hostcall::PhysRange;
 
 // First-fit allocator of window ranges. Not thread-safe: its owner locks.
 class WindowRanges {
@@ -56,9 +55,11 @@ class WindowRanges {
 // Thread-safe.
 class GuestMemory {
  public:
-  // `vm_fd` and `max_slots` are borrowed facts of the VM; the first RAM slot exists on return. `limit` is rounded up to
-  // whole pages; errors: limit too large for the address space, memfd or address space not to be had.
-  static Expected<std::unique_ptr<GuestMemory>> create(int vm_fd, std::uint32_t max_slots, std::uint64_t limit);
+  // `vm_fd` and `max_slots` are borrowed facts of the VM; the first RAM slot exists on return. `limit` is
+  // rounded up to whole pages; errors: limit too large for the address space, memfd or address space not to
+  // be had.
+  static Expected<std::unique_ptr<GuestMemory>> create(int vm_fd, std::uint32_t max_slots,
+                                                       std::uint64_t limit);
   ~GuestMemory();
   GuestMemory(const GuestMemory&) = delete;
   GuestMemory& operator=(const GuestMemory&) = delete;
@@ -76,8 +77,9 @@ class GuestMemory {
   // Gives whole pages back to the host; they read as zero afterwards. Every range must pass valid_ram().
   Expected<void> release(std::span<const PhysRange> ranges);
 
-  // Shows `length` bytes (page multiples) of a host file from `offset` on; the answer is the guest-physical address.
-  // The mapping is shared: coherent with the host's writes. Each costs one host mapping (vm.max_map_count).
+  // Shows `length` bytes (page multiples) of a host file from `offset` on; the answer is the guest-physical
+  // address. The mapping is shared: coherent with the host's writes. Each costs one host mapping
+  // (vm.max_map_count).
   Expected<std::uint64_t> window_map(int fd, std::uint64_t offset, std::uint64_t length, bool writable);
 
   // Takes back exactly what window_map() gave. KVM's translations of it are gone on return.
@@ -111,10 +113,10 @@ class GuestMemory {
   UniqueFd memfd_;
 
   mutable std::mutex mutex_;
-  std::uint32_t slots_ = 0;             // guarded by mutex_; slots are numbered in order and never removed
-  std::uint64_t ram_end_ = 0;           // guarded by mutex_
-  std::uint64_t window_end_ = kWindowPhys;  // guarded by mutex_
-  WindowRanges ranges_;                 // guarded by mutex_
+  std::uint32_t slots_ = 0;    // guarded by mutex_; slots are numbered in order and never removed
+  std::uint64_t ram_end_ = 0;  // guarded by mutex_
+  std::uint64_t window_end_ = kWindowPhys;         // guarded by mutex_
+  WindowRanges ranges_;                            // guarded by mutex_
   std::map<std::uint64_t, std::uint64_t> mapped_;  // guarded by mutex_; window mappings: start -> length
 };
 

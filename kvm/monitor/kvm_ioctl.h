@@ -1,7 +1,8 @@
 // KVM request numbers with the sizes that C gives their structs.
 //
-// Some structs of <linux/kvm.h> end in a flexible array that is declared through an empty struct when compiled as C++;
-// their sizeof then differs from C's, and the size is part of an ioctl number. Use the constants below for them.
+// Some structs of <linux/kvm.h> end in a flexible array that is declared through an empty struct when
+// compiled as C++; their sizeof then differs from C's, and the size is part of an ioctl number. Use the
+// constants below for them.
 #pragma once
 
 #include <linux/kvm.h>
@@ -17,7 +18,8 @@ inline constexpr std::size_t kListHeaderSize = 8;
 // Size of the fixed part, in C, of kvm_msr_list and kvm_signal_mask: one 32-bit word.
 inline constexpr std::size_t kIndexListHeaderSize = 4;
 
-inline constexpr unsigned long kGetSupportedCpuid = _IOC(_IOC_READ | _IOC_WRITE, KVMIO, 0x05, kListHeaderSize);
+inline constexpr unsigned long kGetSupportedCpuid =
+    _IOC(_IOC_READ | _IOC_WRITE, KVMIO, 0x05, kListHeaderSize);
 inline constexpr unsigned long kSetCpuid2 = _IOC(_IOC_WRITE, KVMIO, 0x90, kListHeaderSize);
 inline constexpr unsigned long kGetCpuid2 = _IOC(_IOC_READ | _IOC_WRITE, KVMIO, 0x91, kListHeaderSize);
 inline constexpr unsigned long kGetMsrs = _IOC(_IOC_READ | _IOC_WRITE, KVMIO, 0x88, kListHeaderSize);
@@ -25,7 +27,8 @@ inline constexpr unsigned long kSetMsrs = _IOC(_IOC_WRITE, KVMIO, 0x89, kListHea
 inline constexpr unsigned long kGetMsrIndexList =
     _IOC(_IOC_READ | _IOC_WRITE, KVMIO, 0x02, kIndexListHeaderSize);
 inline constexpr unsigned long kSetSignalMask = _IOC(_IOC_WRITE, KVMIO, 0x8b, kIndexListHeaderSize);
-// KVM_SET_XSAVE and KVM_GET_XSAVE are numbered by the 4096 bytes of the legacy struct whatever is transferred.
+// KVM_SET_XSAVE and KVM_GET_XSAVE are numbered by the 4096 bytes of the legacy struct whatever is
+// transferred.
 inline constexpr unsigned long kGetXsave = _IOC(_IOC_READ, KVMIO, 0xa4, 4096);
 inline constexpr unsigned long kSetXsave = _IOC(_IOC_WRITE, KVMIO, 0xa5, 4096);
 inline constexpr unsigned long kGetXsave2 = _IOC(_IOC_READ, KVMIO, 0xcf, 4096);

@@ -14,8 +14,9 @@ namespace runsc::monitor {
 // Immutable after open(); may be shared between threads.
 class KvmSystem {
  public:
-  // Opens the device and checks what the VM cannot do without: the API version, the capabilities of KVM's api.rst that
-  // the monitor uses, and a CPU with long mode, SYSCALL, NX and SSE2. Each failure is one line that names what is missing.
+  // Opens the device and checks what the VM cannot do without: the API version, the capabilities of KVM's
+  // api.rst that the monitor uses, and a CPU with long mode, SYSCALL, NX and SSE2. Each failure is one line
+  // that names what is missing.
   static Expected<KvmSystem> open(const char* path = "/dev/kvm");
 
   // For a descriptor that was opened by somebody else (donated to the sandbox process).

@@ -7,11 +7,9 @@
 #include <string>
 #include <vector>
 
-namespace runsc::monitor {
+#include "kvm/monitor/error.h"
 
-struct Error {
-  std::string message;  // one line
-};
+namespace runsc::monitor {
 
 struct SandboxConfig {
   enum class Mode { automatic, ring0, hosted };
@@ -28,7 +26,8 @@ struct SandboxConfig {
 class Sandbox {
  public:
   virtual ~Sandbox() = default;
-  // Opens /dev/kvm, probes the mode, creates the VM, its memory and vCPU 0, loads the sentry. Before the jail.
+  // Opens /dev/kvm, probes the mode, creates the VM, its memory and vCPU 0, loads the sentry. Before the
+  // jail.
   static std::expected<std::unique_ptr<Sandbox>, Error> create(SandboxConfig config);
   // Starts the CPUs and returns the wait(2) status of the container's init, or an error after a sandbox crash
   // (whose report went to stderr and the debug log). After the jail; the caller's thread may become a CPU.
