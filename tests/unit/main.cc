@@ -1,0 +1,3 @@
+// main() of the unit tests: Catch2's.
+#define CATCH_CONFIG_MAIN
+#include <catch2/catch.hpp>
