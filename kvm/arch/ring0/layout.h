@@ -1,4 +1,5 @@
-// The upper half of every address space in ring0 mode; also read by assembly and by the linker script's author.
+// The upper half of every address space in ring0 mode; also read by assembly and by the linker script's
+// author.
 #pragma once
 
 #include <cstdint>
