@@ -94,28 +94,29 @@ __attribute__((noreturn, format(printf, 3, 4))) static inline void abi_fail(cons
   })
 
 // Waits for the child; yields its wait status.
-#define WAIT_STATUS(pid)                              \
-  ({                                                  \
-    int status_ = -1;                                 \
-    pid_t wanted_ = (pid);                            \
-    CHECK_EQ(waitpid(wanted_, &status_, 0), wanted_); \
-    status_;                                          \
+#define WAIT_STATUS(pid)                                                                      \
+  ({                                                                                          \
+    int status_ = -1;                                                                         \
+    pid_t wanted_ = (pid);                                                                    \
+    pid_t waited_ = waitpid(wanted_, &status_, 0);                                            \
+    if (waited_ != wanted_) FAIL("waitpid: expected %d, got %d", (int)wanted_, (int)waited_); \
+    status_;                                                                                  \
   })
 
-#define WAIT_EXIT(pid, code)                                                               \
-  do {                                                                                     \
-    int exit_ = WAIT_STATUS(pid);                                                          \
-    if (!WIFEXITED(exit_) || WEXITSTATUS(exit_) != (code))                                 \
-      FAIL("%s: expected exit status %d, got wait status 0x%x", #pid, (int)(code), exit_); \
+#define WAIT_EXIT(pid, code)                                                                \
+  do {                                                                                      \
+    int exit_ = WAIT_STATUS(pid);                                                           \
+    if (!WIFEXITED(exit_) || WEXITSTATUS(exit_) != (code))                                  \
+      FAIL("expected exit status %d of a child, got wait status 0x%x", (int)(code), exit_); \
   } while (0)
 
 #define WAIT_OK(pid) WAIT_EXIT(pid, 0)
 
-#define WAIT_SIGNAL(pid, signal)                                                                   \
-  do {                                                                                             \
-    int killed_ = WAIT_STATUS(pid);                                                                \
-    if (!WIFSIGNALED(killed_) || WTERMSIG(killed_) != (signal))                                    \
-      FAIL("%s: expected death by signal %d, got wait status 0x%x", #pid, (int)(signal), killed_); \
+#define WAIT_SIGNAL(pid, signal)                                                                  \
+  do {                                                                                            \
+    int killed_ = WAIT_STATUS(pid);                                                               \
+    if (!WIFSIGNALED(killed_) || WTERMSIG(killed_) != (signal))                                   \
+      FAIL("expected a child to die of signal %d, got wait status 0x%x", (int)(signal), killed_); \
   } while (0)
 
 // The statements in a child, which must succeed there.
