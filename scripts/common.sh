@@ -21,18 +21,18 @@ die() {
 # COMMAND gets the name of a temporary path to make as its last argument; the path becomes KEY when it succeeds.
 # Call it as a plain command: behind `if` or `||` bash would not stop at the first failing line of COMMAND.
 once() {
-  local key=$cache/$1
+  local once_kept=$cache/$1
   shift
-  [ -e "$key" ] && return 0
+  [ -e "$once_kept" ] && return 0
   (
     flock 9
-    [ -e "$key" ] && exit 0
-    fresh=$key.$$.new
-    trap 'rm -rf "$fresh"' EXIT
-    rm -rf "$fresh"
-    "$@" "$fresh"
-    mv "$fresh" "$key"
-  ) 9>"$key.lock"
+    [ -e "$once_kept" ] && exit 0
+    once_fresh=$once_kept.$$.new
+    trap 'rm -rf "$once_fresh"' EXIT
+    rm -rf "$once_fresh"
+    "$@" "$once_fresh"
+    mv "$once_fresh" "$once_kept"
+  ) 9>"$once_kept.lock"
 }
 
 # fetch_deb NAME: downloads a Debian package into the current folder. The lists may be missing, or from before the

@@ -14,9 +14,9 @@ import subprocess
 import tree
 
 FLAGS = [
-    "-std=c++2b", "-fsyntax-only", "-Wthread-safety", "-Werror=thread-safety",
+    "-std=c++2b", "-fsyntax-only", "-Wno-everything", "-Wthread-safety", "-Werror=thread-safety",
     # clang 14 and libstdc++ 12: std::expected shows itself only to a newer concepts version.
-    "-Wno-macro-redefined", "-D__cpp_concepts=202002L", "-Wno-everything", "-Wthread-safety",
+    "-D__cpp_concepts=202002L",
     "-fno-exceptions", "-fno-rtti", f"-I{tree.TOP}", f"-I{tree.TOP}/kvm/arch/hosted",
 ]
 
