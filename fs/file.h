@@ -53,6 +53,39 @@ struct IoctlContext {
   const Credentials& creds;
 };
 
+class File;
+
+// Somebody (an epoll) who wants to hear of a file's end without keeping it alive. Guarded by epoll's watch
+// lock.
+class FileWatch {
+ public:
+  virtual void file_gone() = 0;  // the last reference is gone; detaches and destroys itself
+
+ protected:
+  ~FileWatch() = default;
+  void attach(File& file);
+  void detach();
+
+ private:
+  FileWatch* next_ = nullptr;
+  FileWatch** previous_ = nullptr;
+};
+
+// Files that some system calls must know exactly; the sentry has no RTTI.
+enum class FileKind : uint8_t {
+  other,
+  pipe,
+  epoll,
+  eventfd,
+  timerfd,
+  signalfd,
+  tty,
+  socket,
+  inotify,
+  pidfd,
+  memfd
+};
+
 class File : public RefCounted<File> {
  public:
   virtual ~File();
@@ -82,6 +115,10 @@ class File : public RefCounted<File> {
   virtual Result<void> set_attr(const SetAttr& attr);  // default: of inode(); ftruncate, fchmod...
   virtual Result<void> sync(bool data_only);           // default EINVAL
   virtual Result<void> allocate(int mode, uint64_t offset, uint64_t size);  // default EOPNOTSUPP
+  virtual FileKind kind() const { return FileKind::other; }
+  // Asked after open(2) made the file, before a descriptor names it: EAGAIN to wait on wait_queue() for
+  // poll_bit::out and ask again (a FIFO's other end), unless O_NONBLOCK.
+  virtual Result<void> complete_open() { return {}; }
   // At the last close(2) of a descriptor by a process (not: last reference).
   virtual Result<void> flush() { return {}; }
   // "pipe:[12]" and the like for /proc/PID/fd when there is no path.
@@ -108,6 +145,12 @@ class File : public RefCounted<File> {
   }
   bool nonblocking() const { return flags() & open_flag::nonblock; }
 
+  // RefCounted's hook.
+  void last_ref() {
+    if (watches_) forget_watches();
+    delete this;
+  }
+
   Mutex position_lock{LockRank::file_position};
   uint64_t position GUARDED_BY(position_lock) = 0;
 
@@ -119,6 +162,9 @@ class File : public RefCounted<File> {
   std::atomic<uint32_t> flags_;
   Ref<Inode> inode_;
   Path path_;
+  friend class FileWatch;
+  void forget_watches();
+  FileWatch* watches_ = nullptr;
 };
 
 }  // namespace runsc::fs

@@ -11,7 +11,9 @@ enum class LockRank : uint8_t {
 
   // Sleeping locks (Mutex, RwMutex), outermost first.
   tty,              // Tty ioctl/line discipline serialisation
+  epoll_watch,      // which epolls watch a file
   epoll,            // Epoll instance list (nested epolls: outer before inner)
+  pipe,             // Pipe contents
   file_position,    // File::position
   mount_tree,       // mounts and their parents
   inode,            // Inode contents and directory entries (parent before child; two: address order)

@@ -1,0 +1,217 @@
+#include "fs/epoll/epoll.h"
+
+#include "fs/inode.h"
+
+namespace runsc::fs {
+
+namespace {
+
+constexpr uint32_t kAlways = poll_bit::err | poll_bit::hup;
+constexpr uint32_t kPrivateBits =
+    epoll_bit::exclusive | epoll_bit::wakeup | epoll_bit::oneshot | epoll_bit::edge;
+constexpr unsigned kMaxNesting = 5;
+constexpr size_t kScanBatch = 16;
+
+// Guards every File's list of watches and the life of items: taken before any Epoll::lock_.
+Mutex g_watch_lock{LockRank::epoll_watch};
+
+}  // namespace
+
+// ---- items
+// -----------------------------------------------------------------------------------------------------
+
+bool EpollItem::notify(uint32_t events) { return epoll_.mark_ready(*this, events); }
+
+void EpollItem::file_gone() NO_THREAD_SAFETY_ANALYSIS {
+  Epoll& epoll = epoll_;
+  LockGuard guard(epoll.lock_);
+  epoll.drop_locked(*this);
+}
+
+void File::forget_watches() {
+  LockGuard guard(g_watch_lock);
+  while (watches_) watches_->file_gone();
+}
+
+void FileWatch::attach(File& file) {
+  next_ = file.watches_;
+  if (next_) next_->previous_ = &next_;
+  previous_ = &file.watches_;
+  file.watches_ = this;
+}
+
+void FileWatch::detach() {
+  *previous_ = next_;
+  if (next_) next_->previous_ = previous_;
+}
+
+// ---- ready list
+// ------------------------------------------------------------------------------------------------
+
+bool Epoll::mark_ready(EpollItem& item, uint32_t) {
+  {
+    LockGuard guard(ready_lock_);
+    if (!item.ready_hook_.is_linked()) ready_.push_back(item);
+  }
+  return queue_.wake(poll_bit::in | poll_bit::rdnorm) > 0;
+}
+
+template <class Take>
+void Epoll::scan_locked(Take&& take) {
+  Ready batch;
+  {
+    LockGuard guard(ready_lock_);
+    batch.swap(ready_);
+  }
+  Ready again;
+  while (!batch.empty()) {
+    EpollItem* item;
+    {
+      // Unlinked under the lock: notify() asks is_linked().
+      LockGuard guard(ready_lock_);
+      item = &batch.front();
+      batch.pop_front();
+    }
+    if (item->event_.events == 0) continue;  // a spent EPOLLONESHOT
+    uint32_t bits = item->file_.poll() & (item->event_.events | kAlways) & ~kPrivateBits;
+    if (!bits) continue;
+    bool more = take(*item, bits);
+    bool keep = !more || (item->event_.events != 0 && !(item->event_.events & epoll_bit::edge));
+    if (keep) {
+      LockGuard guard(ready_lock_);
+      if (!item->ready_hook_.is_linked()) (more ? again.push_back(*item) : batch.push_front(*item));
+    }
+    if (!more) break;
+  }
+  LockGuard guard(ready_lock_);
+  ready_.splice(ready_.begin(), batch);
+  ready_.splice(ready_.end(), again);
+}
+
+size_t Epoll::collect(std::span<EpollEvent> out) {
+  LockGuard guard(lock_);
+  size_t n = 0;
+  scan_locked([&](EpollItem& item, uint32_t bits) {
+    if (n == out.size()) return false;
+    out[n].events = bits;
+    out[n].data = item.event_.data;
+    ++n;
+    if (item.event_.events & epoll_bit::oneshot) item.event_.events = 0;
+    return true;
+  });
+  return n;
+}
+
+uint32_t Epoll::poll() {
+  LockGuard guard(lock_);
+  bool any = false;
+  scan_locked([&](EpollItem&, uint32_t) {
+    any = true;
+    return false;
+  });
+  return any ? poll_bit::in | poll_bit::rdnorm : 0;
+}
+
+// ---- epoll_ctl
+// -------------------------------------------------------------------------------------------------
+
+Result<Ref<Epoll>> Epoll::create() {
+  Ref<Epoll> e = make_ref<Epoll>();
+  if (!e) return Errno::nomem;
+  return e;
+}
+
+Epoll::~Epoll() {
+  LockGuard watch(g_watch_lock);
+  LockGuard guard(lock_);
+  while (!items_.empty()) drop_locked(*items_.begin());
+}
+
+EpollItem* Epoll::find_locked(int fd, const File& file) {
+  struct Key {
+    const File* file;
+    int fd;
+  } key{&file, fd};
+  struct Less {
+    bool operator()(const EpollItem& a, const Key& k) const {
+      return &a.file_ != k.file ? &a.file_ < k.file : a.fd_ < k.fd;
+    }
+    bool operator()(const Key& k, const EpollItem& a) const {
+      return &a.file_ != k.file ? k.file < &a.file_ : k.fd < a.fd_;
+    }
+  };
+  auto it = items_.find(key, Less{});
+  return it == items_.end() ? nullptr : &*it;
+}
+
+void Epoll::drop_locked(EpollItem& item) {
+  if (WaitQueue* q = item.file_.wait_queue()) q->remove(item);
+  {
+    LockGuard guard(ready_lock_);
+    if (item.ready_hook_.is_linked()) ready_.erase(ready_.iterator_to(item));
+  }
+  items_.erase(items_.iterator_to(item));
+  item.detach();
+  delete &item;
+}
+
+// False if `target` can be reached from `from` or the chain is too long. Under g_watch_lock.
+bool Epoll::nesting_ok(Epoll& from, const Epoll& target, unsigned depth) {
+  if (&from == &target || depth > kMaxNesting) return false;
+  LockGuard guard(from.lock_);
+  for (auto& item : from.items_)
+    if (item.file_.kind() == FileKind::epoll &&
+        !nesting_ok(static_cast<Epoll&>(item.file_), target, depth + 1))
+      return false;
+  return true;
+}
+
+Result<void> Epoll::add(int fd, File& file, EpollEvent event) {
+  if (file.inode() && (file.inode()->type() == kRegular || file.inode()->type() == kDirectory))
+    return Errno::perm;
+  LockGuard watch(g_watch_lock);
+  if (file.kind() == FileKind::epoll && !nesting_ok(static_cast<Epoll&>(file), *this, 1)) return Errno::loop;
+  LockGuard guard(lock_);
+  if (find_locked(fd, file)) return Errno::exist;
+  Unique<EpollItem> item = make<EpollItem>(*this, file, fd, event);
+  if (!item) return Errno::nomem;
+  EpollItem& i = *item.release();
+  items_.insert(i);
+  i.attach(file);
+  if (WaitQueue* q = file.wait_queue())
+    q->add(i, (event.events | kAlways) & ~kPrivateBits, event.events & epoll_bit::exclusive);
+  mark_ready(i, 0);  // what is ready already is found by the next scan
+  return {};
+}
+
+Result<void> Epoll::modify(int fd, File& file, EpollEvent event) {
+  LockGuard guard(lock_);
+  EpollItem* item = find_locked(fd, file);
+  if (!item) return Errno::noent;
+  if ((item->event_.events | event.events) & epoll_bit::exclusive) return Errno::inval;
+  item->event_ = event;
+  if (WaitQueue* q = file.wait_queue()) {
+    q->remove(*item);
+    q->add(*item, (event.events | kAlways) & ~kPrivateBits);
+  }
+  mark_ready(*item, 0);
+  return {};
+}
+
+Result<void> Epoll::remove(int fd, File& file) {
+  LockGuard watch(g_watch_lock);
+  LockGuard guard(lock_);
+  EpollItem* item = find_locked(fd, file);
+  if (!item) return Errno::noent;
+  drop_locked(*item);
+  return {};
+}
+
+void Epoll::fdinfo(TextSink& out) const {
+  LockGuard guard(lock_);
+  for (const auto& item : items_)
+    format(out, "tfd: {:8} events: {:8x} data: {:16x}\n", item.fd_, item.event_.events,
+           uint64_t{item.event_.data});
+}
+
+}  // namespace runsc::fs

@@ -1,0 +1,91 @@
+// epoll(7).
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <boost/intrusive/set.hpp>
+
+#include "fs/file.h"
+
+namespace runsc::fs {
+
+namespace epoll_bit {
+inline constexpr uint32_t exclusive = 1u << 28, wakeup = 1u << 29, oneshot = 1u << 30, edge = 1u << 31;
+}
+
+struct EpollEvent {  // struct epoll_event, packed on x86-64
+  uint32_t events;
+  uint64_t data;
+} __attribute__((packed));
+
+class Epoll;
+
+// One watched descriptor. It does not keep the file alive: the file's last reference removes it
+// (File::last_ref).
+class EpollItem final : public HeapObject,
+                        public Waiter,
+                        public boost::intrusive::set_base_hook<>,
+                        public FileWatch {
+ public:
+  EpollItem(Epoll& epoll, File& file, int fd, EpollEvent event)
+      : epoll_(epoll), file_(file), fd_(fd), event_(event) {}
+  bool notify(uint32_t events) override;
+  void file_gone() override;
+  friend bool operator<(const EpollItem& a, const EpollItem& b) {
+    return &a.file_ != &b.file_ ? &a.file_ < &b.file_ : a.fd_ < b.fd_;
+  }
+
+ private:
+  friend class Epoll;
+  Epoll& epoll_;
+  File& file_;
+  const int fd_;
+  EpollEvent event_;                                 // Epoll::lock_
+  boost::intrusive::list_member_hook<> ready_hook_;  // Epoll::ready_lock_
+};
+
+class Epoll final : public File {
+ public:
+  static Result<Ref<Epoll>> create();
+  ~Epoll() override;
+
+  // epoll_ctl(2). EEXIST, ENOENT, ELOOP (a cycle, or nesting above 5), EPERM (a file without poll), ENOMEM.
+  Result<void> add(int fd, File& file, EpollEvent event);
+  Result<void> modify(int fd, File& file, EpollEvent event);
+  Result<void> remove(int fd, File& file);
+  // Fills out[] with what is ready now; 0: nothing.
+  size_t collect(std::span<EpollEvent> out);
+
+  uint32_t poll() override;
+  WaitQueue* wait_queue() override { return &queue_; }
+  FileKind kind() const override { return FileKind::epoll; }
+  void describe(TextSink& out) const override { format(out, "anon_inode:[eventpoll]"); }
+  void fdinfo(TextSink& out) const override;
+
+ private:
+  friend class EpollItem;
+  template <class T, class... A>
+  friend Ref<T> runsc::make_ref(A&&...);
+  Epoll() : File(open_flag::rdwr) {}
+
+  using Ready = boost::intrusive::list<
+      EpollItem,
+      boost::intrusive::member_hook<EpollItem, boost::intrusive::list_member_hook<>, &EpollItem::ready_hook_>,
+      boost::intrusive::constant_time_size<false>>;
+  using Items = boost::intrusive::set<EpollItem, boost::intrusive::constant_time_size<false>>;
+
+  EpollItem* find_locked(int fd, const File& file) REQUIRES(lock_);
+  void drop_locked(EpollItem& item) REQUIRES(lock_);
+  bool mark_ready(EpollItem& item, uint32_t events);
+  // Polls and, while an item is ready, calls take(item, bits); stops when it returns false.
+  template <class Take>
+  void scan_locked(Take&& take) REQUIRES(lock_);
+  static bool nesting_ok(Epoll& from, const Epoll& target, unsigned depth);
+
+  mutable Mutex lock_{LockRank::epoll};
+  WaitQueue queue_;
+  Items items_ GUARDED_BY(lock_);
+  SpinLock ready_lock_{LockRank::leaf};
+  Ready ready_ GUARDED_BY(ready_lock_);
+};
+
+}  // namespace runsc::fs
