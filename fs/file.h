@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "fs/attr.h"
+#include "kernel/base/format.h"
 #include "kernel/base/lock.h"
 #include "kernel/base/ref.h"
 #include "kernel/base/result.h"
@@ -115,6 +116,8 @@ class File : public RefCounted<File> {
   virtual Result<void> set_attr(const SetAttr& attr);  // default: of inode(); ftruncate, fchmod...
   virtual Result<void> sync(bool data_only);           // default EINVAL
   virtual Result<void> allocate(int mode, uint64_t offset, uint64_t size);  // default EOPNOTSUPP
+  // Nonzero: a blocking read that got nothing for so long returns 0 (VTIME of termios(3)).
+  virtual uint64_t read_timeout_ns() { return 0; }
   virtual FileKind kind() const { return FileKind::other; }
   // Asked after open(2) made the file, before a descriptor names it: EAGAIN to wait on wait_queue() for
   // poll_bit::out and ask again (a FIFO's other end), unless O_NONBLOCK.
@@ -150,6 +153,9 @@ class File : public RefCounted<File> {
     if (watches_) forget_watches();
     delete this;
   }
+
+  // F_SETOWN, F_SETSIG.
+  std::atomic<int32_t> owner{0}, owner_signal{0};
 
   Mutex position_lock{LockRank::file_position};
   uint64_t position GUARDED_BY(position_lock) = 0;

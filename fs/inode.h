@@ -1,6 +1,9 @@
 // Inode and SuperBlock: what a file system implements.
 #pragma once
 
+#include <span>
+#include <string_view>
+
 #include "fs/attr.h"
 #include "fs/file.h"
 #include "kernel/base/ref.h"
@@ -23,12 +26,28 @@ class SuperBlock : public RefCounted<SuperBlock> {
   // again.
   virtual bool cache_names() const { return true; }
   virtual void show_options(TextSink& out) const { (void)out; }
+  // The last mount is gone: lets go of the root, so that inodes and super block can end (inodes hold the
+  // super block).
+  virtual void unmounted() {}
+  // mount(2) with MS_REMOUNT: new options. EINVAL.
+  virtual Result<void> remount(uint64_t flags, std::string_view data) {
+    (void)flags, (void)data;
+    return {};
+  }
   uint64_t dev() const { return dev_; }
+  std::atomic<uint32_t> mount_count{0};
 
  protected:
   SuperBlock();  // takes a fresh anonymous device number (major 0)
   uint64_t dev_;
 };
+
+// What others keep at an inode: the pipe of a FIFO, the socket bound to a name, the locks of a file.
+class InodeAttachment : public RefCounted<InodeAttachment> {
+ public:
+  virtual ~InodeAttachment() = default;
+};
+enum class AttachmentKind : uint8_t { special, locks };
 
 // Who creates a node, and as what.
 struct NewNode {
@@ -42,7 +61,7 @@ struct NewNode {
 // Defaults: ENOTDIR for directory operations, EPERM for what a file system does not know.
 class Inode : public RefCounted<Inode> {
  public:
-  virtual ~Inode() = default;
+  virtual ~Inode();
 
   virtual Result<Attr> get_attr() = 0;
   virtual Result<void> set_attr(const SetAttr& attr) = 0;
@@ -66,8 +85,15 @@ class Inode : public RefCounted<Inode> {
   virtual Result<String> read_link();                       // EINVAL unless a symbolic link
   // Magic links of procfs jump instead of reading a path. Empty path: not magic, follow read_link().
   virtual Result<Path> follow_magic();
-  // A new open file description. Devices and FIFOs are routed by the VFS before this is called for them.
-  virtual Result<Ref<File>> open(uint32_t flags) = 0;
+  // A new open file description. The default serves devices and FIFOs (fs/special.h); file systems override
+  // it for regular files and directories, and pass the rest on to it.
+  virtual Result<Ref<File>> open(uint32_t flags);
+  // Before the first write through a new writable open (after O_TRUNC has been done), and before links to it
+  // are made: a file system may refuse, or copy up. `truncate`: O_TRUNC follows.
+  virtual Result<void> prepare_write(bool truncate) {
+    (void)truncate;
+    return {};
+  }
 
   virtual Result<size_t> get_xattr(std::string_view name,
                                    std::span<std::byte> out);  // ENODATA; ERANGE; EOPNOTSUPP
@@ -75,14 +101,22 @@ class Inode : public RefCounted<Inode> {
   virtual Result<void> remove_xattr(std::string_view name);
   virtual Result<size_t> list_xattr(std::span<char> out);
 
+  // One object of each kind; null: none yet.
+  Ref<InodeAttachment> attachment(AttachmentKind kind) const;
+  // The one that is there, or `fresh` if there was none: who comes first wins.
+  Ref<InodeAttachment> attach(AttachmentKind kind, Ref<InodeAttachment> fresh);
+  void detach(AttachmentKind kind);
+
   Mutex lock{LockRank::inode};  // directory contents and multi-step changes
 
  protected:
-  Inode(SuperBlock& super, uint32_t type) : super_(super), type_(type & kTypeMask) {}
+  Inode(SuperBlock& super, uint32_t type);  // holds a count of `super`
 
  private:
   SuperBlock& super_;
   const uint32_t type_;
+  mutable SpinLock attachment_lock_{LockRank::leaf};
+  Ref<InodeAttachment> attachments_[2] GUARDED_BY(attachment_lock_);
 };
 
 }  // namespace runsc::fs

@@ -93,6 +93,9 @@ Result<void> mount_on(const Path& target, Ref<SuperBlock> super, Ref<Inode> root
                       std::string_view source);
 Result<void> bind_mount(const Path& source, const Path& target, uint64_t flags, bool recursive);
 Result<void> unmount(const Path& target, uint32_t flags);
+// A path for an object without a name (a pipe), so that magic links of procfs can lead to it: no mount, a
+// dentry of its own. ENOMEM.
+Result<Path> anonymous_path(Ref<Inode> inode, std::string_view name);
 Path mount_root_path(const Ref<Mount>& mount);
 Inode& inode_of(const Path& path);
 uint64_t mount_flags(const Path& path);
