@@ -1,0 +1,147 @@
+"""The command line: what each verb answers, and how errors name what is at fault."""
+
+import json
+import os
+import subprocess
+
+from harness import Failed, expect, expect_in
+
+
+def ours(function):
+    """Marks what only runsc can answer, not the oracle."""
+    function.ours = True
+    return function
+
+
+@ours
+def test_version(box):
+    expect_in("runsc version", box.runsc("--version").ok())
+
+
+def test_spec_writes_a_bundle_that_parses(box):
+    box.runsc("spec", cwd=box.work).ok()
+    spec = json.loads((box.work / "config.json").read_text())
+    expect(spec["ociVersion"][:2], "1.")
+    expect_in("args", spec["process"])
+
+
+def test_spec_overwrites_nothing(box):
+    (box.work / "config.json").write_text("mine")
+    if box.runsc("spec", cwd=box.work).status == 0:
+        raise Failed("spec went over a config.json that was there")
+    expect((box.work / "config.json").read_text(), "mine")
+
+
+@ours
+def test_spec_runs_as_it_is(box):
+    """What spec writes must run once root.path exists and the terminal is off."""
+    box.runsc("spec", cwd=box.work).ok()
+    config = json.loads((box.work / "config.json").read_text())
+    config["root"]["path"] = box.rootfs
+    config["process"].update(terminal=False, args=["echo", "from the spec"])
+    expect(box.finish(box.run_command(config)).ok(), "from the spec\n")
+
+
+def test_unknown_verb(box):
+    if box.runsc("frobnicate").status == 0:
+        raise Failed("an unknown verb went well")
+
+
+def test_no_bundle(box):
+    ended = box.runsc("run", "--bundle", str(box.work / "absent"), "x1")
+    expect(ended.status != 0, True, "failed")
+    expect_in("absent", ended.err)
+
+
+def test_no_config(box):
+    (box.work / "empty").mkdir()
+    ended = box.runsc("run", "--bundle", str(box.work / "empty"), "x1")
+    expect(ended.status != 0, True, "failed")
+    expect_in("config.json", ended.err)
+
+
+@ours
+def test_errors_name_the_place_in_the_json(box):
+    def broken(change, place):
+        config = box.config(["true"])
+        change(config)
+        ended = box.finish(box.run_command(config))
+        expect(ended.status != 0, True, f"{place} broken: failed")
+        expect_in(place, ended.err)
+
+    broken(lambda c: c["process"].update(args="true"), "process.args")
+    broken(lambda c: c["process"].update(cwd="relative"), "process.cwd")
+    broken(lambda c: c["process"]["user"].update(uid=-1), "process.user.uid")
+    broken(lambda c: c["mounts"][2].update(destination=7), "mounts[2].destination")
+    broken(lambda c: c["root"].update(path="/no/such/folder"), "/no/such/folder")
+    broken(lambda c: c["process"]["capabilities"].update(bounding=["CAP_NONSENSE"]), "CAP_NONSENSE")
+
+
+@ours
+def test_bad_json_says_where(box):
+    ended = box.finish(box.run_command('{"ociVersion": "1.0.2",,}'))
+    expect(ended.status != 0, True, "failed")
+    expect_in("config.json", ended.err)
+
+
+@ours
+def test_program_not_found(box):
+    ended = box.run(["/no/such/program"])
+    expect(ended.status != 0, True, "failed")
+    expect_in("/no/such/program", ended.err)
+
+
+@ours
+def test_no_kvm_is_one_line_and_128(box):
+    hide = ["unshare", "-m", "sh", "-c", 'mount --bind /dev/null /dev/kvm && exec "$@"', "sh"]
+    ended = box.finish(hide + box.run_command(box.config(["true"])))
+    expect(ended.status, 128, "exit status")
+    expect(len(ended.err.strip().splitlines()), 1, f"lines of {ended.err!r}")
+    expect_in("/dev/kvm", ended.err)
+
+
+@ours
+def test_do(box):
+    expect(box.runsc("do", "sh", "-c", "echo hi; exit 3").status, 3)
+    with open("/etc/os-release", encoding="utf-8") as release:
+        expect(box.runsc("do", "cat", "/etc/os-release").ok(), release.read())
+
+
+@ours
+def test_do_leaves_the_host_alone(box):
+    mark = box.work / "mark"
+    expect(box.runsc("do", "sh", "-c", f"echo x >{mark}; cat {mark}").ok(), "x\n")
+    expect(mark.exists(), False, "the file on the host")
+
+
+@ours
+def test_dmesg(box):
+    lines = box.run(["dmesg"]).ok().splitlines()
+    expect(lines[0], "[    0.000000] Starting gVisor...", "first line")
+    expect_in("Ready!", lines[-1])
+    expect(len(lines) > 3, True, "some lines of boot")
+
+
+@ours
+def test_strace_and_debug_log(box):
+    log = box.work / "log"
+    box.run("echo hello >/dev/null; cat /etc/hostname /etc/debian_version",
+            options=[f"--debug-log={log}", "--strace"]).ok()
+    text = log.read_text()
+    for part in ("execve(", "/etc/debian_version", "openat("):
+        expect_in(part, text, "the log")
+
+
+@ours
+def test_nothing_is_left(box):
+    """After a run: no process, no folder, no mount."""
+    def state():
+        mounts = open("/proc/self/mounts", encoding="utf-8").read()
+        processes = subprocess.run(["pgrep", "-c", "-f", box.runtime + " .*lc-" + str(os.getpid())],
+                                   stdout=subprocess.PIPE, text=True).stdout
+        return mounts, sorted(os.listdir("/run")), processes
+
+    box.run(["true"]).ok()
+    before = state()
+    box.run(["true"]).ok()
+    expect(state(), before, "mounts, /run, processes")
