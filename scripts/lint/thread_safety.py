@@ -15,7 +15,7 @@ import tree
 
 FLAGS = [
     "-std=c++2b", "-fsyntax-only", "-Wno-everything", "-Wthread-safety", "-Werror=thread-safety",
-    # clang 14 and libstdc++ 12: std::expected shows itself only to a newer concepts version.
+    # clang 16 is the first that takes std::expected of libstdc++ 12, once told of a newer concepts version.
     "-D__cpp_concepts=202002L",
     "-fno-exceptions", "-fno-rtti", f"-I{tree.TOP}", f"-I{tree.TOP}/kvm/arch/hosted",
 ]
@@ -29,11 +29,11 @@ def cache_folder():
 
 
 def check(name, folder):
-    text = subprocess.run(["clang++-14", "-E", *FLAGS, name], cwd=tree.TOP, capture_output=True)
+    text = subprocess.run(["clang++-16", "-E", *FLAGS, name], cwd=tree.TOP, capture_output=True)
     key = hashlib.sha256(repr(FLAGS).encode() + text.stdout).hexdigest()
     if text.returncode == 0 and (folder / key).exists():
         return None
-    run = subprocess.run(["clang++-14", *FLAGS, name], cwd=tree.TOP, capture_output=True, text=True)
+    run = subprocess.run(["clang++-16", *FLAGS, name], cwd=tree.TOP, capture_output=True, text=True)
     if run.returncode == 0:
         (folder / key).touch()
         return None
