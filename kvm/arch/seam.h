@@ -88,7 +88,7 @@ struct Trap {
   TrapKind kind;
   uint8_t vector;    // exception: 0 #DE, 1 #DB, 3 #BP, 6 #UD, 13 #GP, 16 #MF, 17 #AC, 19 #XM ...
   uint32_t error;    // page_fault: bit 0 present, 1 write, 4 instruction fetch. exception: error code
-  uint64_t address;  // page_fault: linear address (0 for bus_error where the machine cannot tell)
+  uint64_t address;  // page_fault: linear address. bus_error: 0, the machine does not tell
 };
 
 // Page-table side of an address space: mm owns one per AddressSpace.
@@ -104,7 +104,9 @@ void user_space_init(UserSpace& space);
 void user_space_retire(UserSpace& space);
 
 // Translations that were changed or removed and must not be used again. Adding merges neighbours; a full
-// batch degrades to "everything".
+// batch degrades to "everything". A page-table page that was unlinked is added too, before
+// it is freed: add(an address that it translated, its physical address, 4096), so that no walk reads it after
+// its reuse.
 struct TlbBatch {
   static constexpr size_t kMax = 32;
   struct Range {
@@ -113,8 +115,14 @@ struct TlbBatch {
     uint64_t size;
   };
   Range ranges[kMax];
+  // All old_phys seen, RAM and file window apart: bounds what "everything" costs the hosted side.
+  struct Hull {
+    uint64_t low = ~uint64_t{0};
+    uint64_t high = 0;
+  };
   size_t count = 0;
   bool everything = false;  // more than fits: the whole user space
+  Hull ram, window;
   void add(uint64_t address, uint64_t old_phys, uint64_t size);
   bool empty() const { return count == 0 && !everything; }
 };

@@ -1,0 +1,71 @@
+// Shoot-down: MADV_DONTNEED on the host mapping of the old pages. Their memory is a shared memfd, or a file,
+// and stays; what goes is the host's page table entries and, by KVM's MMU notifier, every translation that a
+// vCPU has to them, running ones included. The caller has stored the PTEs; copies translate anew under
+// pte_lock.
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <span>
+
+#include "kernel/base/check.h"
+#include "kvm/arch/hosted/guest_half.h"
+#include "kvm/arch/hosted/machine.h"
+
+namespace runsc::arch {
+
+namespace {
+
+constexpr uint64_t kPage = 4096;
+// Between two ranges this close, dropping what lies between is cheaper than another call.
+constexpr uint64_t kSweep = 8 * kPage;
+
+struct PhysSpan {
+  uint64_t low, high;
+};
+
+void drop(uint64_t low, uint64_t high) {
+  low &= ~(kPage - 1);
+  high = (high + kPage - 1) & ~(kPage - 1);
+  while (madvise(phys_to_virt(low), high - low, MADV_DONTNEED) != 0)
+    CHECK(errno == EAGAIN || errno == EINTR, "madvise of guest memory failed: stale translations would stay");
+}
+
+}  // namespace
+
+void tlb_shootdown(UserSpace&, TlbBatch& batch) {
+  if (batch.empty()) return;
+  if (!hosted::sandbox.vm) {  // unit tests without KVM: only copies translate
+    batch = TlbBatch{};
+    return;
+  }
+  if (batch.everything) {
+    for (const TlbBatch::Hull& hull : {batch.ram, batch.window})
+      if (hull.low < hull.high) drop(hull.low, hull.high);
+  } else {
+    PhysSpan spans[TlbBatch::kMax];
+    for (size_t i = 0; i < batch.count; ++i)
+      spans[i] = {batch.ranges[i].old_phys, batch.ranges[i].old_phys + batch.ranges[i].size};
+    std::sort(spans, spans + batch.count, [](const PhysSpan& a, const PhysSpan& b) { return a.low < b.low; });
+    PhysSpan current = spans[0];
+    for (const PhysSpan& s : std::span(spans + 1, batch.count - 1)) {
+      if (s.low <= current.high + kSweep) {
+        current.high = std::max(current.high, s.high);
+        continue;
+      }
+      drop(current.low, current.high);
+      current = s;
+    }
+    drop(current.low, current.high);
+  }
+  batch = TlbBatch{};
+}
+
+void user_space_init(UserSpace& space) {
+  static_cast<uint64_t*>(phys_to_virt(space.root_phys))[hosted::kUpperIndex] = hosted::upper_entry();
+}
+
+// Every vCPU that had the root gets another one before it runs again, and none runs now.
+void user_space_retire(UserSpace&) {}
+
+}  // namespace runsc::arch
