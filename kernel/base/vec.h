@@ -71,9 +71,13 @@ class Vec {
   }
   // New elements are value-initialised.
   Result<void> resize(size_t n) {
+    if (n < size_) {
+      for (size_t i = n; i < size_; ++i) data_[i].~T();
+      size_ = n;
+      return {};
+    }
     TRY(reserve(n));
     while (size_ < n) new (data_ + size_++) T();
-    while (size_ > n) data_[--size_].~T();
     return {};
   }
   void pop_back() {

@@ -1,0 +1,57 @@
+// devpts: /dev/pts and the multiplexer /dev/ptmx (pts(4)).
+#pragma once
+
+#include "fs/credentials.h"
+#include "fs/inode.h"
+#include "fs/tty/tty.h"
+#include "kernel/base/vec.h"
+
+namespace runsc::fs {
+
+class DevPts final : public SuperBlock {
+ public:
+  static constexpr uint32_t kMaxTtys = 1024;
+  static constexpr uint64_t kMagic = 0x1cd1;
+
+  // Options: gid=, mode=, ptmxmode=, max=, newinstance. EINVAL. The newest instance serves device nodes 5:2
+  // that stand outside of any devpts.
+  static Result<Ref<SuperBlock>> mount(std::string_view source, std::string_view data);
+  ~DevPts() override;
+
+  Ref<Inode> root() override { return root_; }
+  std::string_view type_name() const override { return "devpts"; }
+  FsStat stat_fs() override;
+  bool cache_names() const override { return false; }
+  void show_options(TextSink& out) const override;
+
+  // A new pair owned by `creds`. ENOSPC: all numbers are taken.
+  Result<Ref<Tty>> allocate(const Credentials& creds);
+  void forget(const Tty& tty);
+  Ref<Inode> inode_of(uint32_t index);
+  // Lowest index >= from in use, or -1.
+  int64_t next_index(uint32_t from);
+  uint32_t ptmx_mode() const { return ptmx_mode_; }
+
+ private:
+  template <class T, class... A>
+  friend Ref<T> runsc::make_ref(A&&...);
+  DevPts() = default;
+  Mutex lock_{LockRank::hostfs};
+  Vec<Ref<Inode>> nodes_ GUARDED_BY(lock_);  // by index; null: free
+  Ref<Inode> root_;
+  uint32_t gid_ = 0, mode_ = 0600, ptmx_mode_ = 0, max_ = kMaxTtys;
+  bool gid_set_ = false;
+};
+
+Result<Ref<File>> open_ptmx(Ref<Inode> inode, uint32_t flags, const Credentials& creds);
+Result<Ref<File>> open_pts(Ref<Inode> inode, uint32_t flags);
+// A pair for the sentry's own use (the container's console). ENODEV without a devpts.
+struct ConsolePair {
+  Ref<Tty> tty;
+  Ref<Inode> node;  // to be opened or bound on /dev/console
+};
+Result<ConsolePair> make_console(const Credentials& creds);
+// The slave of a pair, opened. Its path is left empty.
+Result<Ref<File>> open_console(const ConsolePair& console, uint32_t flags);
+
+}  // namespace runsc::fs
