@@ -1,0 +1,20 @@
+#include "oci/sandbox/boot.h"
+
+#include "oci/cmd/command.h"
+
+namespace runsc::oci {
+
+// Started by sandbox/launcher.cc, with descriptors in place; of no use to anybody else.
+Expected<int> cmd_boot(const Options& options, std::span<const std::string> args) {
+  BootRequest request;
+  FlagSet flags;
+  flags.boolean("debug-log", request.debug_log, "");
+  flags.boolean("console", request.console, "");
+  const std::vector<std::string> rest = OCI_TRY(flags.parse(args));
+  if (rest.size() != 1) return fail("boot is started by run and do");
+  request.options = options;
+  // The launcher says what went wrong, once.
+  return boot(request) ? 0 : kExitSandbox;
+}
+
+}  // namespace runsc::oci

@@ -1,0 +1,60 @@
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "oci/cmd/command.h"
+#include "oci/host/debug_log.h"
+#include "oci/host/file_io.h"
+
+namespace runsc::oci {
+namespace {
+
+constexpr Command kCommands[] = {
+    {"run", "[flags] ID", "create a container from a bundle and run it", cmd_run},
+    {"do", "[flags] COMMAND [ARG...]", "run a command in a sandbox that sees this host's files", cmd_do},
+    {"spec", "[flags] [-- ARG...]", "write a config.json to start from", cmd_spec},
+    {"debug", "--seccomp", "show what the sandbox process may do on the host", cmd_debug},
+    {"version", "", "print the version", cmd_version},
+    {"help", "", "print this help", cmd_help},
+    {"boot", "", "the sandbox process itself", cmd_boot, true},
+};
+
+Expected<int> dispatch(const Options& options, std::span<const std::string> args) {
+  if (options.version) return cmd_version(options, {});
+  if (options.help) return cmd_help(options, {});
+  if (args.empty()) {
+    OCI_TRY(cmd_help(options, {}));
+    return kExitError;
+  }
+  for (const Command& command : kCommands) {
+    if (command.name == args[0]) return command.function(options, args.subspan(1));
+  }
+  return fail("unknown command " + args[0] + ", see runsc help");
+}
+
+// One line on stderr and, for callers that read it there, in the file of --log.
+void show_error(const Options& options, const Error& error) {
+  const std::string line = "runsc: " + error.text + "\n";
+  [[maybe_unused]] const ssize_t put = ::write(STDERR_FILENO, line.data(), line.size());
+  if (options.log.empty()) return;
+  const std::string entry = log_line(options.log_format == LogFormat::json, "error", error.text);
+  const Expected<UniqueFd> file = open_debug_log(options.log, "", "");
+  if (file) (void)write_all(file->get(), entry, options.log);
+}
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+
+int run_command_line(std::span<const std::string> args) {
+  Options options;
+  FlagSet flags;
+  add_global_flags(flags, options);
+  const Expected<std::vector<std::string>> rest = flags.parse(args);
+  const Expected<int> status = rest ? dispatch(options, *rest) : std::unexpected(rest.error());
+  if (status) return *status;
+  show_error(options, status.error());
+  return status.error().exit_status;
+}
+
+}  // namespace runsc::oci

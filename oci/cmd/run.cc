@@ -1,0 +1,55 @@
+#include <climits>
+#include <cstdlib>
+#include <memory>
+
+#include "oci/cmd/command.h"
+#include "oci/host/debug_log.h"
+#include "oci/host/file_io.h"
+#include "oci/sandbox/container_bytes.h"
+#include "oci/sandbox/launcher.h"
+#include "oci/spec/parse.h"
+
+namespace runsc::oci {
+namespace {
+
+Expected<std::string> absolute_directory(const std::string& path) {
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
+  if (!real) return fail_errno("--bundle " + path);
+  return std::string(real.get());
+}
+
+void log_warnings(const Options& options, const Spec& spec) {
+  if (options.log.empty() || spec.warnings.empty()) return;
+  const Expected<UniqueFd> file = open_debug_log(options.log, "", "");
+  if (!file) return;
+  for (const std::string& warning : spec.warnings) {
+    const std::string text = "config.json: " + warning;
+    (void)write_all(file->get(), log_line(options.log_format == LogFormat::json, "warning", text),
+                    options.log);
+  }
+}
+
+}  // namespace
+
+Expected<int> cmd_run(const Options& options, std::span<const std::string> args) {
+  std::string bundle = ".";
+  LaunchRequest request;
+  FlagSet flags;
+  flags.text("bundle", bundle, "directory of config.json").alias("b");
+  flags.text("pid-file", request.pid_file, "file for the pid of the sandbox process");
+  flags.text("console-socket", request.console_socket, "unix socket that gets the terminal");
+  const std::vector<std::string> rest = OCI_TRY(flags.parse(args));
+  if (rest.size() != 1) return fail("usage: runsc run [flags] ID\n" + flags.usage());
+  request.id = rest[0];
+  OCI_TRY_VOID(StateDir::check_id(request.id));
+  request.bundle = OCI_TRY(absolute_directory(bundle));
+  const std::string path = request.bundle + "/config.json";
+  request.spec_text = OCI_TRY(read_file(path, kMaxSpecBytes));
+  request.spec = OCI_TRY(parse_spec(request.spec_text));
+  // Says here, before anything is made, what the sandbox process would refuse.
+  OCI_TRY(plan_container(request.spec));
+  log_warnings(options, request.spec);
+  return launch_and_wait(options, request);
+}
+
+}  // namespace runsc::oci

@@ -1,0 +1,230 @@
+#include "oci/sandbox/boot.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <optional>
+
+#include "kvm/hostcall/boot_info.h"
+#include "kvm/monitor/sandbox.h"
+#include "oci/host/file_io.h"
+#include "oci/jail/filter.h"
+#include "oci/sandbox/container_bytes.h"
+#include "oci/sandbox/home.h"
+#include "oci/sandbox/host_tree.h"
+#include "oci/sandbox/privileges.h"
+#include "oci/sandbox/report.h"
+#include "oci/sandbox/signals.h"
+#include "oci/sandbox/stdio.h"
+#include "oci/sandbox/terminal.h"
+#include "oci/spec/parse.h"
+
+namespace runsc::oci {
+namespace {
+
+// Log levels of the sentry: what --debug adds.
+constexpr unsigned kLogInfo = 2;
+constexpr unsigned kLogDebug = 3;
+
+// Reads the signals meant for the container, for as long as the process lives.
+struct SignalPump {
+  monitor::Sandbox* sandbox;
+  int signals;   // signalfd(2)
+  int terminal;  // -1: none
+};
+
+void* pump_signals(void* argument) {
+  const std::unique_ptr<SignalPump> pump(static_cast<SignalPump*>(argument));
+  signalfd_siginfo info;
+  for (;;) {
+    const ssize_t got = ::read(pump->signals, &info, sizeof info);
+    if (got < 0 && errno == EINTR) continue;
+    if (got != sizeof info) return nullptr;
+    if (info.ssi_signo != SIGWINCH) {
+      pump->sandbox->signal(static_cast<int>(info.ssi_signo));
+    } else if (pump->terminal >= 0) {
+      if (const auto size = window_size(pump->terminal))
+        pump->sandbox->window_size(size->rows, size->columns);
+    }
+  }
+}
+
+Expected<void> start_signal_pump(monitor::Sandbox& sandbox, int signals, int terminal) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  constexpr size_t kStackSize = size_t{64} << 10;
+  pthread_attr_setstacksize(&attributes, kStackSize);
+  auto pump = std::make_unique<SignalPump>(SignalPump{&sandbox, signals, terminal});
+  pthread_t thread;
+  const int error = ::pthread_create(&thread, &attributes, pump_signals, pump.get());
+  pthread_attr_destroy(&attributes);
+  if (error != 0) return fail(with_errno("cannot start a thread", error), kExitSandbox);
+  (void)pump.release();  // the thread's now
+  return {};
+}
+
+Expected<void> detach_from_launcher(const BootRequest& request) {
+  // The sandbox must not outlive the command that waits for it, not even one that died before this line.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail_errno("PR_SET_PDEATHSIG", kExitSandbox);
+  pollfd launcher{kReportFd, 0, 0};
+  if (::poll(&launcher, 1, 0) < 0 || launcher.revents != 0) return fail("the launcher is gone", kExitSandbox);
+  ::prctl(PR_SET_NAME, "runsc-sandbox");
+  const auto first_foreign = static_cast<unsigned>(request.debug_log ? kDebugLogFd + 1 : kStateFd + 1);
+  if (::close_range(first_foreign, ~0U, 0) != 0) return fail_errno("close_range", kExitSandbox);
+  for (const int fd : {kSpecFd, kReportFd, kStateFd, kDebugLogFd}) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  // A session of its own: ^C and ^Z at the user's terminal are for the launcher, which passes them on.
+  if (::setsid() < 0) return fail_errno("setsid", kExitSandbox);
+  if (request.console && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0)
+    return fail_errno("TIOCSCTTY", kExitSandbox);
+  ::umask(0);  // modes are what the container asked for
+  return limit_process();
+}
+
+uint64_t memory_limit(const Spec& spec) {
+  struct sysinfo info {};
+  ::sysinfo(&info);
+  uint64_t limit = uint64_t{info.totalram} * info.mem_unit;
+  const auto asked = spec.linux_.resources.memory_limit;
+  if (asked && *asked > 0) limit = std::min(limit, static_cast<uint64_t>(*asked));
+  constexpr uint64_t kPage = 4096;
+  return std::min(limit, hostcall::kWindowBase) & ~(kPage - 1);
+}
+
+unsigned cpu_count(const Options& options, const Spec& spec) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  unsigned count = ::sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<unsigned>(CPU_COUNT(&set)) : 1;
+  const Resources& resources = spec.linux_.resources;
+  if (options.cpus_from_quota && resources.cpu_quota.value_or(0) > 0 &&
+      resources.cpu_period.value_or(0) > 0) {
+    const auto quota = static_cast<uint64_t>(*resources.cpu_quota);
+    const uint64_t period = *resources.cpu_period;
+    const uint64_t whole = quota / period + (quota % period != 0 ? 1 : 0);
+    count = static_cast<unsigned>(std::min<uint64_t>(count, whole));
+  }
+  if (options.cpus != 0) count = options.cpus;
+  return std::clamp(count, 1U, hostcall::kMaxCpus);
+}
+
+monitor::SandboxConfig::Mode mode_of(KvmMode mode) {
+  switch (mode) {
+    case KvmMode::automatic:
+      return monitor::SandboxConfig::Mode::automatic;
+    case KvmMode::ring0:
+      return monitor::SandboxConfig::Mode::ring0;
+    case KvmMode::hosted:
+      return monitor::SandboxConfig::Mode::hosted;
+  }
+  return monitor::SandboxConfig::Mode::automatic;
+}
+
+// runc sets HOME from the container's passwd file where config.json does not.
+void add_home(Process& process, int root) {
+  const auto is_home = [](const std::string& entry) { return entry.starts_with("HOME="); };
+  if (std::any_of(process.env.begin(), process.env.end(), is_home)) return;
+  process.env.push_back("HOME=" + home_directory(root, process.user.uid));
+}
+
+Expected<Spec> read_spec() {
+  const std::string text = OCI_TRY(read_all(kSpecFd, kMaxSpecBytes, "config.json"));
+  ::close(kSpecFd);
+  return parse_spec(text);
+}
+
+Expected<void> adjust_oom_score(const Process& process) {
+  if (!process.oom_score_adj) return {};
+  constexpr const char* kPath = "/proc/self/oom_score_adj";
+  const UniqueFd file(::open(kPath, O_WRONLY | O_CLOEXEC));
+  if (!file) return fail_errno(kPath);
+  return write_all(file.get(), std::to_string(*process.oom_score_adj), "config.json: process.oomScoreAdj");
+}
+
+// The donated descriptors, in the order of their handles.
+Expected<std::vector<int>> donate(HostTree& tree, bool terminal) {
+  std::vector<int> donated;
+  for (UniqueFd& fd : tree.opened()) donated.push_back(fd.release());
+  for (int fd = STDIN_FILENO; fd <= (terminal ? STDIN_FILENO : STDERR_FILENO); ++fd) {
+    donated.push_back(OCI_TRY(take_stream(fd)).release());
+  }
+  return donated;
+}
+
+Expected<std::unique_ptr<monitor::Sandbox>> create_sandbox(const BootRequest& request, Spec& spec,
+                                                           const ContainerPlan& plan, HostTree& tree) {
+  add_home(*spec.process, tree.opened()[0].get());
+  WindowSize size = spec.process->console_size.value_or(WindowSize{});
+  if (spec.process->terminal) size = window_size(STDIN_FILENO).value_or(size);
+  monitor::SandboxConfig config;
+  config.mode = mode_of(request.options.kvm_mode);
+  config.memory_limit = memory_limit(spec);
+  config.cpus = cpu_count(request.options, spec);
+  config.container = container_bytes(spec, plan, size);
+  config.donated = OCI_TRY(donate(tree, spec.process->terminal));
+  config.debug_log_fd = request.debug_log ? kDebugLogFd : -1;
+  config.log_level = request.options.debug ? kLogDebug : kLogInfo;
+  config.strace = request.options.strace;
+  auto sandbox = monitor::Sandbox::create(std::move(config));
+  if (!sandbox) return fail(sandbox.error().message, kExitSandbox);
+  return *std::move(sandbox);
+}
+
+// Threads of the sandbox may still run: leaves without destructors, which would pull their objects away.
+[[noreturn]] void run_and_leave(monitor::Sandbox& sandbox) {
+  report_started(kReportFd);
+  const std::expected<int, monitor::Error> status = sandbox.run();
+  if (status) {
+    report_wait_status(kReportFd, *status);
+  } else {
+    report_error(kReportFd, Error{status.error().message, kExitSandbox});
+  }
+  ::_exit(status ? 0 : kExitSandbox);
+}
+
+// Returns only with the reason why nothing ran.
+Expected<void> start_and_run(const BootRequest& request) {
+  OCI_TRY_VOID(detach_from_launcher(request));
+  const sigset_t forwarded = forwarded_signals();
+  ::pthread_sigmask(SIG_BLOCK, &forwarded, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  UniqueFd signals(::signalfd(-1, &forwarded, SFD_CLOEXEC));
+  if (!signals) return fail_errno("signalfd", kExitSandbox);
+
+  Spec spec = OCI_TRY(read_spec());
+  const ContainerPlan plan = OCI_TRY(plan_container(spec));
+  OCI_TRY_VOID(adjust_oom_score(*spec.process));
+  HostTree tree = OCI_TRY(HostTree::build(plan.sources, kStateFd));
+  ::close(kStateFd);
+  const std::unique_ptr<monitor::Sandbox> sandbox = OCI_TRY(create_sandbox(request, spec, plan, tree));
+
+  // From here on nothing of the host is opened: the jail closes, step by step, around a single thread.
+  OCI_TRY_VOID(require_single_thread());
+  OCI_TRY_VOID(tree.enter());
+  OCI_TRY_VOID(drop_privileges());
+  OCI_TRY_VOID(close_jail());
+
+  OCI_TRY_VOID(start_signal_pump(*sandbox, signals.release(), spec.process->terminal ? STDIN_FILENO : -1));
+  run_and_leave(*sandbox);
+}
+
+}  // namespace
+
+Expected<void> boot(const BootRequest& request) {
+  Expected<void> result = start_and_run(request);
+  if (!result) report_error(kReportFd, result.error());
+  return result;
+}
+
+}  // namespace runsc::oci

@@ -1,0 +1,26 @@
+// Host only. A Spec turned into what the sentry reads (kvm/hostcall/container_spec.h) and what the host has
+// to open for it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "oci/host/error.h"
+#include "oci/sandbox/host_tree.h"
+#include "oci/spec/spec.h"
+
+namespace runsc::oci {
+
+struct ContainerPlan {
+  // The root file system first, then each bind mount in the order of config.json. The donated descriptor of
+  // source n has handle n; stdin, stdout and stderr follow.
+  std::vector<HostSource> sources;
+};
+
+// Refuses what the sandbox cannot honour, by its JSON path; adds what it ignores to spec.warnings.
+Expected<ContainerPlan> plan_container(Spec& spec);
+
+// `terminal`: the size of the terminal, where process.terminal is set. `plan` is of the same spec.
+std::string container_bytes(const Spec& spec, const ContainerPlan& plan, const WindowSize& terminal);
+
+}  // namespace runsc::oci

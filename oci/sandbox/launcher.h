@@ -1,0 +1,28 @@
+// Host only. Starts a sandbox process for one container, stays with it in the foreground and says how it
+// ended.
+#pragma once
+
+#include <string>
+
+#include "oci/cmd/options.h"
+#include "oci/host/error.h"
+#include "oci/sandbox/state_dir.h"
+#include "oci/spec/spec.h"
+
+namespace runsc::oci {
+
+struct LaunchRequest {
+  std::string id;
+  std::string bundle;          // directory that relative paths of config.json count from
+  std::string spec_text;       // config.json, as it was read once
+  Spec spec;                   // the same, parsed
+  std::string pid_file;        // empty: none
+  std::string console_socket;  // empty: the terminal is the caller's
+};
+
+// The exit status that the command ends with: the container's own, or 128 and the number of the signal that
+// killed it, as runc has it. One thread only; signals that the container should get are blocked and taken
+// meanwhile.
+Expected<int> launch_and_wait(const Options& options, const LaunchRequest& request);
+
+}  // namespace runsc::oci
