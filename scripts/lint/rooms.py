@@ -23,7 +23,7 @@ def check(name, rooms):
             goal = rooms.room_of(target)
             if goal is None:
                 yield where + f"{target} is in no room"
-            elif room is not None and goal != room and goal not in rooms.allowed[room]:
+            elif room is not None and goal != room and not {goal, target} & set(rooms.allowed[room]):
                 yield where + f"{room} must not include {goal} ({target})"
         elif rooms.is_dual(name):
             if not any(target == std or (std.endswith("/") and target.startswith(std)) for std in rooms.std):

@@ -43,8 +43,7 @@ def check(name, folder):
 def main():
     rooms = tree.Rooms()
     names = [name for name in tree.tracked("*.cc")
-             if rooms.room_of(name) in rooms.dual and not name.startswith("kvm/arch/ring0/")
-             and not name.endswith("_test.cc")]
+             if (rooms.is_dual(name) or name.startswith("kvm/arch/hosted/")) and not name.startswith("kvm/arch/ring0/")]
     folder = cache_folder()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(lambda name: check(name, folder), names))

@@ -24,13 +24,13 @@ class Rooms:
 
     def __init__(self):
         self.allowed = {}
-        self.dual, self.host, self.std = [], [], []
+        self.dual, self.std = [], []
         for line in read("scripts/lint/rooms.txt").splitlines():
             line = line.split("#")[0].strip()
             if not line:
                 continue
             key, _, rest = line.partition(":")
-            if key in ("dual", "host", "std"):
+            if key in ("dual", "std"):
                 getattr(self, key).extend(rest.split())
             else:
                 self.allowed[key] = rest.split()
@@ -44,9 +44,7 @@ class Rooms:
 
     def is_dual(self, path):
         """Whether the file is compiled for ring 0 or included by what is."""
-        if path.endswith("_test.cc") or any(path.startswith(part + "/") for part in self.host):
-            return False
-        return self.room_of(path) in self.dual
+        return self.room_of(path) in self.dual and not path.endswith("_test.cc")
 
 
 def finish(problems, what):
