@@ -1,0 +1,37 @@
+#include "kernel/uts.h"
+
+#include "kernel/base/lock.h"
+
+namespace runsc::kernel {
+
+namespace {
+
+SpinLock g_lock{LockRank::leaf};
+UtsName g_hostname GUARDED_BY(g_lock) = {"localhost"};
+UtsName g_domainname GUARDED_BY(g_lock) = {"(none)"};
+
+Result<void> set(UtsName& which, std::string_view name) {
+  if (name.size() > kUtsMax) return Errno::inval;
+  UtsName fresh{};
+  __builtin_memcpy(fresh.text, name.data(), name.size());
+  LockGuard guard(g_lock);
+  which = fresh;
+  return {};
+}
+
+}  // namespace
+
+UtsName hostname() {
+  LockGuard guard(g_lock);
+  return g_hostname;
+}
+
+UtsName domainname() {
+  LockGuard guard(g_lock);
+  return g_domainname;
+}
+
+Result<void> set_hostname(std::string_view name) { return set(g_hostname, name); }
+Result<void> set_domainname(std::string_view name) { return set(g_domainname, name); }
+
+}  // namespace runsc::kernel
