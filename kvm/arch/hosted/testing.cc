@@ -22,14 +22,14 @@ void map_at(std::byte* base, uint64_t phys, uint64_t bytes) {
 }  // namespace
 
 const hostcall::BootInfo& start_test_machine(uint64_t bytes, uint64_t window_bytes) {
-  if (!direct_map_base) {
+  static std::byte* previous = nullptr;
+  if (previous)
+    munmap(previous, kReservation);
+  else
     CHECK(install_fault_handler(), "no fault handler");
-  } else {
-    munmap(direct_map_base, kReservation);
-  }
   void* p = mmap(nullptr, kReservation, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   CHECK(p != MAP_FAILED, "no addresses for the test machine");
-  direct_map_base = static_cast<std::byte*>(p);
+  direct_map_base = previous = static_cast<std::byte*>(p);
   map_at(direct_map_base, 0, bytes);
   map_at(direct_map_base, hostcall::kWindowBase, window_bytes);
   hostcall::BootInfo info{};

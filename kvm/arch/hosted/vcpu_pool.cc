@@ -70,6 +70,11 @@ monitor::Expected<void> pool_init(unsigned count) {
   return {};
 }
 
+void pool_limit_for_test(unsigned limit) {
+  std::scoped_lock lock(pool_mutex);
+  lease_limit = std::min(limit, std::min(kMaxVcpus, sandbox.vm->kvm().max_vcpus()));
+}
+
 void pool_acquire(UserState& state) {
   std::scoped_lock lock(pool_mutex);
   state.on_cpu = true;

@@ -47,6 +47,9 @@ void pool_release(UserState& state);
 // The state is going away; its vCPU is free.
 void pool_forget(UserState& state);
 
+// Tests: no more than `limit` vCPUs from now on; those beyond it that exist stay in use.
+void pool_limit_for_test(unsigned limit);
+
 size_t vector_bytes();
 std::span<std::byte> vectors_of(UserState& state);
 
