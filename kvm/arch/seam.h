@@ -103,37 +103,40 @@ void user_space_init(UserSpace& space);
 // Before the page tables are freed: no CPU uses the space afterwards.
 void user_space_retire(UserSpace& space);
 
-// Translations that were changed or removed and must not be used again. Adding merges neighbours; a full
-// batch degrades to "everything". A page-table page that was unlinked is added too, before
+// Translations that were changed or removed and must not be used again. Any number may be added: neighbours
+// merge, and a full batch covers more than it must. A page-table page that was unlinked is added too, before
 // it is freed: add(an address that it translated, its physical address, 4096), so that no walk reads it after
 // its reuse.
-struct TlbBatch {
-  static constexpr size_t kMax = 32;
-  struct Range {
-    uint64_t address;   // user virtual, first byte
-    uint64_t old_phys;  // where it pointed
-    uint64_t size;
-  };
-  Range ranges[kMax];
-  // All old_phys seen, RAM and file window apart: bounds what "everything" costs the hosted side.
-  struct Hull {
-    uint64_t low = ~uint64_t{0};
-    uint64_t high = 0;
-  };
-  size_t count = 0;
-  bool everything = false;  // more than fits: the whole user space
-  Hull ram, window;
+class TlbBatch {
+ public:
+  // From user address `address` on, `size` bytes that were mapped to `old_phys` on.
   void add(uint64_t address, uint64_t old_phys, uint64_t size);
-  bool empty() const { return count == 0 && !everything; }
+  bool empty() const { return count_ == 0 && !everything_; }
+  void clear() { count_ = 0, everything_ = false; }
+
+  // For tlb_shootdown: what the side shoots at, [low, high), in no order.
+  static constexpr size_t kMax = 48;
+  struct Span {
+    uint64_t low, high;
+  };
+  std::span<Span> spans() { return {spans_, count_}; }
+  bool everything() const { return everything_; }  // ring 0 alone: spans() does not hold all
+
+ private:
+  void thin_out();
+  Span spans_[kMax];  // hosted: physical addresses; ring 0: user addresses
+  size_t count_ = 0;
+  bool everything_ = false;
 };
 // After return no CPU, in user mode or in a user copy, uses an old translation of the batch; only then may
 // the old pages be reused. Not under spinlocks except mm's own sleeping locks. Empties the batch. Not needed
 // where a not-present entry became present, or an entry only gained permissions: such faults retry.
 void tlb_shootdown(UserSpace& space, TlbBatch& batch);
-// Only called where kTablesAreShadowed: after return the machine holds nothing that it derived from page tables of any
-// space; pages that were unlinked from page tables, or roots of retired spaces, may be used anew. (Hosted: adding and
-// deleting a memory slot that nobody uses makes KVM drop every shadow page; 0.05 ms idle, 2 ms beside running vCPUs.
-// MADV_DONTNEED does not do it: a shadow of a reused table keeps its old links and leaves.) Sleeps; no locks held.
+// Only called where kTablesAreShadowed: after return the machine holds nothing that it derived from page
+// tables of any space; pages that were unlinked from page tables, or roots of retired spaces, may be used
+// anew. (Hosted: adding and deleting a memory slot that nobody uses makes KVM drop every shadow page; 0.05 ms
+// idle, 2 ms beside running vCPUs. MADV_DONTNEED does not do it: a shadow of a reused table keeps its old
+// links and leaves.) Sleeps; no locks held.
 void flush_retired_tables();
 
 // Machine state of one task in user mode besides UserRegs: vector state, segment bases (hosted: a vCPU).
