@@ -45,8 +45,8 @@ int main(void) {
   CHECK_EQ(g_info.si_value.sival_int, 4711);
   pid_t parent = getpid();
   pid_t pid = FORK(OK(kill(parent, SIGUSR1)));
-  WAIT_OK(pid);
   while (g_count < 4) sched_yield();
+  WAIT_OK(pid);
   CHECK_EQ(g_info.si_pid, pid);
 
   // SIGCHLD tells of the end of a child.
@@ -69,8 +69,8 @@ int main(void) {
   CHECK_EQ(g_info.si_status, SIGSTOP);
   abi_handle_info(SIGCHLD, note, SA_NOCLDSTOP);
   OK(kill(pid, SIGCONT));
-  WAIT_OK(pid);
   while (g_count < 8) sched_yield();
+  WAIT_OK(pid);
   CHECK_EQ(g_info.si_code, CLD_EXITED);
   abi_handle(SIGCHLD, SIG_DFL, 0);
 
