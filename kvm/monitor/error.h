@@ -9,6 +9,7 @@ namespace runsc::monitor {
 
 struct Error {
   std::string message;
+  int code = 0;  // errno where a system call failed, else 0
 };
 
 template <typename T>

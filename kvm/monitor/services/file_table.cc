@@ -1,0 +1,57 @@
+#include "kvm/monitor/services/file_table.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace runsc::monitor {
+
+Result<HostFileRef> FileTable::get(hostcall::Handle handle) const {
+  std::shared_lock lock(mutex_);
+  if (handle >= files_.size() || files_[handle] == nullptr) return Errno::badf;
+  return files_[handle];
+}
+
+Result<hostcall::Handle> FileTable::add(HostFileRef file) {
+  std::unique_lock lock(mutex_);
+  if (!unused_.empty()) {
+    hostcall::Handle handle = unused_.back();
+    unused_.pop_back();
+    files_[handle] = std::move(file);
+    return handle;
+  }
+  if (files_.size() >= kMostFiles) return Errno::mfile;
+  files_.push_back(std::move(file));
+  return static_cast<hostcall::Handle>(files_.size() - 1);
+}
+
+Result<HostFileRef> FileTable::remove(hostcall::Handle handle) {
+  std::unique_lock lock(mutex_);
+  if (handle >= files_.size() || files_[handle] == nullptr) return Errno::badf;
+  HostFileRef file = std::move(files_[handle]);
+  files_[handle] = nullptr;
+  if (handle >= donated_) unused_.push_back(handle);
+  return file;
+}
+
+HostFileRef adopt_donated(UniqueFd fd) {
+  struct stat st {};
+  if (!fd.valid() || ::fstat(fd.get(), &st) < 0) return nullptr;
+  const int flags = ::fcntl(fd.get(), F_GETFL);
+  if ((flags & O_PATH) != 0 || S_ISDIR(st.st_mode))
+    return std::make_shared<HostFile>(std::move(fd), StreamKind::none);
+  if (S_ISREG(st.st_mode)) return std::make_shared<HostFile>(std::move(fd), StreamKind::always_ready);
+  const bool terminal = S_ISCHR(st.st_mode) && ::isatty(fd.get()) == 1;
+  if (S_ISCHR(st.st_mode) && !terminal)
+    return std::make_shared<HostFile>(std::move(fd), StreamKind::always_ready);
+  if (S_ISFIFO(st.st_mode) || terminal) {
+    std::string link = fmt::format("/proc/self/fd/{}", fd.get());
+    UniqueFd own(::open(link.c_str(), (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (own.valid()) return std::make_shared<HostFile>(std::move(own), StreamKind::non_blocking);
+  }
+  return std::make_shared<HostFile>(
+      std::move(fd), (flags & O_NONBLOCK) != 0 ? StreamKind::non_blocking : StreamKind::polled);
+}
+
+}  // namespace runsc::monitor

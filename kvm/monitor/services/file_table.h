@@ -1,0 +1,59 @@
+// The host files of a sandbox: donated ones first, in their order, then those opened beneath them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <vector>
+
+#include "kernel/base/result.h"
+#include "kvm/hostcall/frame.h"
+#include "kvm/monitor/unique_fd.h"
+
+namespace runsc::monitor {
+
+// How a donated descriptor moves bytes without ever blocking the CPU that asks.
+enum class StreamKind : std::uint8_t {
+  none,          // not a stream: a file or directory, by offset
+  always_ready,  // regular file or /dev/null as stdio: the shared file offset, never blocks
+  non_blocking,  // its open file description is ours alone and has O_NONBLOCK
+  polled,        // shared with others: asked for readiness first, small writes only
+};
+
+struct HostFile {
+  HostFile(UniqueFd f, StreamKind k) : fd(std::move(f)), stream(k) {}
+  const UniqueFd fd;
+  const StreamKind stream;
+  std::mutex position;  // held over lseek + getdents64
+};
+using HostFileRef = std::shared_ptr<HostFile>;
+
+// Thread-safe. A file that is closed while another CPU uses it lives until that use ends.
+class FileTable {
+ public:
+  explicit FileTable(std::vector<HostFileRef> donated)
+      : donated_(donated.size()), files_(std::move(donated)) {}
+
+  // EBADF.
+  Result<HostFileRef> get(hostcall::Handle handle) const;
+  // EMFILE at kMostFiles.
+  Result<hostcall::Handle> add(HostFileRef file);
+  // EBADF. Numbers of donated files are not used again.
+  Result<HostFileRef> remove(hostcall::Handle handle);
+
+  static constexpr std::size_t kMostFiles = 1 << 20;
+
+ private:
+  const std::size_t donated_;
+  mutable std::shared_mutex mutex_;
+  std::vector<HostFileRef> files_;        // guarded by mutex_
+  std::vector<hostcall::Handle> unused_;  // guarded by mutex_
+};
+
+// Takes over a donated descriptor. Pipes and terminals are opened anew without blocking where that is
+// allowed, so that the flags of a description shared with other processes stay as they are. Before the jail:
+// it looks into /proc/self/fd.
+HostFileRef adopt_donated(UniqueFd fd);
+
+}  // namespace runsc::monitor
