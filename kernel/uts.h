@@ -8,8 +8,8 @@
 namespace runsc::kernel {
 
 inline constexpr size_t kUtsMax = 64;  // bytes of a name, without NUL
-inline constexpr std::string_view kSysName = "Linux", kRelease = "6.1.0-runsc", kVersion = "#1 SMP PREEMPT_DYNAMIC runsc",
-                                  kMachine = "x86_64";
+inline constexpr std::string_view kSysName = "Linux", kRelease = "6.1.0-runsc", kMachine = "x86_64",
+                                  kVersion = "#1 SMP PREEMPT_DYNAMIC runsc";
 
 struct UtsName {
   char text[kUtsMax + 1];

@@ -62,6 +62,9 @@ class Pipe final : public RefCounted<Pipe> {
   const uint64_t id_;
 };
 
+// open(2) of a FIFO whose inode keeps `pipe`. ENXIO: write-only and non-blocking without a reader.
+Result<Ref<File>> open_fifo(Ref<Pipe> pipe, uint32_t flags, Ref<Inode> inode);
+
 class PipeFile final : public File {
  public:
   // Counts itself as an end of the pipe by its access mode.
@@ -76,6 +79,7 @@ class PipeFile final : public File {
   Result<void> set_attr(const SetAttr& attr) override;
   Result<void> complete_open() override;
   void describe(TextSink& out) const override;
+  Result<Ref<File>> reopen(uint32_t flags) override { return open_fifo(pipe_, flags, Ref<Inode>()); }
   FileKind kind() const override { return FileKind::pipe; }
   Pipe& pipe() { return *pipe_; }
 
@@ -92,8 +96,6 @@ struct PipeEnds {
 };
 // pipe2(2): flags O_NONBLOCK, O_DIRECT. ENOMEM.
 Result<PipeEnds> make_pipe(uint32_t flags);
-// open(2) of a FIFO whose inode keeps `pipe`. ENXIO: write-only and non-blocking without a reader.
-Result<Ref<File>> open_fifo(Ref<Pipe> pipe, uint32_t flags, Ref<Inode> inode);
 // The pipe behind a file, or null (splice, F_SETPIPE_SZ). File kinds are told apart without RTTI.
 Pipe* pipe_of(File& file);
 

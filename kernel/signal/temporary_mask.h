@@ -13,7 +13,5 @@ class Task;
 // the old one comes back with the return to user mode, or, when a handler runs, with its rt_sigreturn(2).
 // EINVAL: size != 8; EFAULT.
 Result<void> set_temporary_mask(Task& task, uint64_t address, uint64_t size);
-// The same with a mask at hand.
-void use_temporary_mask(Task& task, uint64_t mask);
 
 }  // namespace runsc::kernel

@@ -46,6 +46,12 @@ const hostcall::BootInfo& boot_info();
 
 uint64_t tsc();
 
+// What the CPUID instruction shows to applications.
+struct CpuidRegs {
+  uint32_t eax, ebx, ecx, edx;
+};
+CpuidRegs user_cpuid(uint32_t leaf, uint32_t subleaf);
+
 // Leaves the CPU to the host until the deadline, a cpu_wake() or an event; may return early.
 void cpu_idle(uint64_t deadline_tsc);
 // Ends cpu_idle() there, or makes run_user() there return TrapKind::interrupt. Any CPU but oneself, any

@@ -1,0 +1,40 @@
+// proc(5) and sysfs.
+#pragma once
+
+#include "fs/pseudo/pseudo.h"
+#include "kernel/job_control.h"
+#include "kernel/task.h"
+#include "kernel/thread_group.h"
+
+namespace runsc::kernel {
+
+// For register_filesystem().
+Result<Ref<fs::SuperBlock>> mount_proc(std::string_view source, std::string_view data);
+Result<Ref<fs::SuperBlock>> mount_sysfs(std::string_view source, std::string_view data);
+
+namespace proc {
+
+// /proc/sys and the files of /proc that are about the whole system.
+std::span<const fs::StaticEntry> system_entries();
+std::span<const fs::StaticEntry> sysctl_entries();
+
+// The directory of a process, or of one thread (/proc/PID/task/TID).
+Result<Ref<fs::Inode>> make_task_dir(fs::PseudoSuper& super, Ref<Task> task, bool whole_process);
+Result<Ref<fs::Inode>> make_fd_dir(fs::PseudoSuper& super, Ref<Task> task, bool info);
+
+// Text of the files of a task. `process`: of the whole process, else of the thread.
+Result<void> show_status(Task& task, TextSink& out);
+Result<void> show_stat(Task& task, bool process, TextSink& out);
+Result<void> show_statm(Task& task, TextSink& out);
+Result<void> show_limits(Task& task, TextSink& out);
+Result<void> show_maps(Task& task, TextSink& out);
+// Bytes [from, to) of the task's memory, as they are (cmdline, environ, auxv).
+Result<void> show_memory(Task& task, uint64_t from, uint64_t to, TextSink& out);
+
+char state_letter(Task& task);
+bool may_inspect(Task& task);  // ptrace(2)'s access check, reading side
+
+inline constexpr uint64_t kTicksPerSecond = 100;  // USER_HZ
+
+}  // namespace proc
+}  // namespace runsc::kernel

@@ -1,0 +1,160 @@
+// /proc/sys.
+#include "kernel/pid.h"
+#include "kernel/proc/proc.h"
+#include "kernel/random.h"
+#include "kernel/uts.h"
+#include "mm/phys.h"
+
+namespace runsc::kernel::proc {
+
+namespace {
+
+using fs::static_dir;
+using fs::static_text;
+using fs::StaticEntry;
+
+// A number that is what it is.
+template <uint64_t N>
+Result<void> number(TextSink& out) {
+  format(out, "{}\n", N);
+  return {};
+}
+
+template <const std::string_view& S>
+Result<void> text(TextSink& out) {
+  format(out, "{}\n", S);
+  return {};
+}
+
+Result<void> show_hostname(TextSink& out) {
+  format(out, "{}\n", hostname().view());
+  return {};
+}
+Result<void> store_hostname(std::string_view text) { return set_hostname(fs::trimmed(text)); }
+Result<void> show_domainname(TextSink& out) {
+  format(out, "{}\n", domainname().view());
+  return {};
+}
+Result<void> store_domainname(std::string_view text) { return set_domainname(fs::trimmed(text)); }
+
+void show_uuid(uint64_t high, uint64_t low, TextSink& out) {
+  high = (high & ~uint64_t{0xf000}) | 0x4000;                // version 4 (RFC 4122)
+  low = (low & ~(uint64_t{3} << 62)) | (uint64_t{2} << 62);  // variant 1
+  format(out, "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}\n", high >> 32, high >> 16 & 0xffff, high & 0xffff,
+         low >> 48, low & 0xffffffffffff);
+}
+
+Result<void> show_fresh_uuid(TextSink& out) {
+  show_uuid(random_u64(), random_u64(), out);
+  return {};
+}
+
+SpinLock g_boot_id_lock{LockRank::leaf};
+uint64_t g_boot_id[2] GUARDED_BY(g_boot_id_lock);
+
+Result<void> show_boot_id(TextSink& out) {
+  const uint64_t fresh[2] = {random_u64(), random_u64()};
+  uint64_t id[2];
+  {
+    LockGuard guard(g_boot_id_lock);
+    if (g_boot_id[0] == 0) g_boot_id[0] = fresh[0] | 1, g_boot_id[1] = fresh[1];
+    id[0] = g_boot_id[0], id[1] = g_boot_id[1];
+  }
+  show_uuid(id[0], id[1], out);
+  return {};
+}
+
+Result<void> show_threads_max(TextSink& out) {
+  format(out, "{}\n", uint64_t{kPidMax});
+  return {};
+}
+
+Result<void> show_file_nr(TextSink& out) {
+  out.write("0\t0\t1048576\n");
+  return {};
+}
+
+Result<void> show_sem(TextSink& out) {
+  out.write("32000\t1024000000\t500\t32000\n");
+  return {};
+}
+
+Result<void> show_printk(TextSink& out) {
+  out.write("4\t4\t1\t7\n");
+  return {};
+}
+
+Result<void> show_core_pattern(TextSink& out) {
+  out.write("core\n");
+  return {};
+}
+
+Result<void> show_port_range(TextSink& out) {
+  out.write("32768\t60999\n");
+  return {};
+}
+
+constexpr StaticEntry kRandom[] = {
+    static_text("boot_id", show_boot_id),
+    static_text("entropy_avail", number<256>),
+    static_text("poolsize", number<256>),
+    static_text("uuid", show_fresh_uuid),
+};
+constexpr StaticEntry kKernel[] = {
+    static_text("cap_last_cap", number<40>),
+    static_text("core_pattern", show_core_pattern),
+    static_text("domainname", show_domainname, 0644, store_domainname),
+    static_text("hostname", show_hostname, 0644, store_hostname),
+    static_text("msgmax", number<8192>),
+    static_text("msgmnb", number<16384>),
+    static_text("msgmni", number<32000>),
+    static_text("ngroups_max", number<65536>),
+    static_text("osrelease", text<kRelease>),
+    static_text("ostype", text<kSysName>),
+    static_text("overflowgid", number<65534>),
+    static_text("overflowuid", number<65534>),
+    static_text("panic", number<0>),
+    static_text("pid_max", number<kPidMax>),
+    static_text("printk", show_printk),
+    static_dir("random", kRandom),
+    static_text("randomize_va_space", number<2>),
+    static_text("sem", show_sem),
+    static_text("shmall", number<18446744073692774399ull>),
+    static_text("shmmax", number<18446744073692774399ull>),
+    static_text("shmmni", number<4096>),
+    static_text("tainted", number<0>),
+    static_text("threads-max", show_threads_max),
+    static_text("version", text<kVersion>),
+};
+constexpr StaticEntry kFs[] = {
+    static_text("file-max", number<1048576>),      static_text("file-nr", show_file_nr),
+    static_text("nr_open", number<1048576>),       static_text("pipe-max-size", number<1048576>),
+    static_text("protected_hardlinks", number<0>), static_text("protected_symlinks", number<0>),
+};
+constexpr StaticEntry kVm[] = {
+    static_text("max_map_count", number<65530>), static_text("mmap_min_addr", number<65536>),
+    static_text("overcommit_memory", number<0>), static_text("overcommit_ratio", number<50>),
+    static_text("swappiness", number<60>),
+};
+constexpr StaticEntry kNetCore[] = {
+    static_text("somaxconn", number<4096>),
+};
+constexpr StaticEntry kNetIpv4[] = {
+    static_text("ip_local_port_range", show_port_range),
+};
+constexpr StaticEntry kNet[] = {
+    static_dir("core", kNetCore),
+    static_dir("ipv4", kNetIpv4),
+};
+constexpr StaticEntry kSys[] = {
+    static_dir("fs", kFs),
+    static_dir("kernel", kKernel),
+    static_dir("net", kNet),
+    static_dir("vm", kVm),
+};
+
+}  // namespace
+
+std::span<const fs::StaticEntry> sysctl_entries() { return kSys; }
+
+}  // namespace runsc::kernel::proc

@@ -1,0 +1,314 @@
+// The directory /proc/PID, and /proc/PID/task/TID.
+#include "fs/mount.h"
+#include "kernel/pid.h"
+#include "kernel/proc/proc.h"
+#include "kernel/sched/scheduler.h"
+
+namespace runsc::kernel::proc {
+
+namespace {
+
+constexpr uint8_t kDtDir = 4, kDtReg = 8, kDtLnk = 10;
+
+using TaskShow = Result<void> (*)(Task& task, TextSink& out);
+using TaskLink = Result<fs::Path> (*)(Task& task);
+
+Result<void> show_cmdline(Task& task, TextSink& out) {
+  Ref<mm::AddressSpace> mm = task.mm_ref();
+  if (!mm) return {};
+  auto layout = mm->layout();
+  return show_memory(task, layout.arg_start, layout.arg_end, out);
+}
+
+Result<void> show_environ(Task& task, TextSink& out) {
+  Ref<mm::AddressSpace> mm = task.mm_ref();
+  if (!mm) return {};
+  auto layout = mm->layout();
+  return show_memory(task, layout.env_start, layout.env_end, out);
+}
+
+Result<void> show_comm(Task& task, TextSink& out) {
+  format(out, "{}\n", task.comm().text);
+  return {};
+}
+
+Result<void> show_mounts(Task& task, TextSink& out) {
+  if (Ref<fs::FsContext> fs = task.fs_ref()) fs::describe_mounts(fs->root(), out, false);
+  return {};
+}
+
+Result<void> show_mountinfo(Task& task, TextSink& out) {
+  if (Ref<fs::FsContext> fs = task.fs_ref()) fs::describe_mounts(fs->root(), out, true);
+  return {};
+}
+
+Result<void> show_process_stat(Task& task, TextSink& out) { return show_stat(task, true, out); }
+Result<void> show_thread_stat(Task& task, TextSink& out) { return show_stat(task, false, out); }
+
+Result<void> show_oom_adj(Task& task, TextSink& out) {
+  format(out, "{}\n", task.group().oom_score_adj.load(std::memory_order_relaxed));
+  return {};
+}
+
+Result<void> show_oom_score(Task& task, TextSink& out) {
+  mm::MemoryUsage usage{};
+  if (Ref<mm::AddressSpace> mm = task.mm_ref()) usage = mm->usage();
+  uint64_t total = mm::phys_stats().total_pages;
+  int64_t score = total ? static_cast<int64_t>(usage.resident * 1000 / total) : 0;
+  score += task.group().oom_score_adj.load(std::memory_order_relaxed);
+  format(out, "{}\n", score < 0 ? int64_t{0} : score);
+  return {};
+}
+
+Result<void> show_zero(Task&, TextSink& out) {
+  out.write("0\n");
+  return {};
+}
+
+Result<void> show_id_map(Task&, TextSink& out) {
+  out.write("         0          0 4294967295\n");
+  return {};
+}
+
+Result<void> show_setgroups(Task&, TextSink& out) {
+  out.write("allow\n");
+  return {};
+}
+
+Result<void> show_cgroup(Task&, TextSink& out) {
+  out.write("0::/\n");
+  return {};
+}
+
+Result<void> show_personality(Task& task, TextSink& out) {
+  format(out, "{:08x}\n", task.personality.load(std::memory_order_relaxed));
+  return {};
+}
+
+Result<void> show_schedstat(Task& task, TextSink& out) {
+  CpuTicks ticks = sched_cpu_ticks(task.sched);
+  format(out, "{} 0 {}\n", ticks.user + ticks.system,
+         task.sched.voluntary_switches.load(std::memory_order_relaxed));
+  return {};
+}
+
+struct TextRow {
+  std::string_view name;
+  uint32_t mode;
+  TaskShow show;
+  bool is_private;  // only for those who may inspect the process
+};
+constexpr TextRow kBothText[] = {
+    {"cgroup", 0444, show_cgroup, false},
+    {"cmdline", 0444, show_cmdline, false},
+    {"comm", 0644, show_comm, false},
+    {"environ", 0400, show_environ, true},
+    {"gid_map", 0644, show_id_map, false},
+    {"limits", 0444, show_limits, false},
+    {"maps", 0444, show_maps, true},
+    {"mountinfo", 0444, show_mountinfo, false},
+    {"mounts", 0444, show_mounts, false},
+    {"oom_score", 0444, show_oom_score, false},
+    {"oom_score_adj", 0644, show_oom_adj, false},
+    {"personality", 0400, show_personality, true},
+    {"schedstat", 0444, show_schedstat, false},
+    {"setgroups", 0644, show_setgroups, false},
+    {"statm", 0444, show_statm, false},
+    {"status", 0444, show_status, false},
+    {"uid_map", 0644, show_id_map, false},
+    {"wchan", 0444, show_zero, false},
+};
+constexpr TextRow kProcessStat{"stat", 0444, show_process_stat, false};
+constexpr TextRow kThreadStat{"stat", 0444, show_thread_stat, false};
+
+Result<fs::Path> link_cwd(Task& task) {
+  Ref<fs::FsContext> fs = task.fs_ref();
+  if (!fs) return Errno::noent;
+  return fs->cwd();
+}
+Result<fs::Path> link_root(Task& task) {
+  Ref<fs::FsContext> fs = task.fs_ref();
+  if (!fs) return Errno::noent;
+  return fs->root();
+}
+Result<fs::Path> link_exe(Task& task) {
+  fs::Path p = task.group().executable();
+  if (!p) return Errno::noent;
+  return p;
+}
+
+struct LinkRow {
+  std::string_view name;
+  TaskLink link;
+};
+constexpr LinkRow kLinks[] = {{"cwd", link_cwd}, {"exe", link_exe}, {"root", link_root}};
+constexpr std::string_view kDirs[] = {"fd", "fdinfo", "task"};
+
+void own_by(fs::PseudoInode& node, Task& task) {
+  if (Ref<fs::Credentials> c = task.creds_ref()) node.set_owner(c->euid, c->egid);
+}
+
+class TaskText final : public fs::TextNode {
+ public:
+  TaskText(fs::PseudoSuper& super, Ref<Task> task, const TextRow& row)
+      : TextNode(super, fs::kRegular | row.mode), task_(std::move(task)), row_(row) {
+    own_by(*this, *task_);
+  }
+  Result<void> check_open(uint32_t) override {
+    if (row_.is_private && !may_inspect(*task_)) return Errno::acces;
+    return {};
+  }
+  Result<void> show(TextSink& out) override { return row_.show(*task_, out); }
+  Result<void> store(std::string_view text) override {
+    if (row_.name == "comm") {
+      if (&task_->group() != &Task::current().group()) return Errno::inval;
+      task_->set_comm(fs::trimmed(text));
+      return {};
+    }
+    if (row_.name == "oom_score_adj") return store_oom_adj(fs::trimmed(text));
+    return Errno::perm;
+  }
+
+ private:
+  Result<void> store_oom_adj(std::string_view text) {
+    bool negative = text.starts_with('-');
+    if (negative) text.remove_prefix(1);
+    uint64_t v = TRY(fs::parse_decimal(text));
+    if (v > 1000) return Errno::inval;
+    int32_t value = negative ? -static_cast<int32_t>(v) : static_cast<int32_t>(v);
+    auto& adj = task_->group().oom_score_adj;
+    if (value < adj.load(std::memory_order_relaxed) && !Task::current().creds().has(fs::Cap::sys_resource))
+      return Errno::acces;
+    adj.store(value, std::memory_order_relaxed);
+    return {};
+  }
+  const Ref<Task> task_;
+  const TextRow& row_;
+};
+
+class TaskLinkNode final : public fs::LinkNode {
+ public:
+  TaskLinkNode(fs::PseudoSuper& super, Ref<Task> task, TaskLink link)
+      : LinkNode(super), task_(std::move(task)), link_(link) {
+    own_by(*this, *task_);
+  }
+  Result<String> read_link() override {
+    fs::Path p = TRY(follow_magic());
+    return fs::path_name(p, Task::current().fs().root());
+  }
+  Result<fs::Path> follow_magic() override {
+    if (!may_inspect(*task_)) return Errno::acces;
+    return link_(*task_);
+  }
+
+ private:
+  const Ref<Task> task_;
+  const TaskLink link_;
+};
+
+class ThreadsDir final : public fs::DirNode {
+ public:
+  ThreadsDir(fs::PseudoSuper& super, Ref<Task> task)
+      : DirNode(super, fs::kDirectory | 0555), task_(std::move(task)) {
+    own_by(*this, *task_);
+  }
+  Result<Ref<fs::Inode>> lookup(std::string_view name) override {
+    auto tid = fs::parse_decimal(name);
+    if (!tid || *tid > kPidMax) return Errno::noent;
+    Ref<Task> t = find_task(static_cast<int32_t>(*tid));
+    if (!t || &t->group() != &task_->group()) return Errno::noent;
+    return make_task_dir(pseudo(), std::move(t), false);
+  }
+  Result<uint64_t> list(fs::DirSink& sink, uint64_t offset) override {
+    for (;;) {
+      Ref<Task> t = next_thread_of(task_->group(), static_cast<int32_t>(offset));
+      if (!t) return offset;
+      char room[12];
+      FixedText name(room);
+      format(name, "{}", t->tid());
+      uint64_t next = static_cast<uint64_t>(t->tid()) + 1;
+      if (!sink.add(name.view(), next + 1'000'000, kDtDir, next)) return static_cast<uint64_t>(t->tid());
+      offset = next;
+    }
+  }
+
+ private:
+  const Ref<Task> task_;
+};
+
+class TaskDir final : public fs::DirNode {
+ public:
+  TaskDir(fs::PseudoSuper& super, Ref<Task> task, bool process)
+      : DirNode(super, fs::kDirectory | 0555), task_(std::move(task)), process_(process) {
+    own_by(*this, *task_);
+  }
+
+  Result<Ref<fs::Inode>> lookup(std::string_view name) override {
+    Ref<fs::Inode> node;
+    if (name == "stat") {
+      node = make_ref<TaskText>(pseudo(), task_, process_ ? kProcessStat : kThreadStat);
+    } else if (name == "fd" || name == "fdinfo") {
+      return make_fd_dir(pseudo(), task_, name == "fdinfo");
+    } else if (name == "task" && process_) {
+      node = make_ref<ThreadsDir>(pseudo(), task_);
+    } else {
+      for (const LinkRow& row : kLinks)
+        if (row.name == name) node = make_ref<TaskLinkNode>(pseudo(), task_, row.link);
+      for (const TextRow& row : kBothText)
+        if (row.name == name) node = make_ref<TaskText>(pseudo(), task_, row);
+      if (!node && !known(name)) return Errno::noent;
+    }
+    if (!node) return Errno::nomem;
+    return node;
+  }
+
+  Result<uint64_t> list(fs::DirSink& sink, uint64_t offset) override {
+    uint64_t at = 0;
+    auto put = [&](std::string_view name, uint8_t type) {
+      bool go = at < offset || sink.add(name, ino() * 64 + at, type, at + 1);
+      if (go) ++at;
+      return go;
+    };
+    for (std::string_view name : kDirs)
+      if ((name != "task" || process_) && !put(name, kDtDir)) return at;
+    for (const LinkRow& row : kLinks)
+      if (!put(row.name, kDtLnk)) return at;
+    if (!put("stat", kDtReg)) return at;
+    for (const TextRow& row : kBothText)
+      if (!put(row.name, kDtReg)) return at;
+    return at;
+  }
+
+ private:
+  static bool known(std::string_view name) {
+    for (const LinkRow& row : kLinks)
+      if (row.name == name) return true;
+    for (const TextRow& row : kBothText)
+      if (row.name == name) return true;
+    return false;
+  }
+  const Ref<Task> task_;
+  const bool process_;
+};
+
+}  // namespace
+
+// ptrace(2), "Ptrace access mode checking", PTRACE_MODE_READ_FSCREDS.
+bool may_inspect(Task& task) {
+  Task& me = Task::current();
+  if (&me.group() == &task.group() || me.creds().has(fs::Cap::sys_ptrace)) return true;
+  Ref<fs::Credentials> theirs = task.creds_ref();
+  if (!theirs) return false;
+  const fs::Credentials& mine = me.creds();
+  bool same = mine.fsuid == theirs->euid && mine.fsuid == theirs->suid && mine.fsuid == theirs->uid &&
+              mine.fsgid == theirs->egid && mine.fsgid == theirs->sgid && mine.fsgid == theirs->gid;
+  return same && task.group().dumpable.load(std::memory_order_relaxed) == 1;
+}
+
+Result<Ref<fs::Inode>> make_task_dir(fs::PseudoSuper& super, Ref<Task> task, bool whole_process) {
+  Ref<fs::Inode> node = make_ref<TaskDir>(super, std::move(task), whole_process);
+  if (!node) return Errno::nomem;
+  return node;
+}
+
+}  // namespace runsc::kernel::proc
