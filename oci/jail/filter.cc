@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string_view>
 
@@ -124,7 +125,9 @@ std::string describe_jail() {
     for (const Alternative& alternative : rule.alternatives)
       line("    ", alternative.text, alternative.reason);
   }
-  text += std::to_string(jail_rules().size()) + " system calls; any other kills the process\n";
+  const auto allowed = std::count_if(jail_rules().begin(), jail_rules().end(),
+                                     [](const Rule& rule) { return rule.verdict == Verdict::allow; });
+  text += std::to_string(allowed) + " system calls; any other kills the process\n";
   return text;
 }
 

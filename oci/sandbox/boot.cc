@@ -1,6 +1,7 @@
 #include "oci/sandbox/boot.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -16,6 +17,10 @@
 #include <csignal>
 #include <memory>
 #include <optional>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#include <sanitizer/common_interface_defs.h>
+#endif
 
 #include "kvm/hostcall/boot_info.h"
 #include "kvm/monitor/sandbox.h"
@@ -89,6 +94,9 @@ Expected<void> detach_from_launcher(const BootRequest& request) {
   if (::setsid() < 0) return fail_errno("setsid", kExitSandbox);
   if (request.console && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0)
     return fail_errno("TIOCSCTTY", kExitSandbox);
+  // One heap for all threads: it is small, and growing further heaps needs files of /proc once the jail is
+  // closed.
+  ::mallopt(M_ARENA_MAX, 1);
   ::umask(0);  // modes are what the container asked for
   return limit_process();
 }
@@ -211,6 +219,9 @@ Expected<void> start_and_run(const BootRequest& request) {
 
   // From here on nothing of the host is opened: the jail closes, step by step, around a single thread.
   OCI_TRY_VOID(require_single_thread());
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  __sanitizer_sandbox_on_notify(nullptr);
+#endif
   OCI_TRY_VOID(tree.enter());
   OCI_TRY_VOID(drop_privileges());
   OCI_TRY_VOID(close_jail());
