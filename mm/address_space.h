@@ -10,8 +10,11 @@
 #include "kvm/arch/seam.h"
 #include "mm/mappable.h"
 #include "mm/vma.h"
+#include "mm/zap.h"
 
 namespace runsc::mm {
+
+enum class Advice : int;  // flags.h
 
 enum class FaultResult : uint8_t {
   ok,          // retry the access
@@ -56,7 +59,9 @@ class AddressSpace final : public RefCounted<AddressSpace> {
                           uint64_t new_address, const AddressSpaceLimits& limits);
   Result<void> madvise(uint64_t address, uint64_t size, int advice);
   Result<void> msync(uint64_t address, uint64_t size, int flags);
-  Result<void> mlock(uint64_t address, uint64_t size, bool lock);
+  Result<void> mlock(uint64_t address, uint64_t size, bool lock, const AddressSpaceLimits& limits = {});
+  // mlockall(2) with MCL_* flags, munlockall(2) with 0.
+  Result<void> mlock_all(uint32_t flags, const AddressSpaceLimits& limits);
   // One byte per page into `out`, bit 0: resident. ENOMEM for holes.
   Result<void> mincore(uint64_t address, std::span<uint8_t> out);
   uint64_t brk(uint64_t end, const AddressSpaceLimits& limits);  // the new end, or the old one
@@ -73,6 +78,12 @@ class AddressSpace final : public RefCounted<AddressSpace> {
 
   // The stack VMA [end - initial, end) growing down to the stack limit; returns nothing to free later.
   Result<void> map_stack(uint64_t end, uint64_t initial, Prot prot);
+  // The soft RLIMIT_STACK of the process, which bounds growth at faults; 8 MiB until told.
+  void set_stack_limit(uint64_t bytes) { stack_limit_.store(bytes, std::memory_order_relaxed); }
+  // Where mappings are placed below, if not where map_stack() left it: page aligned, for randomization.
+  void set_mmap_top(uint64_t top);
+  // Gives [start, end) of one mapping a name for /proc: "[vdso]"; static text. ENOMEM if it is not mapped so.
+  Result<void> name_mapping(uint64_t start, uint64_t end, const char* name);
 
   // A stable key for a shared futex: (mappable or null, offset) for shared mappings; private: (this,
   // address).
@@ -108,19 +119,64 @@ class AddressSpace final : public RefCounted<AddressSpace> {
   void set_layout(const Layout& layout);
 
  private:
-  friend class AddressSpaceOps;  // mm/'s own parts: fault.cc, fork.cc, mremap.cc
-  AddressSpace() = default;
   template <class T, class... A>
   friend Ref<T> runsc::make_ref(A&&...);
+  friend class PageFault;
+  friend class SpaceCopy;
+  AddressSpace() = default;
+
+  // vma_ops.cc. All: lock_ held exclusively.
+  Result<void> split(Vma& v, uint64_t at);             // v keeps what is below
+  Result<void> isolate(uint64_t start, uint64_t end);  // no VMA crosses start or end
+  void merge(uint64_t start, uint64_t end,
+             VmaGrave& grave);  // joins equal neighbours in and at the edges of the range
+  void link(Unique<Vma> v);
+  Unique<Vma> unlink(Vma& v);
+  void account(const Vma& v, int sign);
+  Result<void> check_room(uint64_t size, const Vma& like, const AddressSpaceLimits& limits,
+                          uint64_t replaced);
+  Result<uint64_t> unmap(uint64_t start, uint64_t end,
+                         VmaGrave& grave);  // whole pages; returns pages unmapped
+  void unmap_isolated(uint64_t start, uint64_t end, VmaGrave& grave);
+  uint64_t mapped_pages(uint64_t start, uint64_t end) const;
+  Result<void> grow_down(Vma& v, uint64_t start);
+  // placement.cc: where a mapping may go. ENOMEM, EEXIST, EINVAL, EPERM.
+  Result<uint64_t> place(uint64_t hint, uint64_t size, uint32_t flags);
+  uint64_t gap_below(uint64_t size, uint64_t low, uint64_t high) const;
+  uint64_t gap_above(uint64_t size, uint64_t low, uint64_t high) const;
+
+  Result<uint64_t> map_at(uint64_t address, uint64_t size, Unique<Vma> v, VmaGrave& grave);
+  void protect_entries(const Vma& v, Zap& zap);
+  Result<uint64_t> move_to(uint64_t old_address, uint64_t old_size, uint64_t new_size, uint32_t flags,
+                           uint64_t new_address, const AddressSpaceLimits& limits, VmaGrave& grave);
+  Result<uint64_t> resize(uint64_t old_address, uint64_t old_size, uint64_t new_size, uint32_t flags,
+                          const AddressSpaceLimits& limits, VmaGrave& grave);
+  // Checks that [address, address + old_size) of one mapping may become new_size long.
+  Result<Vma*> check_resize(uint64_t address, uint64_t old_size, uint64_t new_size, uint32_t flags,
+                            const AddressSpaceLimits& limits);
+  Result<uint64_t> move(uint64_t from, uint64_t old_size, uint64_t to, uint64_t new_size, uint32_t flags,
+                        VmaGrave& grave);
+  void move_entries(uint64_t from, uint64_t to, uint64_t size, Zap& zap);
+  Result<void> discard(uint64_t start, uint64_t end, Advice advice);
+  Result<void> set_marks(uint64_t start, uint64_t end, Advice advice, VmaGrave& grave);
+  Result<void> remove_pages(uint64_t start, uint64_t end);
+  FaultResult grow_stack(uint64_t address);
+  // Faults [start, end) in, as far as it goes: MAP_POPULATE, mlock, MADV_POPULATE_*.
+  Result<void> populate(uint64_t start, uint64_t end, bool write, bool stop_at_holes);
+  Result<size_t> remote(uint64_t address, std::byte* bytes, size_t size, bool write);
 
   mutable RwMutex lock_{LockRank::address_space};
   arch::UserSpace user_space_;
   VmaTree vmas_ GUARDED_BY(lock_);
   Layout layout_ GUARDED_BY(lock_){};
-  uint64_t mmap_top_ = 0;
-  std::atomic<uint64_t> resident_{0}, resident_file_{0}, peak_resident_{0};
+  uint64_t mmap_top_ GUARDED_BY(lock_) = 0;
+  // Every hole that lies in [gap_hint_, mmap_top_) is smaller than gap_size_.
+  uint64_t gap_hint_ GUARDED_BY(lock_) = 0, gap_size_ GUARDED_BY(lock_) = 0;
   uint64_t virtual_pages_ GUARDED_BY(lock_) = 0, peak_virtual_ GUARDED_BY(lock_) = 0,
-                          locked_pages_ GUARDED_BY(lock_) = 0;
+                          locked_pages_ GUARDED_BY(lock_) = 0, data_pages_ GUARDED_BY(lock_) = 0;
+  bool lock_future_ GUARDED_BY(lock_) = false;  // mlockall(MCL_FUTURE)
+  ResidentCount resident_;
+  std::atomic<uint64_t> stack_limit_{8 << 20};
 };
 
 }  // namespace runsc::mm

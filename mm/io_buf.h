@@ -46,6 +46,14 @@ class IoBuf {
 
  private:
   IoBuf() = default;
+  // The segment of a kernel buffer is in the object itself, so that the object can be copied.
+  const IoSegment& segment(size_t i) const { return space_ ? segments_[i] : kernel_segment_; }
+  size_t segment_count() const { return space_ ? segments_.size() : 1; }
+  // Calls move(address, offset in the transfer, bytes) -> bytes moved for pieces of `size` bytes until one is
+  // short.
+  template <class Move>
+  Result<size_t> transfer(size_t size, bool advance, Move&& move);
+
   AddressSpace* space_ = nullptr;
   std::span<const IoSegment> segments_;
   IoSegment kernel_segment_{};

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernel/base/format.h"
+#include "kernel/base/lock.h"
 #include "kernel/base/ref.h"
 #include "kernel/base/result.h"
 #include "mm/phys.h"
@@ -17,6 +18,8 @@ struct MappedPage {
   Page* page = nullptr;
 };
 
+struct Vma;
+
 class Mappable : public HeapObject {
  public:
   virtual ~Mappable() = default;
@@ -26,10 +29,11 @@ class Mappable : public HeapObject {
   // The page that holds file offset `offset` (page aligned) for a shared mapping, or to copy from / map
   // read-only for a private one. `write`: the page will be written through a shared mapping (dirty tracking,
   // copy-up done before). EIO/ENXIO -> SIGBUS: beyond the end of the file; ENOMEM. May sleep and call the
-  // host.
+  // host. Must not call AddressSpace::unmap_file_range(): a fault holds that lock.
   virtual Result<MappedPage> get_page(uint64_t offset, bool write) = 0;
-  // Up to `count` further pages after `offset` that are at hand without waiting, for mapping around a fault:
-  // fills out[0..n), returns n. References as in get_page.
+  // Up to `count` further pages after `offset` that are at hand without waiting, for mapping around a fault,
+  // read-only: fills out[0..n), returns n; out[i] is the page of offset + (i + 1) * kPageSize. References as
+  // in get_page.
   virtual size_t get_pages_around(uint64_t offset, size_t count, MappedPage* out) {
     (void)offset, (void)count, (void)out;
     return 0;
@@ -38,8 +42,18 @@ class Mappable : public HeapObject {
   virtual void describe(TextSink& out) const = 0;
   virtual uint64_t device() const = 0;
   virtual uint64_t inode_number() const = 0;
-  // A mapping that covers [offset, offset+size) appeared or went. fs uses it to find PTEs to remove on
-  // truncate.
+  // Whether shared mappings must ask for each page again, with `write`, before it is written. Pure memory
+  // need not.
+  virtual bool tracks_writes() const { return true; }
+  // fallocate(2) PUNCH_HOLE, for MADV_REMOVE; called with no lock held. EOPNOTSUPP.
+  virtual Result<void> punch_hole(uint64_t offset, uint64_t size) {
+    (void)offset, (void)size;
+    return Errno::opnotsupp;
+  }
+  // A mapping that covers [offset, offset+size) appeared or went. (To remove pages from mappings it is not
+  // needed: unmap_from_all().) Called with AddressSpace's lock held exclusively (rank address_space <
+  // mapping). What appeared may go in pieces, and pieces may go together: count bytes per space, or keep
+  // intervals.
   virtual void mapped(class AddressSpace& space, uint64_t address, uint64_t offset, uint64_t size) {
     (void)space, (void)address, (void)offset, (void)size;
   }
@@ -51,7 +65,20 @@ class Mappable : public HeapObject {
     (void)offset, (void)size;
     return {};
   }
+
+ private:
+  friend class FileMappings;
+  SpinLock vmas_lock_;  // leaf
+  Vma* vmas_ GUARDED_BY(vmas_lock_) = nullptr;
 };
+
+// Takes the pages of [offset, offset + size) out of every space that maps them, after the file has let go of
+// them (truncate, hole punching): what happens to a page is decided there first, so that no fault finds it
+// again. Private copies go too if `even_private_copies` (ftruncate(2): SIGBUS behind the end). Sleeps; no
+// AddressSpace or mapping lock held.
+void unmap_from_all(Mappable& file, uint64_t offset, uint64_t size, bool even_private_copies);
+// Whether anybody maps any of it. A hint: it may change at once.
+bool is_mapped(Mappable& file);
 
 // Ref-like holder for the interface.
 class MappableRef {

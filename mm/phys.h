@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 
 #include "kernel/base/ref.h"
 #include "kernel/base/result.h"
@@ -31,27 +32,43 @@ struct Page {
 };
 
 enum class Zero : uint8_t { no, yes };
+// Who asks. The last pages of the sandbox's limit are kept for the sentry itself (page tables, objects): an
+// application that has eaten everything meets ENOMEM first.
+enum class Use : uint8_t { user, sentry };
 
 // Sets up the allocator over [free_start, ram_limit); only what is usable is touched, more is asked for
 // (MemoryGrow) on demand.
 void phys_init(const hostcall::BootInfo& boot);
-// A block of 2^order pages, count 1. ENOMEM when the sandbox's limit is reached. May do a hostcall: not under
-// spinlocks. Freed pages come back dirty: ask for Zero::yes unless everything is overwritten.
-Result<Page*> alloc_pages(unsigned order, Zero zero);
-inline Result<Page*> alloc_page(Zero zero) { return alloc_pages(0, zero); }
+// A block of 2^order pages, count 1. ENOMEM when the sandbox's limit is reached or no block of that size is
+// left. May do a hostcall: not under spinlocks. Freed pages come back dirty: ask for Zero::yes unless
+// everything is overwritten.
+Result<Page*> alloc_pages(unsigned order, Zero zero, Use use = Use::user);
+inline Result<Page*> alloc_page(Zero zero, Use use = Use::user) { return alloc_pages(0, zero, use); }
+// From what is usable now, without a hostcall: any context above LockRank::phys_memory. Null when there is
+// none.
+Page* alloc_pages_atomic(unsigned order);
+// Makes 2^order single pages, each with count 1, of a block that the caller owns alone.
+void split_block(Page& block);
 void get_page(Page& page);
 void put_page(Page& page);  // frees the block at count 0
+// put_page for many under one lock.
+void put_pages(std::span<Page* const> pages);
 
 uint64_t page_phys(const Page& page);
 inline void* page_data(const Page& page) { return arch::phys_to_virt(page_phys(page)); }
 // The Page of RAM at phys, or null for the file window and beyond.
 Page* page_of_phys(uint64_t phys);
 
+// free_pages: all that could still be allocated, usable or not yet asked from the host; dirty_pages of them
+// hold old data and host memory.
 struct PhysStats {
-  uint64_t total_pages, free_pages;
+  uint64_t total_pages, free_pages, dirty_pages;
 };
 PhysStats phys_stats();
-// Gives batches of freed blocks back to the host (called by idle CPUs and after large frees).
+// Gives freed blocks back to the host, in batches, until little is kept at hand (called by idle CPUs). Does
+// hostcalls.
 void phys_reclaim_to_host();
+// The same when a lot has piled up; mm calls it after large frees.
+void phys_after_large_free();
 
 }  // namespace runsc::mm

@@ -23,6 +23,7 @@ Result<void> zero_out(AddressSpace& space, uint64_t to, size_t size);
 // As much as possible; EFAULT only if nothing. For read(2)-like partial transfers.
 Result<size_t> copy_in_some(AddressSpace& space, void* to, uint64_t from, size_t size);
 Result<size_t> copy_out_some(AddressSpace& space, uint64_t to, const void* from, size_t size);
+Result<size_t> zero_out_some(AddressSpace& space, uint64_t to, size_t size);
 // A NUL-terminated string of at most `max` bytes with its NUL: ENAMETOOLONG if longer, EFAULT.
 Result<String> copy_in_string(AddressSpace& space, uint64_t from, size_t max);
 // Futex words: aligned, else EINVAL; EFAULT.

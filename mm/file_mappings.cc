@@ -1,0 +1,59 @@
+// From a file to the spaces that map it.
+#include "mm/address_space.h"
+#include "mm/mappable.h"
+#include "mm/vma.h"
+
+namespace runsc::mm {
+namespace {
+// Walks over the VMAs of a file mark whom they have visited; one walk at a time.
+constinit Mutex g_walk_lock;
+constinit uint64_t g_visit GUARDED_BY(g_walk_lock) = 0;
+}  // namespace
+
+void FileMappings::add(Vma& v) {
+  if (!v.file) return;
+  Mappable& file = *v.file.get();
+  LockGuard guard(file.vmas_lock_);
+  v.prev_of_file = nullptr;
+  v.next_of_file = file.vmas_;
+  if (file.vmas_) file.vmas_->prev_of_file = &v;
+  file.vmas_ = &v;
+}
+
+void FileMappings::remove(Vma& v) {
+  if (!v.file) return;
+  Mappable& file = *v.file.get();
+  LockGuard guard(file.vmas_lock_);
+  (v.prev_of_file ? v.prev_of_file->next_of_file : file.vmas_) = v.next_of_file;
+  if (v.next_of_file) v.next_of_file->prev_of_file = v.prev_of_file;
+  v.next_of_file = v.prev_of_file = nullptr;
+}
+
+Ref<AddressSpace> FileMappings::next_space(Mappable& file, uint64_t visit) {
+  LockGuard guard(file.vmas_lock_);
+  AddressSpace* found = nullptr;
+  for (Vma* v = file.vmas_; v; v = v->next_of_file) {
+    if (v->visit == visit || (found && v->space != found)) continue;
+    v->visit = visit;
+    // A space on its way out drops its pages itself, and nobody runs in it.
+    if (!found && v->space->try_ref()) found = v->space;
+  }
+  return Ref<AddressSpace>::adopt(found);
+}
+
+bool FileMappings::any(Mappable& file) {
+  LockGuard guard(file.vmas_lock_);
+  return file.vmas_ != nullptr;
+}
+
+bool is_mapped(Mappable& file) { return FileMappings::any(file); }
+
+void unmap_from_all(Mappable& file, uint64_t offset, uint64_t size, bool even_private_copies) {
+  if (!FileMappings::any(file)) return;
+  LockGuard guard(g_walk_lock);
+  ++g_visit;
+  while (auto space = FileMappings::next_space(file, g_visit))
+    space->unmap_file_range(file, offset, size, even_private_copies);
+}
+
+}  // namespace runsc::mm

@@ -1,0 +1,230 @@
+// Guest RAM: which of it is usable, who may have it, and its way back to the host.
+#include "mm/phys.h"
+
+#include <algorithm>
+
+#include "kernel/base/check.h"
+#include "kernel/base/lock.h"
+#include "kvm/hostcall/calls.h"
+#include "mm/buddy.h"
+
+namespace runsc::mm {
+namespace {
+
+constexpr uint64_t kMaxSections = hostcall::kWindowBase / kSectionSize;
+// Below this many free pages, memory is asked from the host before somebody that cannot wait needs it.
+constexpr uint64_t kLowPages = 512;
+// Growing itself may need pages (for the direct map): applications do not get these while there is RAM to
+// grow into.
+constexpr uint64_t kGrowthPages = 64;
+// Dirty free pages that stay when the rest goes back to the host, and how many may pile up in a busy sandbox.
+constexpr uint64_t kKeepPages = 1024;
+constexpr uint64_t kPileUpPages = 16384;
+// Blocks below 64 KiB are not worth a host operation.
+constexpr unsigned kMinReleaseOrder = 4;
+
+struct Phys {
+  SpinLock lock{LockRank::phys_memory};
+  BuddyLists free GUARDED_BY(lock);
+  uint64_t limit = 0;                 // bytes; constant after phys_init
+  uint64_t reserve = 0;               // pages for Use::sentry; constant after phys_init
+  uint64_t total = 0;                 // pages that boot left; constant after phys_init
+  std::atomic<uint64_t> ready{0};     // bytes; grows under grow_lock
+  Page* sections[kMaxSections] = {};  // [i] written before `ready` covers it
+  Mutex grow_lock;
+};
+constinit Phys g;
+
+// The section's array, and the first usable byte behind it.
+uint64_t place_section(uint64_t section, uint64_t at) {
+  constexpr uint64_t kBlock = uint64_t{1} << kMaxOrder;  // whole blocks, so that every buddy has a Page
+  uint64_t pages = std::min(kSectionPages, (g.limit - section * kSectionSize) / kPageSize);
+  pages = (pages + kBlock - 1) & ~(kBlock - 1);
+  // SAFETY: usable RAM that nobody has; it reads as zeros, which is a valid state of every Page (not free,
+  // count 0).
+  g.sections[section] = static_cast<Page*>(arch::phys_to_virt(at));
+  return page_up(at + pages * sizeof(Page));
+}
+
+void add_ram(uint64_t start, uint64_t end) {
+  while (start < end) {
+    uint64_t section = start / kSectionSize, section_end = std::min(end, (section + 1) * kSectionSize);
+    uint64_t first = g.sections[section] ? start : place_section(section, start);
+    LockGuard guard(g.lock);
+    if (first < section_end) g.free.add_range(first, section_end);
+    start = section_end;
+  }
+}
+
+// Makes one more step of RAM usable. ENOMEM at the limit, or when the host has no more.
+Result<void> grow_locked() REQUIRES(g.grow_lock) {
+  uint64_t old = g.ready.load(std::memory_order_relaxed);
+  if (old >= g.limit) return Errno::nomem;
+  uint64_t want = std::min((old / kSectionSize + 1) * kSectionSize, g.limit);
+  TRY(hostcall::call<hostcall::MemoryGrow>([&](auto& request) { request.phys_end = want; }));
+  TRY(arch::direct_map_extend(want));
+  add_ram(old, want);
+  g.ready.store(want, std::memory_order_release);
+  return {};
+}
+
+uint64_t ungrown_pages() { return (g.limit - g.ready.load(std::memory_order_relaxed)) / kPageSize; }
+
+enum class Need : uint8_t { nothing, more_soon, more };
+struct Taken {
+  Page* page;
+  Need need;
+};
+
+Taken take(unsigned order, Use use) {
+  uint64_t want = uint64_t{1} << order;
+  LockGuard guard(g.lock);
+  uint64_t ungrown = ungrown_pages();
+  if (use == Use::user) {
+    if (g.free.free_pages() + ungrown < g.reserve + want) return {nullptr, Need::nothing};
+    if (ungrown && g.free.free_pages() < kGrowthPages + want) return {nullptr, Need::more};
+  }
+  Page* page = g.free.take(order);
+  if (!page) return {nullptr, ungrown ? Need::more : Need::nothing};
+  page->count.store(1, std::memory_order_relaxed);
+  return {page, ungrown && g.free.free_pages() < kLowPages ? Need::more_soon : Need::nothing};
+}
+
+void zero_block(Page& page, unsigned order) { __builtin_memset(page_data(page), 0, kPageSize << order); }
+
+Result<void> release_batch(std::span<Page* const> blocks) {
+  auto reply = hostcall::call<hostcall::MemoryRelease>([&](auto& request) {
+    request.count = static_cast<uint32_t>(blocks.size());
+    for (size_t i = 0; i < blocks.size(); ++i)
+      request.at[i] = {page_phys(*blocks[i]), kPageSize << blocks[i]->order};
+  });
+  LockGuard guard(g.lock);
+  for (Page* block : blocks) g.free.give(*block, block->order, reply.has_value());
+  if (!reply) return reply.error();
+  return {};
+}
+
+void release_down_to(uint64_t keep) {
+  for (;;) {
+    Page* blocks[hostcall::kMaxRanges];
+    size_t n = 0;
+    {
+      LockGuard guard(g.lock);
+      while (n < std::size(blocks) && g.free.dirty_pages() > keep) {
+        Page* block = g.free.take_dirty(kMinReleaseOrder);
+        if (!block) break;
+        blocks[n++] = block;
+      }
+    }
+    if (n == 0 || !release_batch({blocks, n})) return;
+  }
+}
+
+}  // namespace
+
+void phys_init(const hostcall::BootInfo& boot) {
+  g.limit = std::min(page_down(boot.ram_limit), hostcall::kWindowBase);
+  uint64_t start = page_up(boot.free_start), ready = std::min(page_down(boot.ram_ready), g.limit);
+  CHECK(start < ready, "boot left no memory");
+  g.ready.store(ready, std::memory_order_relaxed);
+  g.total = (g.limit - start) / kPageSize;
+  g.reserve = std::clamp<uint64_t>(g.limit / kPageSize / 64, 64, 2048);
+  add_ram(start, ready);
+}
+
+Result<Page*> alloc_pages(unsigned order, Zero zero, Use use) {
+  if (order > kMaxOrder) return Errno::nomem;
+  for (;;) {
+    Taken taken = take(order, use);
+    if (taken.need == Need::more) {
+      uint64_t seen = g.ready.load(std::memory_order_acquire);
+      LockGuard guard(g.grow_lock);
+      if (seen == g.ready.load(std::memory_order_relaxed)) TRY(grow_locked());
+      continue;
+    }
+    if (taken.need == Need::more_soon && g.grow_lock.try_lock()) {
+      (void)grow_locked();  // tried again when it is needed
+      g.grow_lock.unlock();
+    }
+    if (!taken.page) return Errno::nomem;
+    if (zero == Zero::yes && !(taken.page->flags & kPageClean)) zero_block(*taken.page, order);
+    taken.page->flags = 0;
+    return taken.page;
+  }
+}
+
+Page* alloc_pages_atomic(unsigned order) {
+  if (order > kMaxOrder) return nullptr;
+  Page* page = take(order, Use::sentry).page;
+  if (page) page->flags = 0;
+  return page;
+}
+
+void split_block(Page& block) {
+  size_t n = size_t{1} << block.order;
+  for (size_t i = 0; i < n; ++i) {
+    Page& page = *(&block + i);
+    page.order = 0;
+    page.flags = 0;
+    page.count.store(1, std::memory_order_relaxed);
+    page.map_count.store(0, std::memory_order_relaxed);
+  }
+}
+
+void get_page(Page& page) {
+  uint32_t before = page.count.fetch_add(1, std::memory_order_relaxed);
+  DCHECK(before != 0, "a reference taken to a free page");
+  (void)before;
+}
+
+namespace {
+bool drop(Page& page) {
+  uint32_t before = page.count.fetch_sub(1, std::memory_order_acq_rel);
+  CHECK(before != 0, "a page put once too often");
+  return before == 1;
+}
+}  // namespace
+
+void put_page(Page& page) {
+  if (!drop(page)) return;
+  LockGuard guard(g.lock);
+  g.free.give(page, page.order, false);
+}
+
+void put_pages(std::span<Page* const> pages) {
+  constexpr size_t kUnderOneLock = 64;
+  for (size_t i = 0; i < pages.size();) {
+    size_t end = std::min(pages.size(), i + kUnderOneLock);
+    LockGuard guard(g.lock);
+    for (; i < end; ++i)
+      if (drop(*pages[i])) g.free.give(*pages[i], pages[i]->order, false);
+  }
+}
+
+uint64_t page_phys(const Page& page) {
+  uint64_t section = arch::virt_to_phys(&page) / kSectionSize;
+  return section * kSectionSize + static_cast<uint64_t>(&page - g.sections[section]) * kPageSize;
+}
+
+Page* page_of_phys(uint64_t phys) {
+  if (phys >= g.limit) return nullptr;
+  Page* section = g.sections[phys / kSectionSize];
+  return section ? section + (phys % kSectionSize) / kPageSize : nullptr;
+}
+
+PhysStats phys_stats() {
+  LockGuard guard(g.lock);
+  return {g.total, g.free.free_pages() + ungrown_pages(), g.free.dirty_pages()};
+}
+
+void phys_reclaim_to_host() { release_down_to(kKeepPages); }
+
+void phys_after_large_free() {
+  {
+    LockGuard guard(g.lock);
+    if (g.free.dirty_pages() < kPileUpPages) return;
+  }
+  release_down_to(kPileUpPages / 4);
+}
+
+}  // namespace runsc::mm
