@@ -1,0 +1,37 @@
+// What the compiler and the headers expect of a C++ runtime in a program that has none. A throw of the standard library
+// is a broken invariant of ours.
+#include <cstddef>
+#include <new>
+
+#include "kernel/base/check.h"
+
+extern "C" {
+[[noreturn]] void __cxa_pure_virtual() { PANIC("a pure virtual function was called"); }
+[[noreturn]] void abort() { PANIC("abort"); }
+[[noreturn]] void __assert_fail(const char* what, const char* file, unsigned line, const char*) noexcept {
+  runsc::panic(file, static_cast<int>(line), what);
+}
+void* __dso_handle = nullptr;
+
+void* memchr(const void* p, int c, size_t n) {
+  for (auto* s = static_cast<const unsigned char*>(p); n-- > 0; ++s)
+    if (*s == static_cast<unsigned char>(c)) return const_cast<unsigned char*>(s);
+  return nullptr;
+}
+}
+
+// Virtual destructors name them; every class that is deleted has its own (HeapObject).
+void operator delete(void*) noexcept { PANIC("operator delete of a class without one"); }
+void operator delete(void*, size_t) noexcept { PANIC("operator delete of a class without one"); }
+
+namespace std {
+
+const nothrow_t nothrow{};
+
+[[noreturn]] void __throw_out_of_range_fmt(const char* what, ...) { runsc::panic("", 0, what); }
+[[noreturn]] void __throw_length_error(const char* what) { runsc::panic("", 0, what); }
+[[noreturn]] void __throw_logic_error(const char* what) { runsc::panic("", 0, what); }
+[[noreturn]] void __throw_invalid_argument(const char* what) { runsc::panic("", 0, what); }
+[[noreturn]] void __throw_bad_function_call() { PANIC("bad function call"); }
+
+}  // namespace std
