@@ -77,6 +77,7 @@ int main(int argc, char** argv) {
   // A group that becomes orphaned with a stopped member gets SIGHUP and SIGCONT.
   atomic_store(word, 0);
   pid_t parent = FORK({
+    OK(setsid());  // so that whoever adopts it is not of the session
     pid_t stopped = FORK({
       OK(setpgid(0, 0));
       atomic_store(word + 1, getpid());
