@@ -15,8 +15,8 @@ TEST_CASE("the probe answers quickly and says why", "[monitor][mode]") {
   REQUIRE(choice);
   INFO(choice->reason);
   CHECK(choice->reason.starts_with(choice->ring0 ? "ring0: " : "hosted: "));
-  // Bounded even on a loaded machine.
-  CHECK(took < std::chrono::milliseconds(200));
+  // Bounded even on a loaded or emulated machine.
+  CHECK(took < std::chrono::seconds(2));
 }
 
 TEST_CASE("the choice follows the measured speed", "[monitor][mode]") {
