@@ -2,8 +2,6 @@
 // never changes: a name that comes or goes gets a new dentry and the old one is dropped from the cache.
 #pragma once
 
-#include <boost/intrusive/list.hpp>
-
 #include "fs/inode.h"
 
 namespace runsc::fs {
@@ -41,7 +39,10 @@ class Dentry final : public RefCounted<Dentry> {
   String name_;
   const Ref<Inode> inode_;
   std::atomic<bool> removed_{false}, cached_{false}, used_{true};
-  boost::intrusive::list_member_hook<> bucket_hook_, lru_hook_;
+  // The cache's, under the bucket's lock and the LRU list's lock.
+  std::atomic<uint32_t> bucket_{0};
+  Dentry *chain_next_ = nullptr, **chain_prev_ = nullptr;
+  Dentry *lru_next_ = nullptr, *lru_prev_ = nullptr;
 };
 
 // The cache of names. Callers of all but find() hold the lock of the directory's inode.

@@ -34,6 +34,10 @@ class FdTable final : public RefCounted<FdTable> {
     Ref<File> file;
     bool close_on_exec = false;
   };
+  Result<void> grow(size_t size);
+  Vec<Entry>& entries_unlocked() NO_THREAD_SAFETY_ANALYSIS { return entries_; }
+  void set_first_free(int fd) NO_THREAD_SAFETY_ANALYSIS { first_free_ = fd; }
+
   mutable SpinLock lock_{LockRank::fd_table};
   Vec<Entry> entries_ GUARDED_BY(lock_);
   int first_free_ GUARDED_BY(lock_) = 0;

@@ -8,8 +8,6 @@ namespace runsc::fs {
 // A new super block (or a further reference to the only one). `data`: the options of mount(2).
 using MountFunction = Result<Ref<SuperBlock>> (*)(std::string_view source, std::string_view data);
 
-enum FileSystemFlag : uint32_t { kNoDevice = 1 };  // "nodev" in /proc/filesystems
-
 // At boot, from kernel_main; `name` is static text. A fixed table: more than it holds is a broken invariant.
 void register_filesystem(const char* name, MountFunction mount);
 // ENODEV.

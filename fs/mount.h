@@ -38,6 +38,7 @@ class Mount final : public RefCounted<Mount> {
   const String source_;
   Ref<Mount> parent_;
   Ref<Dentry> mountpoint_;
+  Mount *next_ = nullptr, *prev_ = nullptr;  // all mounts in the tree, in order of mounting
 };
 
 // The mount that stands on (mount, dentry), topmost last one; null: none.
@@ -47,7 +48,9 @@ Path mount_place(const Mount& mount);
 // Enters the mounts that stand on the path, down to the last one.
 void enter_mounts(Path& path);
 
-// pivot_root(2): EINVAL, EBUSY.
+// The root of the whole tree.
+Path tree_root_path();
+// pivot_root(2), the tree's side: callers move the roots and working directories of tasks. EINVAL, EBUSY.
 Result<void> pivot_root(const Path& new_root, const Path& put_old);
 // mount(2) with MS_REMOUNT: EINVAL unless `target` is the root of a mount.
 Result<void> remount(const Path& target, uint64_t flags, bool whole_super);

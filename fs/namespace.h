@@ -76,6 +76,10 @@ Result<void> rename(const WalkContext& context, const Path& old_start, std::stri
                     const Path& new_start, std::string_view new_path, uint32_t flags);
 Result<void> change_attr(const WalkContext& context, const Path& path,
                          const SetAttr& attr);  // chmod, chown, utimens, truncate rules
+// The same through an open file (fchmod, fchown, futimens); ftruncate checks the descriptor itself.
+Result<void> change_attr(const WalkContext& context, File& file, const SetAttr& attr);
+// Owner and mode of a node to be made in `dir`: umask, set-group-ID directories.
+Result<NewNode> new_node(const WalkContext& context, const Path& dir, uint32_t mode);
 enum Access : uint32_t { kExec = 1, kWrite = 2, kRead = 4 };
 // EACCES/EROFS by mode bits and capabilities.
 Result<void> check_access(const Credentials& creds, const Path& path, uint32_t access);

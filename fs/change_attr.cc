@@ -1,0 +1,67 @@
+// Who may change what of an inode: chmod(2), chown(2), utimensat(2), truncate(2).
+#include "fs/mount.h"
+
+namespace runsc::fs {
+
+namespace {
+
+Result<void> check_owner_change(const Credentials& creds, const Attr& now, SetAttr& attr) {
+  bool owner = creds.fsuid == now.uid, privileged = creds.has(Cap::chown);
+  if ((attr.mask & SetAttr::kUid) && !privileged && !(owner && attr.uid == now.uid)) return Errno::perm;
+  if ((attr.mask & SetAttr::kGid) && !privileged &&
+      !(owner && (attr.gid == now.gid || creds.in_group(attr.gid))))
+    return Errno::perm;
+  // A new owner loses the set-ID bits of programs.
+  if ((now.mode & kTypeMask) != kDirectory && !(attr.mask & SetAttr::kMode)) {
+    uint32_t mode = now.mode & ~kSetUid;
+    if (mode & 010) mode &= ~kSetGid;
+    if (mode != now.mode) {
+      attr.mask |= SetAttr::kMode;
+      attr.mode = mode & 07777;
+    }
+  }
+  return {};
+}
+
+Result<SetAttr> authorize(const Credentials& creds, const Attr& now, SetAttr attr) {
+  bool owner = creds.fsuid == now.uid || creds.has(Cap::fowner);
+  if (attr.mask & SetAttr::kMode) {
+    if (!owner) return Errno::perm;
+    uint32_t gid = attr.mask & SetAttr::kGid ? attr.gid : now.gid;
+    if (!creds.in_group(gid) && !creds.has(Cap::fsetid)) attr.mode &= ~kSetGid;
+  }
+  if (attr.mask & (SetAttr::kUid | SetAttr::kGid)) TRY(check_owner_change(creds, now, attr));
+  if ((attr.mask & (SetAttr::kAtime | SetAttr::kMtime)) && !owner) return Errno::perm;
+  if ((attr.mask & (SetAttr::kAtimeNow | SetAttr::kMtimeNow)) && !owner) {
+    bool both = (attr.mask & SetAttr::kAtimeNow) && (attr.mask & SetAttr::kMtimeNow);
+    if (!both) return Errno::perm;
+    TRY(check_access(creds, now, kWrite));
+  }
+  return attr;
+}
+
+}  // namespace
+
+Result<void> change_attr(const WalkContext& context, const Path& path, const SetAttr& attr) {
+  Inode& inode = inode_of(path);
+  if (attr.mask & SetAttr::kSize) {
+    if (inode.is_dir()) return Errno::isdir;
+    if (inode.type() != kRegular) return Errno::inval;
+    TRY(check_access(context.creds, path, kWrite));
+    TRY(inode.prepare_write(attr.size == 0));
+    return inode.set_attr(attr);
+  }
+  if (mount_flags(path) & kMsRdonly) return Errno::rofs;
+  Attr now = TRY(inode.get_attr());
+  SetAttr allowed = TRY(authorize(context.creds, now, attr));
+  return inode.set_attr(allowed);
+}
+
+Result<void> change_attr(const WalkContext& context, File& file, const SetAttr& attr) {
+  if (file.path() && (mount_flags(file.path()) & kMsRdonly)) return Errno::rofs;
+  Attr now = TRY(file.get_attr());
+  SetAttr allowed = TRY(authorize(context.creds, now, attr));
+  return file.set_attr(allowed);
+}
+
+}  // namespace runsc::fs

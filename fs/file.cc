@@ -1,0 +1,68 @@
+#include "fs/file.h"
+
+#include "fs/inode.h"
+#include "fs/mount.h"
+
+namespace runsc::fs {
+
+Path::Path() = default;
+Path::Path(Ref<Mount> m, Ref<Dentry> d) : mount(std::move(m)), dentry(std::move(d)) {}
+Path::Path(const Path& o) = default;
+Path::Path(Path&& o) noexcept = default;
+Path& Path::operator=(Path o) noexcept {
+  std::swap(mount, o.mount);
+  std::swap(dentry, o.dentry);
+  return *this;
+}
+Path::~Path() = default;
+
+File::File(uint32_t flags) : flags_(flags) {}
+File::File(uint32_t flags, Ref<Inode> inode) : flags_(flags), inode_(std::move(inode)) {}
+File::~File() = default;
+
+Result<size_t> File::read(mm::IoBuf&, uint64_t) {
+  if (inode_ && inode_->is_dir()) return Errno::isdir;
+  return Errno::inval;
+}
+
+Result<size_t> File::write(mm::IoBuf&, uint64_t) { return Errno::inval; }
+
+Result<uint64_t> File::seek(int64_t, int, uint64_t) { return Errno::spipe; }
+
+Result<uint64_t> File::read_dir(DirSink&, uint64_t) { return Errno::notdir; }
+
+Result<uint64_t> File::ioctl(uint32_t, uint64_t, const IoctlContext&) { return Errno::notty; }
+Result<Ref<File>> File::reopen(uint32_t) { return Errno::nxio; }
+
+Result<mm::MappableRef> File::mappable(bool) { return Errno::nodev; }
+
+Result<Attr> File::get_attr() {
+  if (inode_) return inode_->get_attr();
+  // Objects without an inode are Linux's anonymous inodes: mode 0600 without a type.
+  Attr a;
+  a.dev = make_dev(0, 14);
+  a.ino = 1;
+  a.mode = 0600;
+  return a;
+}
+
+Result<void> File::set_attr(const SetAttr& attr) {
+  if (!inode_) return Errno::inval;
+  return inode_->set_attr(attr);
+}
+
+Result<void> File::sync(bool) { return Errno::inval; }
+
+Result<void> File::allocate(int, uint64_t, uint64_t) { return Errno::opnotsupp; }
+
+void File::describe(TextSink& out) const {
+  if (!inode_) return out.write("anon_inode:[unknown]");
+  Result<Attr> attr = inode_->get_attr();
+  format(out, "{}:[{}]",
+         inode_->type() == kSocket ? "socket"
+         : inode_->type() == kFifo ? "pipe"
+                                   : "file",
+         attr ? attr->ino : 0);
+}
+
+}  // namespace runsc::fs

@@ -1,0 +1,47 @@
+#include "fs/hostfs/hostfs.h"
+
+namespace runsc::fs {
+
+Result<Ref<HostSuper>> HostSuper::create(hostcall::Handle root, Sharing sharing) {
+  Ref<HostSuper> super = make_ref<HostSuper>(root, sharing);
+  if (!super) return Errno::nomem;
+  auto reply = hostcall::call<hostcall::StatPath>([&](hostcall::PathArg& p) {
+    p.root = root;
+    p.length = 0;
+    p.bytes[0] = 0;
+  });
+  if (!reply) return reply.error();
+  hostcall::HostStat stat = **reply;
+  super->host_dev_ = stat.dev;
+  super->root_ = make_ref<HostInode>(*super, Ref<HostInode>(), String(), stat);
+  if (!super->root_) return Errno::nomem;
+  return super;
+}
+
+Ref<Inode> HostSuper::root() { return root_; }
+
+void HostSuper::unmounted() { root_ = {}; }
+
+FsStat HostSuper::stat_fs() {
+  FsStat s;
+  auto reply = hostcall::call<hostcall::StatFs>([&](hostcall::HandleRequest& r) { r = {handle_, 0}; });
+  if (!reply) return s;
+  const hostcall::StatFs::Reply& h = **reply;
+  s.type = h.type;
+  s.block_size = h.block_size ? h.block_size : 4096;
+  s.blocks = h.blocks;
+  s.free_blocks = h.free_blocks;
+  s.available_blocks = h.available_blocks;
+  s.files = h.files;
+  s.free_files = h.free_files;
+  s.name_length = h.name_length;
+  return s;
+}
+
+// Inode numbers of another host file system below the same directory are kept apart by their device.
+uint64_t HostSuper::map_ino(const hostcall::HostStat& stat) const {
+  if (stat.dev == host_dev_ || host_dev_ == 0 || stat.dev == 0) return stat.ino;
+  return stat.ino ^ (stat.dev * 0x9e3779b97f4a7c15u >> 8 << 32);
+}
+
+}  // namespace runsc::fs

@@ -1,0 +1,169 @@
+// hostfs: a directory that the host donated. Two kinds: the read-only layer under the container's root, which
+// nobody changes while the sandbox lives (names, attributes and bytes are kept for ever), and bind mounts,
+// which the host may change at any time (everything is asked again).
+#pragma once
+
+#include <boost/intrusive/set.hpp>
+
+#include "fs/hostfs/host_handle.h"
+#include "fs/hostfs/host_window.h"
+#include "fs/page_cache.h"
+
+namespace runsc::fs {
+
+class HostInode;
+
+enum class Sharing : uint8_t { exclusive, shared };
+
+class HostSuper final : public SuperBlock {
+ public:
+  // `root`: a donated directory, or a donated regular file or special file (a bind of a file). Errors of the
+  // host; ENOMEM.
+  static Result<Ref<HostSuper>> create(hostcall::Handle root, Sharing sharing);
+
+  Ref<Inode> root() override;
+  Ref<HostInode> host_root() { return root_; }
+  std::string_view type_name() const override { return "hostfs"; }
+  FsStat stat_fs() override;
+  bool cache_names() const override { return sharing_ == Sharing::exclusive; }
+  void unmounted() override;
+
+  hostcall::Handle handle() const { return handle_; }
+  bool exclusive() const { return sharing_ == Sharing::exclusive; }
+  // Parents and names of inodes change under it.
+  SpinLock& tree_lock() { return tree_lock_; }
+  uint64_t map_ino(const hostcall::HostStat& stat) const;
+
+ private:
+  template <class T, class... A>
+  friend Ref<T> runsc::make_ref(A&&...);
+  HostSuper(hostcall::Handle handle, Sharing sharing) : handle_(handle), sharing_(sharing) {}
+
+  const hostcall::Handle handle_;
+  const Sharing sharing_;
+  uint64_t host_dev_ = 0;
+  Ref<HostInode> root_;
+  SpinLock tree_lock_{LockRank::dcache};
+};
+
+// The names of a host directory at one moment.
+struct HostListing final : RefCounted<HostListing> {
+  struct Entry {
+    String name;
+    uint64_t ino;
+    uint8_t type;
+  };
+  Vec<Entry> entries;
+};
+
+// What mmap(2) of a host file sees: pages of the window.
+class HostMapping final : public mm::Mappable {
+ public:
+  explicit HostMapping(HostInode& owner) : owner_(owner) {}
+  // From now on pages come from writable parts of the window.
+  void prepare_shared_writes() { writable_.store(true, std::memory_order_release); }
+  MappingList& users() { return users_; }
+
+  void ref_mappable() override;
+  void unref_mappable() override;
+  Result<mm::MappedPage> get_page(uint64_t offset, bool write) override;
+  size_t get_pages_around(uint64_t offset, size_t count, mm::MappedPage* out) override;
+  void describe(TextSink& out) const override { users_.describe(out); }
+  uint64_t device() const override;
+  uint64_t inode_number() const override;
+  void mapped(mm::AddressSpace& space, uint64_t address, uint64_t offset, uint64_t size) override;
+  void unmapped(mm::AddressSpace& space, uint64_t address, uint64_t offset, uint64_t size) override;
+  Result<void> sync_range(uint64_t offset, uint64_t size) override;
+
+ private:
+  HostInode& owner_;
+  std::atomic<bool> writable_{false};
+  MappingList users_;
+};
+
+class HostInode final : public Inode, public PageSource, public HandleOwner {
+ public:
+  HostInode(HostSuper& super, Ref<HostInode> parent, String name, const hostcall::HostStat& stat);
+  ~HostInode() override;
+
+  HostSuper& host() const { return static_cast<HostSuper&>(super()); }
+
+  Result<Attr> get_attr() override;
+  Result<void> set_attr(const SetAttr& attr) override;
+  Result<Ref<Inode>> lookup(std::string_view name) override;
+  Result<Ref<Inode>> create(std::string_view name, const NewNode& node) override;
+  Result<Ref<Inode>> make_dir(std::string_view name, const NewNode& node) override;
+  Result<Ref<Inode>> symlink(std::string_view name, std::string_view target, const NewNode& node) override;
+  Result<void> link(std::string_view name, Inode& target) override;
+  Result<void> unlink(std::string_view name, Inode& child) override;
+  Result<void> remove_dir(std::string_view name, Inode& child) override;
+  Result<void> rename(std::string_view name, Inode& child, Inode& new_dir, std::string_view new_name,
+                      Inode* replaced, uint32_t flags) override;
+  Result<String> read_link() override;
+  Result<Ref<File>> open(uint32_t flags) override;
+  Result<void> prepare_write(bool truncate) override;
+  Result<size_t> get_xattr(std::string_view name, std::span<std::byte> out) override;
+  Result<void> set_xattr(std::string_view name, std::span<const std::byte> value, int flags) override;
+  Result<void> remove_xattr(std::string_view name) override;
+  Result<size_t> list_xattr(std::span<char> out) override;
+
+  // As lookup, typed.
+  Result<Ref<HostInode>> lookup_host(std::string_view name);
+  // All names; kept for exclusive directories.
+  Result<Ref<HostListing>> listing();
+
+  // An open handle of the host file. EROFS for writing to an exclusive layer.
+  Result<Ref<HostHandle>> open_handle(bool write);
+  // Attributes asked now, through `handle` if there is one; remembered.
+  Result<Attr> refresh(const HostHandle* handle);
+
+  // PageSource.
+  Result<size_t> read_range(mm::IoBuf& buf, uint64_t offset, size_t size) override;
+  Result<void> read_bytes(void* to, uint64_t offset, size_t size) override;
+  Result<uint64_t> window_page(uint64_t offset) override;
+  size_t window_pages_at_hand(uint64_t offset, size_t count, mm::MappedPage* out) override;
+  void pin_window() override { window_.pin(); }
+  void unpin_window() override { window_.unpin(); }
+  HostWindow& window() { return window_; }
+  HostMapping& mapping() { return mapping_; }
+  uint64_t known_size() const;
+  Result<Attr> cached_attr() const;
+
+  // Writes this inode's path, with `child` after it unless empty, for a hostcall.
+  void write_path(hostcall::PathArg& out, std::string_view child = {}) const;
+
+ private:
+  friend struct HostChildren;
+  struct ByName;
+  void remember(const hostcall::HostStat& stat);
+  Result<Ref<HostInode>> adopt_child(std::string_view name, const hostcall::HostStat& stat);
+  Result<Ref<Inode>> make_host_node(std::string_view name, uint32_t mode, const NewNode& node,
+                                    std::string_view target);
+  void forget_child(HostInode& child);
+  Result<size_t> copy_shown(mm::IoBuf& buf, uint64_t offset, size_t size);
+
+  mutable SpinLock attr_lock_{LockRank::leaf};
+  Attr attr_ GUARDED_BY(attr_lock_);
+
+  Ref<HostInode> parent_;  // under host().tree_lock(), as the name and the children
+  String name_;
+  boost::intrusive::set_member_hook<> child_hook_;
+  struct NameOf {
+    using type = std::string_view;
+    type operator()(const HostInode& i) const { return i.name_.view(); }
+  };
+  using Children = boost::intrusive::set<
+      HostInode,
+      boost::intrusive::member_hook<HostInode, boost::intrusive::set_member_hook<>, &HostInode::child_hook_>,
+      boost::intrusive::key_of_value<NameOf>, boost::intrusive::constant_time_size<false>>;
+  Children children_;  // known children of a shared directory, not counted
+
+  HostWindow window_;
+  HostMapping mapping_;
+  Mutex listing_lock_{LockRank::hostfs};
+  Ref<HostListing> listing_ GUARDED_BY(listing_lock_);
+};
+
+Attr attr_of(const hostcall::HostStat& stat);
+
+}  // namespace runsc::fs
