@@ -33,10 +33,16 @@ Expected<std::string> current_directory() {
   return std::string(path);
 }
 
+// With one of the three redirected, each goes to its own place instead, and the host's terminal keeps its
+// mode.
+bool on_a_terminal() {
+  return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
+}
+
 nlohmann::ordered_json make_spec(const DoFlags& flags, const std::vector<std::string>& command) {
   nlohmann::ordered_json spec = default_spec(command);
   nlohmann::ordered_json& process = spec["process"];
-  process["terminal"] = ::isatty(STDIN_FILENO) == 1;
+  process["terminal"] = on_a_terminal();
   process["env"] = host_environment();
   process["cwd"] = flags.cwd;
   process["noNewPrivileges"] = false;
@@ -59,6 +65,7 @@ Expected<int> cmd_do(const Options& options, std::span<const std::string> args) 
   FlagSet flags;
   flags.text("cwd", own.cwd, "working directory (default: the current one)");
   flags.text("root", own.root, "directory to use as the root file system (default: /)");
+  add_network_flag(flags);
   flags.boolean("quiet", own.quiet, "say nothing about the sandbox itself").alias("q");
   const std::vector<std::string> command = OCI_TRY(flags.parse(args));
   if (command.empty()) return fail("usage: runsc do [flags] COMMAND [ARG...]\n" + flags.usage());

@@ -46,8 +46,7 @@ void add_sandbox_flags(FlagSet& flags, Options& options) {
   flags.custom("platform", "NAME", only({"kvm"}, "this runtime runs containers on kvm only"), "kvm");
   flags.custom("kvm-mode", "MODE", choose(options.kvm_mode, kKvmModes),
                "where the kernel of the sandbox runs: auto, ring0, hosted");
-  flags.custom("network", "KIND", only({"none"}, "there is no network yet, use --network=none"),
-               "none (default)");
+  add_network_flag(flags);
   flags.custom("overlay2", "KIND",
                only({"root:memory"}, "the root file system is written to in memory only, use root:memory"),
                "root:memory (default)");
@@ -75,6 +74,11 @@ void add_log_flags(FlagSet& flags, Options& options) {
 }
 
 }  // namespace
+
+void add_network_flag(FlagSet& flags) {
+  flags.custom("network", "KIND", only({"none"}, "there is no network yet, use --network=none"),
+               "none (default)");
+}
 
 void add_global_flags(FlagSet& flags, Options& options) {
   flags.text("root", options.root, "directory for the state of containers");

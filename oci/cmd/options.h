@@ -33,5 +33,7 @@ struct Options {
 // Adds every global flag, writing to `options`, which must outlive the set. Flags known from other runtimes
 // that cannot be honoured are refused by name.
 void add_global_flags(FlagSet& flags, Options& options);
+// --network alone: the verb `do` takes it as well.
+void add_network_flag(FlagSet& flags);
 
 }  // namespace runsc::oci
