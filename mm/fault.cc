@@ -77,8 +77,8 @@ size_t PageFault::anon_pages() const {
   return slot_of(start - kPageSize).load().has_page() ? kAnonPagesSequential : kAnonPages;
 }
 
-void PageFault::map_zero_page(uint64_t zero, Run run) {
-  Pte value = make(zero, false, true);
+void PageFault::map_zero_page(Run run) {
+  Pte value = make(zero_page(), false, true);
   LockGuard guard(user_.pte_lock);
   for (uint64_t at = run.start; at < run.end; at += kPageSize)
     if (slot_of(at).load().none()) slot_of(at).store(value);
@@ -86,9 +86,7 @@ void PageFault::map_zero_page(uint64_t zero, Run run) {
 
 FaultResult PageFault::missing_anon() {
   if (!write_ && vma_.size() >= kZeroPageFrom) {
-    auto zero = zero_page();
-    if (!zero) return FaultResult::oom;
-    map_zero_page(*zero, none_run(block(kAnonPages)));
+    map_zero_page(none_run(block(kAnonPages)));
     return FaultResult::ok;
   }
   Run run = none_run(block(anon_pages()));

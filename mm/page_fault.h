@@ -50,7 +50,7 @@ class PageFault {
   Pte make(uint64_t phys, bool writable, bool anon) const {
     return Pte::make(phys, vma_.prot, writable, anon);
   }
-  void map_zero_page(uint64_t zero, Run run);
+  void map_zero_page(Run run);
   // Installs pages that the caller has a reference to, where the entries are none; drops the others.
   void install(uint64_t start, const MappedPage* pages, size_t count, bool writable, bool anon);
   void map_around(bool writable);

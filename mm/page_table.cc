@@ -110,9 +110,9 @@ struct Quarantine {
   SpinLock lock{LockRank::leaf};
   Page* first GUARDED_BY(lock) = nullptr;
   size_t count GUARDED_BY(lock) = 0;
+  size_t max GUARDED_BY(lock) = 1024;
 };
 constinit Quarantine g_quarantine;
-constexpr size_t kQuarantineMax = 1024;
 
 void free_chain(Page* first) {
   while (first) {
@@ -135,26 +135,43 @@ RetiredTables::~RetiredTables() {
   if constexpr (!arch::kTablesAreShadowed) {
     free_chain(first_);
   } else {
-    Page* all = nullptr;
+    bool full;
     {
       LockGuard guard(g_quarantine.lock);
       while (first_) {
-        Page* next = first_->next;
-        first_->next = g_quarantine.first;
-        g_quarantine.first = first_;
+        Page* table = first_;
+        first_ = table->next;
+        table->next = g_quarantine.first;
+        g_quarantine.first = table;
         ++g_quarantine.count;
-        first_ = next;
       }
-      if (g_quarantine.count >= kQuarantineMax) {
-        all = g_quarantine.first;
-        g_quarantine.first = nullptr;
-        g_quarantine.count = 0;
-      }
+      full = g_quarantine.count >= g_quarantine.max;
     }
-    if (!all) return;
-    arch::flush_retired_tables();
-    free_chain(all);
+    if (full) (void)reuse_retired_tables();
   }
+}
+
+size_t reuse_retired_tables() {
+  if constexpr (!arch::kTablesAreShadowed) return 0;
+  Page* all;
+  size_t count;
+  {
+    LockGuard guard(g_quarantine.lock);
+    all = std::exchange(g_quarantine.first, nullptr);
+    count = std::exchange(g_quarantine.count, 0);
+  }
+  if (count == 0) return 0;
+  arch::flush_retired_tables();
+  free_chain(all);
+  return count;
+}
+
+void retired_tables_init(uint64_t ram_limit) {
+  LockGuard guard(g_quarantine.lock);
+  g_quarantine.first = nullptr;
+  g_quarantine.count = 0;
+  // At most 4 MiB, less in a small sandbox.
+  g_quarantine.max = std::clamp<size_t>(ram_limit / kPageSize / 128, 32, 1024);
 }
 
 }  // namespace runsc::mm

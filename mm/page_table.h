@@ -105,6 +105,9 @@ class RetiredTables {
  private:
   Page* first_ = nullptr;
 };
+// Makes all retired tables usable now, for when memory is short. Returns how many pages came back. Sleeps.
+size_t reuse_retired_tables();
+void retired_tables_init(uint64_t ram_limit);
 
 // What is left between its neighbours when [start, end) was unmapped: nothing is mapped in [floor, ceiling),
 // which holds [start, end).

@@ -7,6 +7,7 @@
 #include "kernel/base/lock.h"
 #include "kvm/hostcall/calls.h"
 #include "mm/buddy.h"
+#include "mm/page_table.h"
 
 namespace runsc::mm {
 namespace {
@@ -29,6 +30,7 @@ struct Phys {
   uint64_t limit = 0;                 // bytes; constant after phys_init
   uint64_t reserve = 0;               // pages for Use::sentry; constant after phys_init
   uint64_t total = 0;                 // pages that boot left; constant after phys_init
+  uint64_t zero_page = 0;             // constant after phys_init
   std::atomic<uint64_t> ready{0};     // bytes; grows under grow_lock
   Page* sections[kMaxSections] = {};  // [i] written before `ready` covers it
   Mutex grow_lock;
@@ -123,6 +125,9 @@ void release_down_to(uint64_t keep) {
 }  // namespace
 
 void phys_init(const hostcall::BootInfo& boot) {
+  retired_tables_init(boot.ram_limit);
+  g.free = {};
+  std::fill(std::begin(g.sections), std::end(g.sections), nullptr);
   g.limit = std::min(page_down(boot.ram_limit), hostcall::kWindowBase);
   uint64_t start = page_up(boot.free_start), ready = std::min(page_down(boot.ram_ready), g.limit);
   CHECK(start < ready, "boot left no memory");
@@ -130,7 +135,13 @@ void phys_init(const hostcall::BootInfo& boot) {
   g.total = (g.limit - start) / kPageSize;
   g.reserve = std::clamp<uint64_t>(g.limit / kPageSize / 64, 64, 2048);
   add_ram(start, ready);
+  Page* zero = take(0, Use::sentry).page;
+  CHECK(zero, "boot left no memory");
+  zero->flags = 0;
+  g.zero_page = page_phys(*zero);
 }
+
+uint64_t zero_page() { return g.zero_page; }
 
 Result<Page*> alloc_pages(unsigned order, Zero zero, Use use) {
   if (order > kMaxOrder) return Errno::nomem;
@@ -146,7 +157,10 @@ Result<Page*> alloc_pages(unsigned order, Zero zero, Use use) {
       (void)grow_locked();  // tried again when it is needed
       g.grow_lock.unlock();
     }
-    if (!taken.page) return Errno::nomem;
+    if (!taken.page) {
+      if (reuse_retired_tables() == 0) return Errno::nomem;
+      continue;
+    }
     if (zero == Zero::yes && !(taken.page->flags & kPageClean)) zero_block(*taken.page, order);
     taken.page->flags = 0;
     return taken.page;

@@ -61,6 +61,13 @@ Page* page_of_phys(uint64_t phys);
 
 // free_pages: all that could still be allocated, usable or not yet asked from the host; dirty_pages of them
 // hold old data and host memory.
+// The page that reads of untouched anonymous memory see. Never written, never freed; its PTEs hold no
+// reference.
+uint64_t zero_page();
+inline bool is_zero_page(uint64_t phys) { return phys == zero_page(); }
+
+// free_pages: all that could still be allocated, usable or not yet asked from the host; dirty_pages of them
+// hold old data and host memory.
 struct PhysStats {
   uint64_t total_pages, free_pages, dirty_pages;
 };

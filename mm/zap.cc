@@ -4,22 +4,6 @@
 
 namespace runsc::mm {
 
-namespace {
-std::atomic<uint64_t> g_zero_page{0};
-}
-
-Result<uint64_t> zero_page() {
-  uint64_t phys = g_zero_page.load(std::memory_order_acquire);
-  if (phys) return phys;
-  Page* page = TRY(alloc_page(Zero::yes));
-  uint64_t fresh = page_phys(*page);
-  if (g_zero_page.compare_exchange_strong(phys, fresh, std::memory_order_acq_rel)) return fresh;
-  put_page(*page);
-  return phys;
-}
-
-bool is_zero_page(uint64_t phys) { return phys != 0 && phys == g_zero_page.load(std::memory_order_relaxed); }
-
 void ResidentCount::add(Pte pte) {
   if (is_zero_page(pte.phys())) return;
   uint64_t now = total.fetch_add(1, std::memory_order_relaxed) + 1;

@@ -19,10 +19,6 @@ struct ResidentCount {
   void remove(Pte pte);
 };
 
-// The page that reads of untouched anonymous memory see. Never written, never freed.
-Result<uint64_t> zero_page();
-bool is_zero_page(uint64_t phys);
-
 class Zap {
  public:
   enum class Space : uint8_t {
