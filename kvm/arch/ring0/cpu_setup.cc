@@ -108,7 +108,6 @@ void load_tables(PerCpu& cpu) {
 void start_cpu(PerCpu& cpu, unsigned id) {
   cpu.self = &cpu;
   cpu.local.id = id;
-  cpu.state = &shared().cpu[id].state;
   cpu.frame = static_cast<hostcall::Frame*>(phys_to_virt(info.frames_phys)) + id;
   fill_tss(cpu);
   fill_gdt(cpu);
@@ -154,12 +153,14 @@ extern "C" [[noreturn]] void runsc_boot_main(uint64_t boot_info_phys) {
   runsc_cpu_features = info.cpu_features;
   asm volatile("movq %%cr3, %0" : "=r"(boot_root));
   fill_idt();
+  first_cpu.state = &shared().cpu[0].state;
   start_cpu(first_cpu, 0);
   CHECK(info.magic == hostcall::kBootMagic && info.cpus >= 1 && info.cpus <= hostcall::kMaxCpus,
         "the monitor and the sentry are not of one build");
   stack_area_init();
   for (unsigned id = 1; id < info.cpus; ++id) {
     cpu_blocks[id] = static_cast<PerCpu*>(take_boot_memory(sizeof(PerCpu)));
+    cpu_blocks[id]->state = &shared().cpu[id].state;  // others may wake it before it runs
     cpu_stacks[id] = reinterpret_cast<uint64_t>(take_boot_memory(kCpuStackSize)) + kCpuStackSize;
   }
   // Last, and in order behind all of the above: entry.S of the others looks at it.
