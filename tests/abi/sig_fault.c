@@ -70,17 +70,9 @@ int main(void) {
   CHECK_EQ(g_trap, 0);
   volatile int lowest = INT32_MIN, minus = -1;
   RAISES(one = lowest / minus, SIGFPE, FPE_INTDIV);
-  unsigned mxcsr = 0x1f80 & ~0x200u;  // division by zero unmasked
-  RAISES(
-      {
-        volatile double a = 1;
-        volatile double b = 0;
-        __asm__ volatile("ldmxcsr %0" ::"m"(mxcsr));
-        a = a / b;
-      },
-      SIGFPE, FPE_FLTDIV);
-  mxcsr = 0x1f80;
-  __asm__ volatile("ldmxcsr %0" ::"m"(mxcsr));
+  unsigned short control = 0x37b;  // division by zero unmasked
+  RAISES(__asm__ volatile("fldcw %0; fldz; fld1; fdivp; fwait" ::"m"(control)), SIGFPE, FPE_FLTDIV);
+  __asm__ volatile("fninit");
 
   // Instructions.
   RAISES(__asm__ volatile("ud2"), SIGILL, ILL_ILLOPN);
