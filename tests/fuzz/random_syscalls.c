@@ -10,33 +10,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/inotify.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "random_world.h"
 #include "syscall_shapes.h"
 
-enum { kCallsOfWorker = 4000, kArena = 256 * 4096, kData = 16 * 4096, kUser = 54321, kPidMax = 0x3fffffff };
+enum { kCallsOfWorker = 4000, kArena = 256 * 4096, kData = 16 * 4096, kPidMax = 0x3fffffff };
 
 struct Shared {
   atomic_ulong calls;
@@ -45,12 +39,11 @@ struct Shared {
 
 static struct Shared* g_shared;
 static bool g_contained;
-static uint64_t g_state;
+static __thread uint64_t g_state;
 static char* g_arena;  // for calls that change mappings
 static char* g_data;   // buffers; a page without access follows
 static char* g_read_only;
 static pid_t g_self, g_child;
-static int g_fds[64], g_fd_count;
 
 static uint64_t draw(void) {
   g_state ^= g_state << 13;
@@ -324,61 +317,6 @@ static long create_task(long number, const long* a) {
   return result;
 }
 
-static void add_fd(long fd) {
-  if (fd < 0 || fd > 1000) return;
-  if (g_fd_count < 64) {
-    g_fds[g_fd_count++] = (int)fd;
-  } else {
-    g_fds[32 + below(32)] = (int)fd;
-  }
-}
-
-static void make_files(void) {
-  mkdir("d", 0777);
-  mkdir("d/y", 0777);
-  symlink("f", "l");
-  symlink("loop", "loop");
-  mkfifo("fifo", 0666);
-  for (int i = 0; i < 2; i++) {
-    int fd = open(i ? "d/x" : "f", O_RDWR | O_CREAT, 0666);
-    ftruncate(fd, 20000);
-    add_fd(fd);
-  }
-}
-
-static void make_fds(void) {
-  int pair[2];
-  int null = open("/dev/null", O_RDWR);
-  for (int fd = 0; fd < 3; fd++) dup2(null, fd);
-  add_fd(null);
-  make_files();
-  if (pipe2(pair, O_NONBLOCK) == 0) add_fd(pair[0]), add_fd(pair[1]);
-  if (pipe(pair) == 0) add_fd(pair[0]), add_fd(pair[1]);
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0) add_fd(pair[0]), add_fd(pair[1]);
-  add_fd(eventfd(1, EFD_NONBLOCK));
-  add_fd(epoll_create1(0));
-  add_fd(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK));
-  add_fd(inotify_init1(IN_NONBLOCK));
-  add_fd(syscall(SYS_memfd_create, "m", 3));
-  add_fd(syscall(SYS_signalfd4, -1, buffer(8), 8, 04000));
-  add_fd(open(".", O_RDONLY | O_DIRECTORY));
-  add_fd(open("d", O_PATH));
-  add_fd(open("fifo", O_RDWR | O_NONBLOCK));
-  const char* const names[] = {"/dev/zero",       "/dev/full",         "/dev/urandom",
-                               "/proc/self/maps", "/proc/self/status", "/proc/self/fd",
-                               "/proc/stat",      "/proc/self/mem",    "/proc/mounts"};
-  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) add_fd(open(names[i], O_RDONLY));
-  int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK), zero = 0, number = 0;
-  if (master >= 0) {
-    char name[32];
-    ioctl(master, TIOCSPTLCK, &zero);
-    ioctl(master, TIOCGPTN, &number);
-    snprintf(name, sizeof(name), "/dev/pts/%d", number);
-    add_fd(master);
-    add_fd(open(name, O_RDWR | O_NOCTTY | O_NONBLOCK));
-  }
-}
-
 static void on_signal(int signal) { (void)signal; }
 
 // What calls may have changed and what keeps a worker from hanging: signals open, a timer that interrupts.
@@ -407,27 +345,6 @@ static void make_memory(void) {
   mprotect(g_data + kData, 4096, PROT_NONE);
   g_arena = mmap(NULL, kArena, PROT_READ | PROT_WRITE, kAnon, -1, 0);
   g_read_only = mmap(NULL, 4096, PROT_READ, kAnon, -1, 0);
-}
-
-static void limit(int resource, rlim_t value) {
-  struct rlimit both = {value, value};
-  setrlimit(resource, &both);
-}
-
-static void limits(bool user) {
-  limit(RLIMIT_CORE, 0);
-  limit(RLIMIT_FSIZE, 1 << 20);
-  limit(RLIMIT_NOFILE, 256);
-  limit(RLIMIT_AS, 1UL << 30);
-  limit(RLIMIT_MEMLOCK, 1 << 20);
-  limit(RLIMIT_CPU, 60);
-  if (!user) return;
-  limit(RLIMIT_NPROC, 64);
-  syscall(SYS_setgroups, 0, NULL);
-  syscall(SYS_setresgid, kUser, kUser, kUser);
-  syscall(SYS_setresuid, kUser, kUser, kUser);
-  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  prctl(PR_SET_DUMPABLE, 1);
 }
 
 static bool excluded(long number) {
@@ -489,19 +406,18 @@ static void one_call(void) {
   if (shape[0] == 'f' && number == SYS_close) return;
   if (result > 2 &&
       (strchr(shape, 'o') || number == SYS_dup || number == SYS_eventfd2 || number == SYS_socket)) {
-    add_fd(result);
+    keep_fd(result, below(32));
   }
 }
 
-static void worker(uint64_t seed, unsigned long calls, bool user) {
+static unsigned long g_seed, g_share;
+
+static void start_numbers(uint64_t seed) {
   g_state = seed * 0x9e3779b97f4a7c15UL + 0x1234567;
   for (int i = 0; i < 8; i++) draw();
-  setsid();
-  limits(user);
-  g_self = getpid();
-  catch_signals();
-  make_memory();
-  make_fds();
+}
+
+static void make_calls(unsigned long calls) {
   for (unsigned long i = 0; i < calls; i++) {
     if (i % 64 == 0) refresh();
     one_call();
@@ -510,6 +426,35 @@ static void worker(uint64_t seed, unsigned long calls, bool user) {
       while (waitpid(-1, NULL, WNOHANG | __WALL) > 0) continue;
     }
   }
+}
+
+static void* thread(void* arg) {
+  start_numbers(g_seed + 77777 * (uintptr_t)arg);
+  make_calls(g_share);
+  return NULL;
+}
+
+// Every third worker is three threads that get in each other's way.
+static void worker(uint64_t seed, unsigned long calls, bool user) {
+  start_numbers(seed);
+  setsid();
+  set_limits(user);
+  g_self = getpid();
+  catch_signals();
+  make_memory();
+  make_fds();
+  if (seed % 3 != 2) {
+    make_calls(calls);
+    _exit(0);
+  }
+  pthread_t threads[2];
+  g_seed = seed;
+  g_share = calls / 3;
+  for (uintptr_t i = 0; i < 2; i++) {
+    if (pthread_create(&threads[i], NULL, thread, (void*)(i + 1)) != 0) _exit(0);
+  }
+  make_calls(calls - 2 * g_share);
+  for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
   _exit(0);
 }
 
@@ -558,45 +503,6 @@ static int run_seed(uint64_t seed, unsigned long calls, bool user) {
   printf("seed %lu: %lu calls\n", (unsigned long)seed, made);
   fflush(stdout);
   return 0;
-}
-
-// A place on Linux where nothing can be harmed: own namespaces, an empty file system, later no privileges.
-static void contain(void) {
-  if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) != 0) {
-    perror("unshare");
-    exit(1);
-  }
-  pid_t pid = fork();
-  if (pid != 0) {
-    int status;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
-    exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
-  }
-  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-      mount("none", "/mnt", "tmpfs", 0, "size=64m") != 0) {
-    perror("mount");
-    exit(1);
-  }
-  const char* const dirs[] = {"/mnt/proc", "/mnt/dev", "/mnt/dev/pts", "/mnt/tmp", "/mnt/sys"};
-  for (int i = 0; i < 5; i++) mkdir(dirs[i], 0755);
-  const char* const devices[][2] = {{"/dev/null", "/mnt/dev/null"},
-                                    {"/dev/zero", "/mnt/dev/zero"},
-                                    {"/dev/full", "/mnt/dev/full"},
-                                    {"/dev/urandom", "/mnt/dev/urandom"},
-                                    {"/dev/tty", "/mnt/dev/tty"}};
-  for (int i = 0; i < 5; i++) {
-    close(open(devices[i][1], O_CREAT | O_WRONLY, 0666));
-    mount(devices[i][0], devices[i][1], NULL, MS_BIND, NULL);
-  }
-  mount("devpts", "/mnt/dev/pts", "devpts", 0, "newinstance,ptmxmode=0666,mode=0620");
-  symlink("pts/ptmx", "/mnt/dev/ptmx");
-  if (mount("proc", "/mnt/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0 ||
-      chroot("/mnt") != 0) {
-    perror("proc");
-    exit(1);
-  }
-  mount(NULL, "/proc", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-  chmod("/tmp", 01777);
 }
 
 int main(int argc, char** argv) {
