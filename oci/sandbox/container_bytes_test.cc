@@ -38,6 +38,38 @@ struct MountRead {
   std::string data;
 };
 
+// From the terminal to the end.
+void check_files(ContainerReader& reader, const Spec& spec) {
+  CHECK(reader.u32() == 1);  // terminal
+  CHECK(reader.u32() == 24);
+  CHECK(reader.u32() == 80);
+  for (int i = 0; i < 3; ++i) CHECK(reader.u32() == 2);
+  CHECK(reader.u32() == 0);
+  CHECK(reader.u32() == 1);
+  CHECK(reader.u32() == 1);
+  std::vector<MountRead> mounts(reader.u32());
+  for (MountRead& mount : mounts) {
+    mount.destination = reader.string();
+    mount.kind = static_cast<MountKind>(reader.u32());
+    mount.handle = reader.u32();
+    mount.flags = reader.u64();
+    mount.data = reader.string();
+  }
+  REQUIRE(mounts.size() == 8);
+  CHECK(mounts[0].kind == MountKind::proc);
+  CHECK(mounts[1].kind == MountKind::devtmpfs);
+  CHECK(mounts[1].data == "mode=755,size=65536k");
+  CHECK(mounts[3].kind == MountKind::tmpfs);
+  CHECK(mounts[6].kind == MountKind::cgroup);
+  CHECK(mounts[7].destination == "/data");
+  CHECK(mounts[7].kind == MountKind::bind);
+  CHECK(mounts[7].handle == 1);
+  CHECK(mounts[7].flags == MS_RDONLY);
+  CHECK(read_strings(reader) == spec.linux_.masked_paths);
+  CHECK(read_strings(reader) == spec.linux_.readonly_paths);
+  CHECK(reader.at_end());
+}
+
 TEST_CASE("the sentry reads what config.json says", "[oci][sandbox]") {
   json document = base();
   document["process"]["user"] = {{"uid", 5}, {"gid", 6}, {"umask", 077}, {"additionalGids", {7, 8}}};
@@ -74,34 +106,7 @@ TEST_CASE("the sentry reads what config.json says", "[oci][sandbox]") {
   reader.u32();
   CHECK(reader.u64() == 1024);
   CHECK(reader.u64() == 1024);
-  CHECK(reader.u32() == 1);  // terminal
-  CHECK(reader.u32() == 24);
-  CHECK(reader.u32() == 80);
-  for (int i = 0; i < 3; ++i) CHECK(reader.u32() == 2);
-  CHECK(reader.u32() == 0);
-  CHECK(reader.u32() == 1);
-  CHECK(reader.u32() == 1);
-  std::vector<MountRead> mounts(reader.u32());
-  for (MountRead& mount : mounts) {
-    mount.destination = reader.string();
-    mount.kind = static_cast<MountKind>(reader.u32());
-    mount.handle = reader.u32();
-    mount.flags = reader.u64();
-    mount.data = reader.string();
-  }
-  REQUIRE(mounts.size() == 8);
-  CHECK(mounts[0].kind == MountKind::proc);
-  CHECK(mounts[1].kind == MountKind::devtmpfs);
-  CHECK(mounts[1].data == "mode=755,size=65536k");
-  CHECK(mounts[3].kind == MountKind::tmpfs);
-  CHECK(mounts[6].kind == MountKind::cgroup);
-  CHECK(mounts[7].destination == "/data");
-  CHECK(mounts[7].kind == MountKind::bind);
-  CHECK(mounts[7].handle == 1);
-  CHECK(mounts[7].flags == MS_RDONLY);
-  CHECK(read_strings(reader) == spec.linux_.masked_paths);
-  CHECK(read_strings(reader) == spec.linux_.readonly_paths);
-  CHECK(reader.at_end());
+  check_files(reader, spec);
 }
 
 TEST_CASE("a container without /dev gets one", "[oci][sandbox]") {
