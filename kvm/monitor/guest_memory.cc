@@ -183,6 +183,7 @@ Expected<std::uint64_t> GuestMemory::window_map(int fd, std::uint64_t offset, st
     return fail("file window: not whole pages");
   }
   std::scoped_lock lock(mutex_);
+  if (mapped_.size() >= kMostWindowMappings) return fail("file window: too many mappings");
   std::uint64_t phys = MON_TRY(ranges_.take(length));
   Expected<void> slots = ensure_window_locked(phys + round_up(length, kWindowUnit));
   if (!slots) {

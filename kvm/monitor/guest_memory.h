@@ -36,6 +36,9 @@ inline constexpr std::uint64_t kLargeSlotStep = 1 * kGiB;
 inline constexpr std::uint64_t kLargeSlotsFrom = 4 * kGiB;
 // Window ranges start and end on multiples of this, so that few, large host mappings are made.
 inline constexpr std::uint64_t kWindowUnit = 64 << 10;
+// Each splits the reservation: together they stay below the kernel's limit for a process (vm.max_map_count,
+// 65530).
+inline constexpr std::size_t kMostWindowMappings = 24 << 10;
 
 using hostcall::PhysRange;
 

@@ -2,8 +2,8 @@
 #include <execinfo.h>
 #include <fmt/format.h>
 #include <pthread.h>
-#include <unistd.h>
 
+#include <condition_variable>
 #include <cstdlib>
 #include <thread>
 
@@ -52,7 +52,9 @@ class HostedSandbox final : public SandboxBase {
   // The sentry's threads run inside the sentry and cannot be called back; they end with the process.
   void stop_cpus() override {}
   void end_of_cpu() override {
-    for (;;) ::pause();
+    std::unique_lock lock(for_ever_);
+    std::condition_variable never;
+    for (;;) never.wait(lock);
   }
 
   std::string panic_report(unsigned, const ValidPanic&) override {
@@ -71,6 +73,7 @@ class HostedSandbox final : public SandboxBase {
   }
 
   HostedCpus cpus_;
+  std::mutex for_ever_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "kvm/monitor/sandbox.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,6 +53,8 @@ std::expected<std::unique_ptr<Sandbox>, Error> Sandbox::create(SandboxConfig con
   // sandbox.
   ::umask(0);
   ::signal(SIGPIPE, SIG_IGN);
+  // Told, malloc need not ask the host how many CPUs there are, which the jail does not allow.
+  ::mallopt(M_ARENA_MAX, static_cast<int>(config.cpus) + 2);
   auto sandbox = mode.ring0 ? make_ring0_sandbox(std::move(kvm), std::move(config))
                             : make_hosted_sandbox(std::move(kvm), std::move(config));
   MON_TRY(sandbox->prepare());
