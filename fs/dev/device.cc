@@ -40,7 +40,7 @@ class MemoryDevice final : public File {
   Result<uint64_t> seek(int64_t, int, uint64_t) override { return uint64_t{0}; }
   Result<mm::MappableRef> mappable(bool) override {
     if (which_ != Memory::zero) return Errno::nodev;
-    return mm::create_shared_anon();
+    return mm::SharedAnon::create(arch::kUserEnd);
   }
   Result<void> sync(bool) override { return Errno::inval; }
 

@@ -79,7 +79,7 @@ class PipeFile final : public File {
   Result<void> set_attr(const SetAttr& attr) override;
   Result<void> complete_open() override;
   void describe(TextSink& out) const override;
-  Result<Ref<File>> reopen(uint32_t flags) override { return open_fifo(pipe_, flags, Ref<Inode>()); }
+  Result<Ref<File>> reopen(uint32_t flags) override;
   FileKind kind() const override { return FileKind::pipe; }
   Pipe& pipe() { return *pipe_; }
 

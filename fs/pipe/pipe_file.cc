@@ -81,6 +81,8 @@ Result<void> PipeFile::complete_open() {
   return Errno::again;
 }
 
+Result<Ref<File>> PipeFile::reopen(uint32_t flags) { return open_fifo(pipe_, flags, Ref<Inode>()); }
+
 void PipeFile::describe(TextSink& out) const { format(out, "pipe:[{}]", pipe_->id()); }
 
 Result<PipeEnds> make_pipe(uint32_t flags) {
