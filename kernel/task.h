@@ -3,23 +3,40 @@
 #pragma once
 
 #include <atomic>
+#include <boost/intrusive/slist.hpp>
 #include <cstdint>
 
 #include "fs/credentials.h"
 #include "fs/fd_table.h"
 #include "fs/namespace.h"
 #include "kernel/base/ref.h"
+#include "kernel/sched/sched_entity.h"
+#include "kernel/signal/state.h"
 #include "kvm/arch/seam.h"
 #include "mm/address_space.h"
 
 namespace runsc::kernel {
 
 class ThreadGroup;   // process: pid, signal actions, limits, children, timers (kernel/thread_group.h)
-struct SignalState;  // kernel/signal/
+struct VforkWait;    // kernel/clone.h
 
-class Task final : public RefCounted<Task> {
+// A system call that restart_syscall(2) goes on with.
+struct RestartBlock {
+  enum class Kind : uint8_t { none, nanosleep, poll, futex } kind = Kind::none;
+  uint64_t deadline_ns = 0;
+  uint64_t a = 0, b = 0, c = 0;
+  int clock = 0;
+};
+
+class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_hook<> {
  public:
-  static Task& current();
+  // Memory of tasks is only ever reused for tasks: an unpark() that comes late, when who was woken has already
+  // run to its end, then hits a token that nobody minds.
+  static void* operator new(size_t size, const std::nothrow_t&) noexcept;
+  static void operator delete(void* p) noexcept;
+
+  static Task& current() { return *static_cast<Task*>(arch::cpu_local().current); }
+  static Result<Ref<Task>> create();
 
   int32_t tid() const { return tid_; }
   int32_t pid() const;  // thread group id
@@ -34,6 +51,8 @@ class Task final : public RefCounted<Task> {
   fs::WalkContext walk_context() const { return {*fs_, *creds_}; }
   arch::UserRegs& regs() { return regs_; }
   arch::UserState& user_state() { return *user_state_; }
+  arch::UserState* user_state_or_null() { return user_state_; }
+  arch::UserSpace* user_space_or_null() { return mm_ ? &mm_->user_space() : nullptr; }
 
   // From other tasks (procfs, signals): counted copies, null after exit.
   Ref<mm::AddressSpace> mm_ref() const;
@@ -41,10 +60,47 @@ class Task final : public RefCounted<Task> {
   Ref<fs::FsContext> fs_ref() const;
   Ref<fs::Credentials> creds_ref() const;
 
+  // The task itself replaces what it uses.
+  void set_mm(Ref<mm::AddressSpace> mm);
+  void set_files(Ref<fs::FdTable> files);
+  void set_fs(Ref<fs::FsContext> fs);
+  void set_creds(Ref<fs::Credentials> creds);
+
   // RLIMIT_* (getrlimit(2)), soft.
   uint64_t limit(unsigned resource) const;
   // A signal waits that this task would take now: blocking calls give up with ERESTARTSYS.
   bool signal_pending() const { return signal_pending_.load(std::memory_order_acquire); }
+
+  // The name of the thread (PR_SET_NAME), at most 15 bytes.
+  void set_comm(std::string_view name);
+  struct Comm {
+    char text[16];
+  };
+  Comm comm() const;
+
+  SchedEntity sched{*this};
+  TaskSignals signals;
+  RestartBlock restart;
+
+  // ---- Under g_tree_lock.
+  Task* next_thread = nullptr;
+  bool dead = false;  // through exit
+
+  // ---- The task's own, unless said otherwise.
+  uint64_t clear_child_tid = 0;
+  uint64_t robust_list = 0;
+  uint64_t rseq_address = 0;
+  uint32_t rseq_size = 0, rseq_signature = 0;
+  std::atomic<int> parent_death_signal{0};
+  VforkWait* vfork = nullptr;
+  bool in_syscall_restart = false;
+  int32_t exit_code = 0;            // wait status of this thread
+  std::atomic<uint64_t> minor_faults{0}, major_faults{0};
+  std::atomic<uint64_t> start_ns{0};
+  std::atomic<uint32_t> personality{0};
+  std::atomic<uint64_t> current_syscall{~uint64_t{0}};
+  void (*kernel_entry)(void*) = nullptr;  // kernel threads
+  void* kernel_argument = nullptr;
 
  private:
   friend struct TaskInternals;  // kernel's own parts: clone, exec, exit, scheduler, signals
@@ -56,13 +112,27 @@ class Task final : public RefCounted<Task> {
 
   int32_t tid_ = 0;
   Ref<ThreadGroup> group_;
+  mutable SpinLock ref_lock_{LockRank::leaf};  // replacing what stands below against the *_ref() of others
   Ref<mm::AddressSpace> mm_;
   Ref<fs::FdTable> files_;
   Ref<fs::FsContext> fs_;
   Ref<fs::Credentials> creds_;
+  char comm_[16] GUARDED_BY(ref_lock_) = {};
   arch::UserRegs regs_{};
   arch::UserState* user_state_ = nullptr;
   std::atomic<bool> signal_pending_{false};
+};
+
+// What the kernel's own parts may do to a task.
+struct TaskInternals {
+  static int32_t& tid(Task& t) { return t.tid_; }
+  static Ref<ThreadGroup>& group(Task& t) { return t.group_; }
+  static arch::UserState*& user_state(Task& t) { return t.user_state_; }
+  static std::atomic<bool>& signal_pending(Task& t) { return t.signal_pending_; }
+  static Ref<mm::AddressSpace>& mm(Task& t) { return t.mm_; }
+  static Ref<fs::FdTable>& files(Task& t) { return t.files_; }
+  static Ref<fs::FsContext>& fs(Task& t) { return t.fs_; }
+  static Ref<fs::Credentials>& creds(Task& t) { return t.creds_; }
 };
 
 }  // namespace runsc::kernel

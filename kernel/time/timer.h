@@ -28,7 +28,7 @@ class Timer : public boost::intrusive::set_base_hook<> {
 
  protected:
   Timer() = default;
-  ~Timer();
+  virtual ~Timer();
   // Runs without locks on some CPU, perhaps its idle context: must not sleep. May arm() itself again.
   virtual void fire() = 0;
 

@@ -1,0 +1,219 @@
+#include "kernel/clone.h"
+
+#include "kernel/base/check.h"
+#include "kernel/base/log.h"
+#include "kernel/blocking.h"
+#include "kernel/pid.h"
+#include "kernel/pidfd.h"
+#include "kernel/sched/scheduler.h"
+#include "kernel/signal/signal.h"
+#include "kernel/time/clock.h"
+#include "mm/user_copy.h"
+
+namespace runsc::kernel {
+
+namespace {
+
+using namespace clone_flag;
+
+Result<void> check_flags(const Task& parent, const CloneRequest& r) {
+  uint64_t f = r.flags;
+  if (f & namespaces) {
+    log_info("clone with namespaces (flags {:x}): not supported inside the sandbox", f);
+    return Errno::inval;
+  }
+  if (f & sighand && !(f & vm)) return Errno::inval;
+  if (f & thread && !(f & sighand)) return Errno::inval;
+  if (f & clear_sighand && f & sighand) return Errno::inval;
+  if (f & pidfd && f & (thread | detached)) return Errno::inval;
+  if (f & into_cgroup) return Errno::inval;
+  if (f & clone_flag::parent && parent.pid() == 1) return Errno::inval;
+  return {};
+}
+
+// Everything of the child that can fail, before it is visible to anyone.
+Result<void> copy_resources(Task& parent, Task& child, const CloneRequest& r) {
+  uint64_t f = r.flags;
+  TaskInternals::user_state(child) = TRY(arch::user_state_create());
+  TRY(arch::user_state_copy(child.user_state(), parent.user_state()));
+  child.regs() = parent.regs();
+  child.regs().rax = 0;
+  child.regs().orig_rax = ~uint64_t{0};
+  if (r.stack != 0) child.regs().rsp = r.stack;
+  if (f & settls) arch::set_fs_base(child.user_state(), r.tls);
+  TaskInternals::creds(child) = parent.creds_ref();
+  TaskInternals::files(child) = f & files ? parent.files_ref() : TRY(parent.files().clone());
+  TaskInternals::fs(child) = f & clone_flag::fs ? parent.fs_ref() : TRY(parent.fs().clone());
+  TaskInternals::mm(child) = f & vm ? parent.mm_ref() : TRY(parent.mm().fork());
+  return {};
+}
+
+void copy_signal_state(Task& parent, Task& child, uint64_t flags) {
+  child.signals.blocked.store(parent.signals.blocked.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  // A thread on the same memory must not share the alternate stack; vfork's child may, its parent sleeps.
+  if (!(flags & vm) || flags & vfork) child.signals.alt_stack = parent.signals.alt_stack;
+}
+
+Result<Ref<ThreadGroup>> new_group(Task& parent, const CloneRequest& r) {
+  ThreadGroup& old = parent.group();
+  Ref<ThreadGroup> group = TRY(ThreadGroup::create());
+  if (r.flags & sighand)
+    group->actions = old.actions;
+  else if (r.flags & clear_sighand)
+    group->actions = TRY(old.actions->clone(true));
+  else
+    group->actions = TRY(old.actions->clone(false));
+  group->limits.copy_from(old.limits);
+  group->exit_signal = r.exit_signal;
+  group->dumpable.store(old.dumpable.load());
+  group->oom_score_adj.store(old.oom_score_adj.load());
+  group->timer_slack_ns.store(old.timer_slack_ns.load());
+  group->start_ns.store(monotonic_ns());
+  return group;
+}
+
+Result<void> check_process_limit(Task& parent) {
+  const fs::Credentials& creds = parent.creds();
+  uint64_t limit = parent.limit(static_cast<unsigned>(Resource::nproc));
+  if (creds.uid == 0 || creds.has(fs::Cap::sys_resource) || creds.has(fs::Cap::sys_admin)) return {};
+  if (task_count() >= limit) return Errno::again;
+  return {};
+}
+
+// Numbers, and the places in tables and lists. After this others see the child.
+Result<void> link_child(Task& parent, Task& child, ThreadGroup* fresh, const CloneRequest& r) {
+  ThreadGroup& old = parent.group();
+  LockGuard tree(g_tree_lock);
+  if (old.must_leave.load(std::memory_order_relaxed)) return Errno::restartnointr;
+  TaskInternals::tid(child) = TRY(pid_allocate_locked());
+  ThreadGroup& group = fresh ? *fresh : old;
+  if (fresh) {
+    group.pid = child.tid();
+    group.leader = &child;
+    group.parent = r.flags & clone_flag::parent ? old.parent : &old;
+    group.parent_task = r.flags & clone_flag::parent ? old.parent_task : &parent;
+    group.pgid.store(old.pgid);
+    group.sid.store(old.sid);
+    if (group.parent) group.parent->children.push_back(group);
+    all_groups().push_back(group);
+  }
+  child.next_thread = group.threads;
+  group.threads = &child;
+  ++group.thread_count;
+  ++group.live_threads;
+  pid_insert_locked(child);
+  return {};
+}
+
+void child_entry(void* argument) {
+  sched_first_run();
+  Task& task = *static_cast<Task*>(argument);
+  run_task(task);
+}
+
+// The child's side of CLONE_CHILD_SETTID needs its own memory: written by the child before its first
+// instruction.
+void child_entry_settid(void* argument) {
+  sched_first_run();
+  Task& task = *static_cast<Task*>(argument);
+  uint64_t address = task.restart.a;
+  int32_t tid = task.tid();
+  (void)mm::copy_out_bytes(task.mm(), address, &tid, sizeof tid);
+  run_task(task);
+}
+
+Result<void> publish_numbers(Task& parent, Task& child, const CloneRequest& r) {
+  int32_t tid = child.tid();
+  if (r.flags & parent_settid) (void)mm::copy_out_bytes(parent.mm(), r.parent_tid, &tid, sizeof tid);
+  return {};
+}
+
+void wait_for_vfork(Task& parent, VforkWait& wait) {
+  ParkWaiter waiter;
+  wait.queue.add(waiter);
+  while (!wait.done.load(std::memory_order_acquire) &&
+         !parent.group().must_leave.load(std::memory_order_relaxed) &&
+         !((parent.signals.queue.pending() | parent.group().queue.pending()) & abi::sig_bit(abi::sig::kill)))
+    parent.sched.park_event();
+  wait.queue.remove(waiter);
+}
+
+}  // namespace
+
+void vfork_done(Task& child) {
+  VforkWait* wait = std::exchange(child.vfork, nullptr);
+  wait->done.store(true, std::memory_order_release);
+  wait->queue.wake_all();
+  wait->unref();
+}
+
+Result<int32_t> clone_task(Task& parent, const CloneRequest& request) {
+  uint64_t f = request.flags;
+  TRY(check_flags(parent, request));
+  TRY(check_process_limit(parent));
+  Ref<Task> child = TRY(Task::create());
+  Ref<ThreadGroup> fresh;
+  if (!(f & thread)) fresh = TRY(new_group(parent, request));
+  TRY(copy_resources(parent, *child, request));
+  TaskInternals::group(*child) = fresh ? fresh : Ref<ThreadGroup>(parent.group());
+  copy_signal_state(parent, *child, f);
+  child->set_comm(parent.comm().text);
+  child->sched.affinity.store(parent.sched.affinity.load());
+  child->sched.nice.store(parent.sched.nice.load());
+  child->sched.policy.store(parent.sched.policy.load());
+  child->sched.rt_priority.store(parent.sched.rt_priority.load());
+  child->personality.store(parent.personality.load());
+  child->start_ns.store(monotonic_ns());
+  if (!(f & vm)) {
+    child->rseq_address = parent.rseq_address;
+    child->rseq_size = parent.rseq_size;
+    child->rseq_signature = parent.rseq_signature;
+  }
+  if (f & child_cleartid) child->clear_child_tid = request.child_tid;
+  bool settid = f & child_settid;
+  if (settid) child->restart.a = request.child_tid;
+  Ref<VforkWait> wait;
+  if (f & vfork) {
+    wait = make_ref<VforkWait>();
+    if (!wait) return Errno::nomem;
+    child->vfork = Ref<VforkWait>(wait).leak();
+  }
+  TRY(sched_prepare(child->sched, settid ? child_entry_settid : child_entry, child.get()));
+  Result<void> linked = link_child(parent, *child, fresh.get(), request);
+  if (!linked) {
+    if (child->vfork) std::exchange(child->vfork, nullptr)->unref();
+    return linked.error();
+  }
+  int32_t tid = child->tid();
+  (void)publish_numbers(parent, *child, request);
+  if (f & pidfd)
+    if (auto r = install_pidfd(parent, *fresh, request.pidfd); !r) log_info("no descriptor for a pidfd");
+  child->ref();  // the scheduler's, dropped when the task has died
+  sched_start(child->sched);
+  if (wait) wait_for_vfork(parent, *wait);
+  return tid;
+}
+
+namespace {
+void kernel_thread_entry(void* argument) {
+  sched_first_run();
+  Task& task = *static_cast<Task*>(argument);
+  task.kernel_entry(task.kernel_argument);
+  sched_die();
+}
+}  // namespace
+
+Result<Ref<Task>> start_kernel_thread(std::string_view name, void (*entry)(void*), void* argument) {
+  Ref<Task> task = TRY(Task::create());
+  TaskInternals::group(*task) = TRY(ThreadGroup::create());
+  task->group().actions = TRY(SignalActions::create());
+  task->set_comm(name);
+  task->kernel_entry = entry;
+  task->kernel_argument = argument;
+  TRY(sched_prepare(task->sched, kernel_thread_entry, task.get()));
+  task->ref();
+  sched_start(task->sched);
+  return task;
+}
+
+}  // namespace runsc::kernel

@@ -1,0 +1,33 @@
+// The container that the host wants run: its description (kvm/hostcall/container_spec.h), read.
+#pragma once
+
+#include <span>
+
+#include "fs/credentials.h"
+#include "kernel/base/string.h"
+#include "kernel/base/vec.h"
+#include "kernel/rlimit.h"
+#include "kvm/hostcall/container_spec.h"
+#include "kvm/hostcall/frame.h"
+
+namespace runsc::kernel {
+
+struct ContainerSpec {
+  Vec<String> argv, envp;
+  String cwd, hostname, domainname;
+  Ref<fs::Credentials> creds;
+  uint32_t umask = 022;
+  struct LimitEntry {
+    uint32_t resource;
+    Limit limit;
+  };
+  Vec<LimitEntry> limits;
+  bool terminal = false;
+  uint32_t rows = 0, columns = 0;
+  hostcall::Handle stdio[3] = {hostcall::kNoHandle, hostcall::kNoHandle, hostcall::kNoHandle};
+};
+
+// Reads up to the root and the mounts, which fs reads on: `reader` then stands there. EINVAL, ENOMEM.
+Result<ContainerSpec> read_container(hostcall::ContainerReader& reader);
+
+}  // namespace runsc::kernel

@@ -1,0 +1,46 @@
+#include "kernel/events.h"
+
+#include "kernel/pid.h"
+#include "kernel/signal/signal.h"
+#include "kernel/stdio/host_stream.h"
+#include "kvm/arch/seam.h"
+#include "kvm/hostcall/client.h"
+
+namespace runsc::kernel {
+
+namespace {
+
+void signal_init(uint32_t number) {
+  if (!signal_valid(static_cast<int>(number))) return;
+  Ref<ThreadGroup> init = find_group(1);
+  if (!init) return;
+  (void)queue_signal_to_group(*init, abi::SigInfo(static_cast<int>(number), abi::sig_code::kernel), Origin::host);
+}
+
+void hand_on(const hostcall::Event& event) {
+  switch (event.kind) {
+    case hostcall::EventKind::stream_ready:
+      return host_stream_ready(event.handle, event.value);
+    case hostcall::EventKind::signal:
+      return signal_init(event.value);
+    case hostcall::EventKind::window_size:
+      return terminal_resized(event.value >> 16, event.value & 0xffff);
+  }
+}
+
+}  // namespace
+
+void take_host_events() {
+  auto& pending = arch::shared().events_pending;
+  while (pending.load(std::memory_order_relaxed) != 0) {
+    if (pending.exchange(0, std::memory_order_seq_cst) == 0) return;
+    auto reply = hostcall::call<hostcall::TakeEvents>([](auto&) {});
+    if (!reply) return;
+    hostcall::TakeEvents::Reply events = **reply;
+    if (events.count > std::size(events.events)) return;
+    for (uint32_t i = 0; i < events.count; ++i) hand_on(events.events[i]);
+    if (events.count == std::size(events.events)) pending.store(1, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace runsc::kernel

@@ -1,0 +1,213 @@
+#include "kernel/exec.h"
+
+#include "kernel/blocking.h"
+#include "kernel/clone.h"
+#include "kernel/exit.h"
+#include "kernel/futex.h"
+#include "kernel/pid.h"
+#include "kernel/signal/signal.h"
+#include "mm/user_copy.h"
+
+namespace runsc::kernel {
+
+using namespace abi;
+
+namespace {
+
+// ---- Only one thread remains
+
+bool alone(ThreadGroup& group) {
+  LockGuard tree(g_tree_lock);
+  return group.live_threads == 1;
+}
+
+// Kills the other threads and waits for them. EAGAIN: another thread is at it, or the process dies.
+Result<void> kill_other_threads(Task& task) {
+  ThreadGroup& group = task.group();
+  {
+    LockGuard tree(g_tree_lock);
+    LockGuard guard(group.signal_lock);
+    if (group.must_leave.load(std::memory_order_relaxed)) return Errno::again;
+    if (group.live_threads == 1) return {};
+    group.exec_task = &task;
+    group.must_leave.store(true, std::memory_order_seq_cst);
+    for_each_thread_locked(group, [&](Task& t) {
+      if (&t != &task) signal_wake(t);
+    });
+  }
+  group.continue_wait.wake_all();
+  ParkWaiter waiter;
+  group.exit_wait.add(waiter);
+  while (!alone(group)) task.sched.park_event();
+  group.exit_wait.remove(waiter);
+  return {};
+}
+
+// The thread that executes becomes the leader, with its number (execve(2), "POSIX threads").
+Ref<Task> take_leadership(Task& task) {
+  ThreadGroup& group = task.group();
+  LockGuard tree(g_tree_lock);
+  Task* old = group.leader;
+  if (old == &task) return nullptr;
+  for (ThreadGroup& child : group.children)
+    if (child.parent_task == old) child.parent_task = &task;
+  pid_remove_locked(*old);
+  pid_remove_locked(task);
+  task.unref();  // the table's; the insert takes a new one
+  TaskInternals::tid(task) = group.pid;
+  pid_insert_locked(task);
+  Task** at = &group.threads;
+  while (*at != old) at = &(*at)->next_thread;
+  *at = old->next_thread;
+  --group.thread_count;
+  group.leader = &task;
+  return Ref<Task>::adopt(old);
+}
+
+void end_single_threading(Task& task) {
+  ThreadGroup& group = task.group();
+  LockGuard tree(g_tree_lock);
+  LockGuard guard(group.signal_lock);
+  if (group.exec_task != &task) return;
+  group.exec_task = nullptr;
+  if (!group.exiting) group.must_leave.store(false, std::memory_order_seq_cst);
+}
+
+// ---- Credentials across execve (capabilities(7), "Transformation of capabilities during execve()")
+
+struct FileIds {
+  bool set_uid = false, set_gid = false;
+  uint32_t uid = 0, gid = 0;
+};
+
+FileIds set_id_bits(Task& task, fs::File& file, const fs::Attr& attr) {
+  FileIds ids;
+  if (task.creds().no_new_privs || !file.path() || fs::mount_flags(file.path()) & fs::kMsNosuid) return ids;
+  ids.uid = attr.uid, ids.gid = attr.gid;
+  ids.set_uid = attr.mode & fs::kSetUid;
+  constexpr uint32_t kGroupExec = 010;
+  ids.set_gid = attr.mode & fs::kSetGid && attr.mode & kGroupExec;
+  return ids;
+}
+
+constexpr uint32_t kNoRoot = 1, kKeepCaps = 0x10;
+
+// File capabilities are not read: no file has any.
+void transform_capabilities(fs::Credentials& c, uint32_t old_euid, bool set_id) {
+  bool root = !(c.securebits & kNoRoot) && (c.euid == 0 || c.uid == 0);
+  if (set_id) c.ambient = 0;
+  if (root) {
+    c.permitted = c.inheritable | c.bounding;
+    c.effective = c.euid == 0 ? c.permitted : 0;
+  } else {
+    c.permitted = c.ambient;
+    c.effective = c.ambient;
+  }
+  (void)old_euid;
+  c.securebits &= ~kKeepCaps;
+}
+
+struct NewCreds {
+  Ref<fs::Credentials> creds;
+  bool secure = false;
+};
+
+Result<NewCreds> exec_credentials(Task& task, fs::File& file) {
+  fs::Attr attr = TRY(file.get_attr());
+  FileIds ids = set_id_bits(task, file, attr);
+  Ref<fs::Credentials> c = TRY(task.creds().clone());
+  uint32_t old_euid = c->euid;
+  if (ids.set_uid) c->euid = ids.uid;
+  if (ids.set_gid) c->egid = ids.gid;
+  c->suid = c->fsuid = c->euid;
+  c->sgid = c->fsgid = c->egid;
+  bool changed = ids.set_uid || ids.set_gid;
+  transform_capabilities(*c, old_euid, changed);
+  bool secure = c->uid != c->euid || c->gid != c->egid;
+  return NewCreds{std::move(c), secure};
+}
+
+// ---- The point of no return and after
+
+std::string_view base_name(std::string_view path) {
+  size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+void switch_space(Task& task, LoadedProgram& program) {
+  if (TaskInternals::mm(task)) {
+    exit_robust_list(task);
+    if (task.clear_child_tid != 0) {
+      uint32_t zero = 0;
+      if (mm::copy_out_bytes(task.mm(), task.clear_child_tid, &zero, sizeof zero))
+        futex_wake_address(task, task.clear_child_tid, 1);
+    }
+  }
+  task.clear_child_tid = 0;
+  task.robust_list = 0;
+  task.rseq_address = 0;
+  task.rseq_size = 0;
+  arch::user_switch(task.user_state_or_null(), task.user_state_or_null(), &program.space->user_space());
+  task.set_mm(program.space);
+}
+
+void reset_signals(Task& task, Ref<SignalActions> actions) {
+  ThreadGroup& group = task.group();
+  {
+    LockGuard guard(group.signal_lock);
+    std::swap(group.actions, actions);
+    task.signals.alt_stack = {0, kSsDisable, 0, 0};
+  }
+  group.timers.clear(false);
+  TaskInternals::group(task)->exit_signal = sig::chld;
+}
+
+void start_registers(Task& task, uint64_t entry, uint64_t sp) {
+  arch::user_state_reset(task.user_state());
+  arch::UserRegs regs{};
+  regs.rip = entry;
+  regs.rsp = sp;
+  regs.rflags = 0x202;
+  regs.orig_rax = ~uint64_t{0};
+  task.regs() = regs;
+}
+
+// What cannot fail, or may only fail by killing the process.
+Result<void> become(Task& task, LoadedProgram& program, const Arguments& args, NewCreds creds,
+                    Ref<SignalActions> actions, Ref<fs::FdTable> own_files) {
+  Ref<Task> old_leader = take_leadership(task);
+  end_single_threading(task);
+  if (own_files) task.set_files(std::move(own_files));
+  task.files().close_on_exec_all();
+  reset_signals(task, std::move(actions));
+  switch_space(task, program);
+  if (task.vfork) vfork_done(task);
+  task.group().dumpable.store(creds.secure ? 0 : 1, std::memory_order_relaxed);
+  if (creds.secure) task.parent_death_signal.store(0, std::memory_order_relaxed);
+  task.set_creds(std::move(creds.creds));
+  task.set_comm(base_name(program.path.view()));
+  {
+    LockGuard tree(g_tree_lock);
+    task.group().has_execed = true;
+    task.group().exec_count.fetch_add(1, std::memory_order_relaxed);
+  }
+  uint64_t sp = TRY(build_stack(task, program, args, creds.secure));
+  start_registers(task, program.entry, sp);
+  return {};
+}
+
+}  // namespace
+
+Result<void> exec_program(Task& task, Ref<fs::File> file, std::string_view path, Arguments args) {
+  LoadedProgram program = TRY(load_program(task, std::move(file), path, args));
+  NewCreds creds = TRY(exec_credentials(task, *program.file));
+  Ref<SignalActions> actions = TRY(task.group().actions->clone(true));
+  Ref<fs::FdTable> own_files;
+  if (task.files().ref_count() > 1) own_files = TRY(task.files().clone());
+  TRY(kill_other_threads(task));
+  if (!become(task, program, args, std::move(creds), std::move(actions), std::move(own_files)))
+    exit_group(task, death_status(sig::segv));
+  return {};
+}
+
+}  // namespace runsc::kernel

@@ -1,0 +1,38 @@
+#include "kernel/pidfd.h"
+
+#include "kernel/pid.h"
+#include "mm/user_copy.h"
+
+namespace runsc::kernel {
+
+using namespace fs;
+
+uint32_t PidFile::poll() {
+  LockGuard guard(g_tree_lock);
+  return group_->zombie || group_->reaped ? poll_bit::in | poll_bit::rdnorm : 0;
+}
+
+void PidFile::fdinfo(TextSink& out) const {
+  LockGuard guard(g_tree_lock);
+  int32_t pid = group_->reaped ? -1 : group_->pid;
+  format(out, "Pid:\t{}\nNSpid:\t{}\n", pid, pid);
+}
+
+Result<int> open_pidfd(Task& task, ThreadGroup& group, uint32_t flags) {
+  Ref<File> file = make_ref<PidFile>(Ref<ThreadGroup>(group), flags);
+  if (!file) return Errno::nomem;
+  return task.files().install(std::move(file), true, task.limit(static_cast<unsigned>(Resource::nofile)));
+}
+
+Result<void> install_pidfd(Task& task, ThreadGroup& group, uint64_t address) {
+  int fd = TRY(open_pidfd(task, group, 0));
+  return mm::copy_out_bytes(task.mm(), address, &fd, sizeof fd);
+}
+
+Result<Ref<ThreadGroup>> group_of_pidfd(Task& task, int fd) {
+  Ref<File> file = TRY(task.files().get(fd));
+  if (file->kind() != FileKind::pidfd) return Errno::badf;
+  return Ref<ThreadGroup>(static_cast<PidFile&>(*file).group());
+}
+
+}  // namespace runsc::kernel

@@ -1,0 +1,135 @@
+// The life of a task: user code until its next trap, the trap, signals, and again.
+#include "kernel/base/log.h"
+#include "kernel/clone.h"
+#include "kernel/events.h"
+#include "kernel/exit.h"
+#include "kernel/sched/scheduler.h"
+#include "kernel/signal/signal.h"
+#include "kernel/syscalls/dispatch.h"
+#include "kernel/time/process_timers.h"
+#include "kernel/thread_group.h"
+
+namespace runsc::kernel {
+
+using namespace abi;
+
+namespace {
+
+void handle_fault(Task& task, const arch::Trap& trap) {
+  task.minor_faults.fetch_add(1, std::memory_order_relaxed);
+  switch (task.mm().fault(trap.address, trap.error)) {
+    case mm::FaultResult::ok:
+      return;
+    case mm::FaultResult::maperr:
+    case mm::FaultResult::accerr:
+    case mm::FaultResult::bus_adrerr: {
+      mm::FaultResult result = task.mm().fault(trap.address, trap.error);
+      if (result == mm::FaultResult::ok) return;
+      SigInfo info(sig::segv, sig_code::segv_maperr);
+      if (result == mm::FaultResult::accerr) info.code = sig_code::segv_accerr;
+      if (result == mm::FaultResult::bus_adrerr) info = SigInfo(sig::bus, sig_code::bus_adrerr);
+      info.fault.address = trap.address;
+      return force_signal(task, info);
+    }
+    case mm::FaultResult::oom: {
+      auto comm = task.comm();
+      log_error("Out of memory: Killed process {} ({})", task.pid(), comm.text);
+      return exit_group(task, death_status(sig::kill));
+    }
+  }
+}
+
+// #DE #DB #BP #OF #BR #UD #NM #TS #NP #SS #GP #MF #AC #XM -> signals, as Linux on x86-64.
+SigInfo exception_signal(Task& task, const arch::Trap& trap) {
+  SigInfo info(sig::segv, sig_code::kernel);
+  uint64_t rip = task.regs().rip;
+  switch (trap.vector) {
+    case 0:
+      info = SigInfo(sig::fpe, sig_code::fpe_intdiv);
+      info.fault.address = rip;
+      break;
+    case 1:
+      info = SigInfo(sig::trap, sig_code::trap_trace);
+      info.fault.address = rip;
+      break;
+    case 3:
+      info = SigInfo(sig::trap, sig_code::kernel);
+      break;
+    case 6:
+      info = SigInfo(sig::ill, sig_code::ill_illopn);
+      info.fault.address = rip;
+      break;
+    case 12:
+      info = SigInfo(sig::bus, sig_code::kernel);
+      break;
+    case 16:
+    case 19:
+      info = SigInfo(sig::fpe, sig_code::fpe_fltinv);
+      info.fault.address = rip;
+      break;
+    case 17:
+      info = SigInfo(sig::bus, sig_code::bus_adraln);
+      info.fault.address = trap.address;
+      break;
+    default:
+      break;
+  }
+  return info;
+}
+
+void handle_bus_error(Task& task, const arch::Trap& trap) {
+  SigInfo info(sig::bus, sig_code::bus_adrerr);
+  info.fault.address = trap.address;
+  force_signal(task, info);
+}
+
+// True: a system call whose result may ask for a restart.
+bool handle_trap(Task& task, const arch::Trap& trap) {
+  switch (trap.kind) {
+    case arch::TrapKind::syscall:
+      return dispatch_syscall(task);
+    case arch::TrapKind::page_fault:
+      handle_fault(task, trap);
+      return false;
+    case arch::TrapKind::exception:
+      force_signal(task, exception_signal(task, trap));
+      return false;
+    case arch::TrapKind::bus_error:
+      handle_bus_error(task, trap);
+      return false;
+    case arch::TrapKind::interrupt:
+      take_host_events();
+      check_cpu_timers(task);
+      return false;
+  }
+  return false;
+}
+
+// Does the result in rax ask for a restart? They are the numbers that never leave the kernel.
+bool wants_restart(uint64_t rax) {
+  auto e = -static_cast<int64_t>(rax);
+  return e >= static_cast<int64_t>(Errno::restartsys) && e <= static_cast<int64_t>(Errno::restart_restartblock);
+}
+
+}  // namespace
+
+void run_task(Task& task) {
+  bool in_syscall = false;
+  for (;;) {
+    if (task.signal_pending() || task.signals.restore_saved || (in_syscall && wants_restart(task.regs().rax)))
+        [[unlikely]]
+      deliver_signals(task, in_syscall);
+    sched_enter_user();
+    // What was sent while another task had this CPU must not wait for the next trap.
+    if (task.signal_pending()) [[unlikely]] {
+      in_syscall = false;
+      sched_leave_user();
+      continue;
+    }
+    arch::Trap trap = arch::run_user(task.user_state(), task.mm().user_space(), task.regs());
+    sched_leave_user();
+    in_syscall = handle_trap(task, trap);
+  }
+}
+
+}  // namespace runsc::kernel

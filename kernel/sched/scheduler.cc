@@ -1,0 +1,376 @@
+#include "kernel/sched/scheduler.h"
+
+#include "kernel/base/check.h"
+#include "kernel/base/cpu_hooks.h"
+#include "kernel/events.h"
+#include "kernel/sched/cpu.h"
+#include "kernel/task.h"
+#include "kernel/time/clock.h"
+#include "mm/phys.h"
+
+namespace runsc::kernel {
+
+namespace {
+
+// How long a ready task may wait behind the one that woke it before an idle CPU is told of it. Waking a CPU
+// costs far more than a switch, and most wakers sleep soon.
+constexpr uint64_t kKickDelayNs = 150'000;
+constexpr uint64_t kSliceNs = 4'000'000;
+constexpr uint64_t kReclaimIntervalNs = 20'000'000;
+
+}  // namespace
+
+// constinit: zeroes; init() gives it its shape.
+constinit SchedCpus g_cpus{};
+
+void sched_init(unsigned cpus) {
+  g_cpus.count = cpus;
+  g_cpus.slice_ticks = ns_to_tsc(kSliceNs);
+  g_cpus.kick_ticks = ns_to_tsc(kKickDelayNs);
+  for (unsigned i = 0; i < cpus; ++i) g_cpus.cpu[i].init().id = i;
+  arch::cpu_local().parker = &this_cpu().idle_parker;
+}
+
+Cpu& this_cpu() { return *g_cpus.cpu[arch::cpu_local().id]; }
+
+TimerQueue& sched_timers() { return this_cpu().timers; }
+
+// ---- Run queues
+
+// Claims an idle CPU out of `mask` and wakes it.
+static bool wake_idle_cpu(uint64_t mask) {
+  for (;;) {
+    uint64_t idle = g_cpus.idle_mask.load(std::memory_order_seq_cst) & mask;
+    if (idle == 0) return false;
+    unsigned cpu = static_cast<unsigned>(__builtin_ctzll(idle));
+    uint64_t bit = uint64_t{1} << cpu;
+    if (!(g_cpus.idle_mask.fetch_and(~bit, std::memory_order_seq_cst) & bit)) continue;
+    arch::cpu_wake(cpu);
+    return true;
+  }
+}
+
+static void push_ready(Cpu& cpu, SchedEntity& e) {
+  LockGuard guard(cpu.lock);
+  cpu.ready.push_back(e);
+  // seq_cst: pairs with the idle loop, which sets its bit and then looks at the counts.
+  cpu.ready_count.fetch_add(1, std::memory_order_seq_cst);
+}
+
+// Where e may run: here if allowed, else its last CPU, else the first allowed.
+static void make_ready(SchedEntity& e) {
+  Cpu& here = this_cpu();
+  uint64_t allowed = e.affinity.load(std::memory_order_relaxed);
+  if (allowed >> here.id & 1) {
+    push_ready(here, e);
+    return;
+  }
+  unsigned target = e.cpu.load(std::memory_order_relaxed);
+  if (!(allowed >> target & 1)) target = static_cast<unsigned>(__builtin_ctzll(allowed));
+  push_ready(*g_cpus.cpu[target], e);
+  g_cpus.idle_mask.fetch_and(~(uint64_t{1} << target), std::memory_order_seq_cst);
+  arch::cpu_wake(target);
+}
+
+static SchedEntity* pop_ready(Cpu& cpu, unsigned for_cpu) {
+  if (cpu.ready_count.load(std::memory_order_relaxed) == 0) return nullptr;
+  LockGuard guard(cpu.lock);
+  for (SchedEntity& e : cpu.ready) {
+    if (!(e.affinity.load(std::memory_order_relaxed) >> for_cpu & 1)) continue;
+    cpu.ready.erase(cpu.ready.iterator_to(e));
+    cpu.ready_count.fetch_sub(1, std::memory_order_relaxed);
+    return &e;
+  }
+  return nullptr;
+}
+
+static SchedEntity* pick_next(Cpu& cpu) {
+  if (SchedEntity* e = pop_ready(cpu, cpu.id)) return e;
+  for (unsigned i = 1; i < g_cpus.count; ++i)
+    if (SchedEntity* e = pop_ready(*g_cpus.cpu[(cpu.id + i) % g_cpus.count], cpu.id)) return e;
+  return nullptr;
+}
+
+// ---- Switching
+
+static void account_system(SchedEntity& e) {
+  uint64_t now = arch::tsc();
+  e.system_ticks.fetch_add(now - e.mark_tsc, std::memory_order_relaxed);
+  e.mark_tsc = now;
+}
+
+// Runs on the stack that was switched to: only now may others run the execution that left.
+static void finish_switch() {
+  Cpu& cpu = this_cpu();
+  SchedEntity* gone = cpu.previous;
+  if (!gone) return;
+  cpu.previous = nullptr;
+  gone->on_cpu.store(false, std::memory_order_release);
+  switch (cpu.previous_fate) {
+    case Fate::yield:
+      make_ready(*gone);
+      return;
+    case Fate::park:
+    case Fate::park_event: {
+      uint32_t token =
+          cpu.previous_fate == Fate::park ? SchedEntity::kLockToken : SchedEntity::kEventToken;
+      uint32_t old = gone->tokens.load(std::memory_order_relaxed);
+      while (!(old & token))
+        if (gone->tokens.compare_exchange_weak(old, old | SchedEntity::kParked, std::memory_order_acq_rel))
+          return;
+      make_ready(*gone);  // woken on its way to sleep
+      return;
+    }
+    case Fate::die: {
+      arch::KernelStack stack = gone->context.stack;
+      gone->context.stack = {};
+      arch::stack_free(stack);
+      gone->task.unref();
+      return;
+    }
+  }
+}
+
+static void run_next(Cpu& cpu, SchedEntity* prev, Fate fate, SchedEntity* next) {
+  cpu.previous = prev;
+  cpu.previous_fate = fate;
+  cpu.current = next;
+  ++cpu.switches;
+  arch::CpuLocal& local = arch::cpu_local();
+  arch::UserState* from = prev ? prev->task.user_state_or_null() : nullptr;
+  arch::UserState* to = nullptr;
+  arch::UserSpace* space = nullptr;
+  if (next) {
+    next->on_cpu.store(true, std::memory_order_relaxed);
+    next->cpu.store(cpu.id, std::memory_order_relaxed);
+    next->mark_tsc = cpu.slice_start = arch::tsc();
+    to = next->task.user_state_or_null();
+    space = next->task.user_space_or_null();
+    local.current = &next->task;
+    local.parker = next;
+  } else {
+    local.current = nullptr;
+    local.parker = &cpu.idle_parker;
+  }
+  arch::user_switch(from, to, space);
+  arch::context_switch(prev ? prev->context : cpu.idle_context, next ? next->context : cpu.idle_context,
+                       fate == Fate::die && prev);
+  finish_switch();
+}
+
+static void switch_away(Fate fate) {
+  Cpu& cpu = this_cpu();
+  SchedEntity* prev = cpu.current;
+  SchedEntity* next = pick_next(cpu);
+  account_system(*prev);
+  if (cpu.ready_count.load(std::memory_order_relaxed) > 0) wake_idle_cpu(~uint64_t{0});
+  run_next(cpu, prev, fate, next);
+}
+
+void sched_first_run() { finish_switch(); }
+
+bool sched_yield_cpu() {
+  Cpu& cpu = this_cpu();
+  if (cpu.ready_count.load(std::memory_order_relaxed) == 0) return false;
+  cpu.current->involuntary_switches.fetch_add(1, std::memory_order_relaxed);
+  switch_away(Fate::yield);
+  return true;
+}
+
+void sched_die() {
+  switch_away(Fate::die);
+  PANIC("a dead task ran");
+}
+
+void sched_apply_affinity() {
+  Cpu& cpu = this_cpu();
+  if (!(cpu.current->affinity.load(std::memory_order_relaxed) >> cpu.id & 1)) switch_away(Fate::yield);
+}
+
+Result<void> sched_prepare(SchedEntity& entity, void (*entry)(void*), void* argument) {
+  auto stack = TRY(arch::stack_alloc());
+  arch::context_init(entity.context, stack, entry, argument);
+  return {};
+}
+
+void sched_start(SchedEntity& entity) {
+  entity.started = true;
+  make_ready(entity);
+  // A new task means work in parallel: do not wait for the waker to sleep.
+  wake_idle_cpu(entity.affinity.load(std::memory_order_relaxed));
+}
+
+void sched_kick(SchedEntity& entity) {
+  if (!entity.on_cpu.load(std::memory_order_seq_cst)) return;
+  unsigned cpu = entity.cpu.load(std::memory_order_relaxed);
+  if (cpu != arch::cpu_local().id) arch::cpu_wake(cpu);
+}
+
+// ---- Parking
+
+static void park_for(SchedEntity& e, uint32_t token, Fate fate) {
+  for (int i = 0; i < 2; ++i) {
+    if (e.tokens.fetch_and(~token, std::memory_order_acq_rel) & token) return;
+    if (i == 0) {
+      e.voluntary_switches.fetch_add(1, std::memory_order_relaxed);
+      switch_away(fate);
+    }
+  }
+}
+
+void SchedEntity::park() { park_for(*this, kLockToken, Fate::park); }
+
+void SchedEntity::park_event() {
+  asleep.store(true, std::memory_order_relaxed);
+  park_for(*this, kEventToken, Fate::park_event);
+  asleep.store(false, std::memory_order_relaxed);
+}
+
+void SchedEntity::unpark() {
+  uint32_t old = tokens.load(std::memory_order_relaxed);
+  while (!tokens.compare_exchange_weak(old, (old | kLockToken | kEventToken) & ~kParked,
+                                       std::memory_order_acq_rel))
+    ;
+  if (old & kParked) make_ready(*this);
+}
+
+void IdleParker::park() { spin_relax(1); }
+
+// ---- Around user mode
+
+static void run_timers(Cpu& cpu) {
+  if (cpu.timers.earliest_ns() == ~uint64_t{0}) return;
+  cpu.timers.run_expired(monotonic_ns());
+  uint64_t next = cpu.timers.earliest_ns();
+  cpu.timer_tsc = next == ~uint64_t{0} ? next : tsc_of_monotonic(next);
+  cpu.timer_tsc_of = next;
+}
+
+static uint64_t timer_tsc(Cpu& cpu) {
+  uint64_t next = cpu.timers.earliest_ns();
+  if (next != cpu.timer_tsc_of) {
+    cpu.timer_tsc = next == ~uint64_t{0} ? next : tsc_of_monotonic(next);
+    cpu.timer_tsc_of = next;
+  }
+  return cpu.timer_tsc;
+}
+
+// What should happen on this CPU while it runs user code; ~0: nothing.
+static uint64_t next_deadline(Cpu& cpu) {
+  uint64_t deadline = timer_tsc(cpu);
+  if (cpu.ready_count.load(std::memory_order_relaxed) == 0) {
+    cpu.kick_at = 0;
+    return deadline;
+  }
+  uint64_t slice_end = cpu.slice_start + g_cpus.slice_ticks;
+  if (slice_end < deadline) deadline = slice_end;
+  if (g_cpus.idle_mask.load(std::memory_order_relaxed) != 0) {
+    if (cpu.kick_at == 0) cpu.kick_at = arch::tsc() + g_cpus.kick_ticks;
+    if (cpu.kick_at < deadline) deadline = cpu.kick_at;
+  }
+  return deadline;
+}
+
+static void deadline_passed(Cpu& cpu, uint64_t now) {
+  if (timer_tsc(cpu) <= now) run_timers(cpu);
+  if (cpu.ready_count.load(std::memory_order_relaxed) == 0) return;
+  if (cpu.kick_at != 0 && cpu.kick_at <= now) {
+    cpu.kick_at = 0;
+    wake_idle_cpu(~uint64_t{0});
+  }
+  if (cpu.slice_start + g_cpus.slice_ticks <= now) sched_yield_cpu();
+}
+
+void sched_enter_user() {
+  uint64_t now = arch::tsc();
+  for (;;) {
+    Cpu& cpu = this_cpu();
+    uint64_t deadline = next_deadline(cpu);
+    if (now < deadline) {
+      hostcall::CpuShared& shared = arch::shared().cpu[cpu.id];
+      if (shared.timer_deadline_tsc.load(std::memory_order_relaxed) != deadline)
+        shared.timer_deadline_tsc.store(deadline, std::memory_order_relaxed);
+      SchedEntity& e = *cpu.current;
+      e.system_ticks.fetch_add(now - e.mark_tsc, std::memory_order_relaxed);
+      e.mark_tsc = now;
+      shared.state.store(hostcall::CpuShared::user, std::memory_order_release);
+      return;
+    }
+    deadline_passed(cpu, now);
+    now = arch::tsc();
+  }
+}
+
+void sched_leave_user() {
+  Cpu& cpu = this_cpu();
+  arch::shared().cpu[cpu.id].state.store(hostcall::CpuShared::kernel, std::memory_order_relaxed);
+  SchedEntity& e = *cpu.current;
+  uint64_t now = arch::tsc();
+  e.user_ticks.fetch_add(now - e.mark_tsc, std::memory_order_relaxed);
+  e.mark_tsc = now;
+}
+
+// ---- Idling
+
+static bool work_somewhere(const Cpu& cpu) {
+  if (arch::shared().events_pending.load(std::memory_order_seq_cst) != 0) return true;
+  for (unsigned i = 0; i < g_cpus.count; ++i) {
+    Cpu& other = *g_cpus.cpu[i];
+    if (other.ready_count.load(std::memory_order_seq_cst) == 0) continue;
+    if (&other == &cpu) return true;
+    LockGuard guard(other.lock);
+    for (SchedEntity& e : other.ready)
+      if (e.affinity.load(std::memory_order_relaxed) >> cpu.id & 1) return true;
+  }
+  return false;
+}
+
+static void idle_wait(Cpu& cpu) {
+  uint64_t bit = uint64_t{1} << cpu.id;
+  g_cpus.idle_mask.fetch_or(bit, std::memory_order_seq_cst);
+  uint64_t before = arch::tsc();
+  uint64_t deadline = timer_tsc(cpu);
+  if (!work_somewhere(cpu) && before < deadline) {
+    auto& state = arch::shared().cpu[cpu.id].state;
+    state.store(hostcall::CpuShared::idle, std::memory_order_seq_cst);
+    arch::cpu_idle(deadline);
+    state.store(hostcall::CpuShared::kernel, std::memory_order_relaxed);
+  }
+  g_cpus.idle_mask.fetch_and(~bit, std::memory_order_seq_cst);
+  cpu.idle_ticks += arch::tsc() - before;
+}
+
+static void idle_housekeeping(Cpu& cpu) {
+  uint64_t now = arch::tsc();
+  if (now < cpu.next_reclaim_tsc) return;
+  cpu.next_reclaim_tsc = now + ns_to_tsc(kReclaimIntervalNs);
+  clock_refresh();
+  mm::phys_reclaim_to_host();
+}
+
+void sched_run_cpu() {
+  Cpu& mine = this_cpu();
+  arch::cpu_local().parker = &mine.idle_parker;
+  for (;;) {
+    run_timers(mine);
+    take_host_events();
+    if (SchedEntity* next = pick_next(mine)) {
+      run_next(mine, nullptr, Fate::yield, next);
+      continue;
+    }
+    idle_housekeeping(mine);
+    idle_wait(mine);
+  }
+}
+
+// ---- Numbers
+
+CpuTicks sched_cpu_ticks(const SchedEntity& entity) {
+  CpuTicks t{entity.user_ticks.load(std::memory_order_relaxed),
+             entity.system_ticks.load(std::memory_order_relaxed)};
+  // The part that runs now is known only of the caller itself.
+  if (&entity == this_cpu().current) t.system += arch::tsc() - entity.mark_tsc;
+  return t;
+}
+
+}  // namespace runsc::kernel

@@ -1,0 +1,51 @@
+// The scheduler: run queues per CPU, stealing, idling, time slices. No kernel preemption.
+#pragma once
+
+#include <cstdint>
+
+#include "kernel/sched/sched_entity.h"
+#include "kernel/time/timer.h"
+
+namespace runsc::kernel {
+
+void sched_init(unsigned cpus);
+// The idle context of this CPU: schedules for ever. Called once on each CPU's boot stack.
+[[noreturn]] void sched_run_cpu();
+
+// Makes a new entity's first run possible: its stack, and where it starts. ENOMEM.
+Result<void> sched_prepare(SchedEntity& entity, void (*entry)(void*), void* argument);
+// Hands a prepared entity to the CPUs.
+void sched_start(SchedEntity& entity);
+// Called first by every entry function: what the switch to it left to do.
+void sched_first_run();
+// Lets others run if any wait. False: none did.
+bool sched_yield_cpu();
+// The current execution ends: its stack is freed by who runs next, and the scheduler's reference to the task
+// dropped.
+[[noreturn]] void sched_die();
+// Moves the current task to a CPU that its affinity allows.
+void sched_apply_affinity();
+// Makes a task that runs on some CPU enter the kernel soon (a signal waits for it).
+void sched_kick(SchedEntity& entity);
+
+// Around run_user(): accounting, timers, preemption.
+void sched_enter_user();
+void sched_leave_user();
+
+// The timers of this CPU.
+TimerQueue& sched_timers();
+// CPU time of an entity including the slice that runs now, in TSC ticks.
+struct CpuTicks {
+  uint64_t user, system;
+};
+CpuTicks sched_cpu_ticks(const SchedEntity& entity);
+
+struct SchedStats {
+  uint64_t switches, idle_ticks, user_ticks, system_ticks;
+  uint32_t running;
+};
+SchedStats sched_stats(unsigned cpu);
+// Load averages as /proc/loadavg shows them, in 1/2048.
+void sched_load_average(uint64_t (&out)[3]);
+
+}  // namespace runsc::kernel

@@ -1,0 +1,319 @@
+// fcntl(2), flock(2), ioctl(2).
+#include "fs/file_lock.h"
+#include "fs/pipe/pipe.h"
+#include "kernel/blocking.h"
+#include "kernel/syscalls/file_args.h"
+#include "kernel/syscalls/files.h"
+
+namespace runsc::kernel {
+
+namespace {
+
+using namespace fs::open_flag;
+
+enum Command : int {
+  kDupFd = 0,
+  kGetFd = 1,
+  kSetFd = 2,
+  kGetFl = 3,
+  kSetFl = 4,
+  kGetLk = 5,
+  kSetLk = 6,
+  kSetLkw = 7,
+  kSetOwn = 8,
+  kGetOwn = 9,
+  kSetSig = 10,
+  kGetSig = 11,
+  kSetOwnEx = 15,
+  kGetOwnEx = 16,
+  kOfdGetLk = 36,
+  kOfdSetLk = 37,
+  kOfdSetLkw = 38,
+  kSetLease = 1024,
+  kGetLease = 1025,
+  kDupFdCloexec = 1030,
+  kSetPipeSize = 1031,
+  kGetPipeSize = 1032,
+  kAddSeals = 1033,
+  kGetSeals = 1034,
+};
+
+Result<uint64_t> set_status_flags(fs::File& file, uint32_t flags) {
+  constexpr uint32_t kSettable = append | nonblock | async | direct | noatime;
+  TRY(file.check_flags(flags & kSettable));
+  file.set_flags((file.flags() & ~kSettable) | (flags & kSettable));
+  return uint64_t{0};
+}
+
+// struct flock into a range from the start of the file.
+Result<fs::FileLock> decode_lock(fs::File& file, const abi::Flock& f) {
+  constexpr int16_t kRead = 0, kWrite = 1, kUnlock = 2;
+  constexpr int64_t kEnd = 0x7fffffffffffffff;
+  fs::FileLock lock;
+  switch (f.type) {
+    case kRead:
+      lock.type = fs::LockType::shared;
+      break;
+    case kWrite:
+      lock.type = fs::LockType::exclusive;
+      break;
+    case kUnlock:
+      lock.type = fs::LockType::unlock;
+      break;
+    default:
+      return Errno::inval;
+  }
+  int64_t base = 0;
+  if (f.whence == 1) {
+    LockGuard guard(file.position_lock);
+    base = static_cast<int64_t>(file.position);
+  } else if (f.whence == 2) {
+    base = static_cast<int64_t>(TRY(file.get_attr()).size);
+  } else if (f.whence != 0) {
+    return Errno::inval;
+  }
+  int64_t start, end;
+  if (__builtin_add_overflow(base, f.start, &start)) return Errno::overflow;
+  if (start < 0) return Errno::inval;
+  if (f.size == 0) {
+    end = kEnd;
+  } else if (__builtin_add_overflow(start, f.size, &end)) {
+    return Errno::overflow;
+  }
+  if (f.size < 0) std::swap(start, end);
+  if (start < 0) return Errno::inval;
+  lock.start = static_cast<uint64_t>(start);
+  lock.end = end == kEnd ? ~uint64_t{0} : static_cast<uint64_t>(end);
+  return lock;
+}
+
+Result<uint64_t> get_lock(Task& task, fs::File& file, const fs::FileLock& lock, abi::Flock f, uint64_t out) {
+  Ref<fs::FileLocks> locks = TRY(fs::FileLocks::of(*file.inode()));
+  fs::FileLock held = locks->test_record(lock);
+  if (held.type == fs::LockType::unlock) {
+    f.type = 2;
+  } else {
+    f.type = held.type == fs::LockType::exclusive ? 1 : 0;
+    f.whence = 0;
+    f.start = static_cast<int64_t>(held.start);
+    f.size = held.end == ~uint64_t{0} ? 0 : static_cast<int64_t>(held.end - held.start);
+    f.pid = held.pid;
+  }
+  TRY(mm::copy_out(task.mm(), mm::UserPtr<abi::Flock>(out), f));
+  return uint64_t{0};
+}
+
+Result<uint64_t> set_lock(Task& task, fs::File& file, const fs::FileLock& lock, bool wait, bool posix) {
+  Ref<fs::FileLocks> locks = TRY(fs::FileLocks::of(*file.inode()));
+  auto attempt = [&]() -> Result<uint64_t> {
+    Result<void> r = locks->set_record(lock);
+    if (r) return uint64_t{0};
+    if (r.error() == Errno::again && wait && posix) TRY(locks->start_waiting(lock));
+    return r.error();
+  };
+  if (!wait) return attempt();
+  Result<uint64_t> r = block_on(task, locks->queue(), ~0u, kNoDeadline, attempt);
+  if (posix) fs::FileLocks::stop_waiting(lock.owner);
+  return r;
+}
+
+Result<uint64_t> lock_command(Task& task, fs::File& file, int command, uint64_t argument) {
+  bool posix = command <= kSetLkw;
+  auto f = TRY(mm::copy_in(task.mm(), mm::UserPtr<abi::Flock>(argument)));
+  if (!file.inode()) return Errno::inval;
+  fs::FileLock lock = TRY(decode_lock(file, f));
+  if (!posix && f.pid != 0) return Errno::inval;
+  lock.owner = posix ? static_cast<const void*>(&task.files()) : &file;
+  lock.pid = posix ? task.pid() : -1;
+  if (command == kGetLk || command == kOfdGetLk) {
+    if (lock.type == fs::LockType::unlock) return Errno::inval;
+    return get_lock(task, file, lock, f, argument);
+  }
+  if (lock.type == fs::LockType::shared && !file.readable()) return Errno::badf;
+  if (lock.type == fs::LockType::exclusive && !file.writable()) return Errno::badf;
+  return set_lock(task, file, lock, command == kSetLkw || command == kOfdSetLkw, posix);
+}
+
+// F_SETOWN_EX: type 0 thread, 1 process, 2 group; kept as F_SETOWN has it.
+Result<uint64_t> owner_command(Task& task, fs::File& file, int command, uint64_t argument) {
+  struct OwnerEx {
+    int32_t type, pid;
+  };
+  switch (command) {
+    case kSetOwn:
+      file.owner.store(static_cast<int32_t>(argument), std::memory_order_relaxed);
+      return uint64_t{0};
+    case kGetOwn:
+      return static_cast<uint64_t>(static_cast<int64_t>(file.owner.load(std::memory_order_relaxed)));
+    case kSetSig:
+      if (argument > 64) return Errno::inval;
+      file.owner_signal.store(static_cast<int32_t>(argument), std::memory_order_relaxed);
+      return uint64_t{0};
+    case kGetSig:
+      return static_cast<uint64_t>(file.owner_signal.load(std::memory_order_relaxed));
+    case kSetOwnEx: {
+      auto o = TRY(mm::copy_in(task.mm(), mm::UserPtr<OwnerEx>(argument)));
+      if (o.type < 0 || o.type > 2) return Errno::inval;
+      file.owner.store(o.type == 2 ? -o.pid : o.pid, std::memory_order_relaxed);
+      return uint64_t{0};
+    }
+    default: {
+      int32_t owner = file.owner.load(std::memory_order_relaxed);
+      OwnerEx o{owner < 0 ? 2 : 1, owner < 0 ? -owner : owner};
+      TRY(mm::copy_out(task.mm(), mm::UserPtr<OwnerEx>(argument), o));
+      return uint64_t{0};
+    }
+  }
+}
+
+Result<uint64_t> pipe_size_command(fs::File& file, int command, uint64_t argument) {
+  fs::Pipe* pipe = fs::pipe_of(file);
+  if (!pipe) return Errno::badf;
+  if (command == kGetPipeSize) return uint64_t{pipe->capacity()};
+  if (argument > 0x7fffffff) return Errno::inval;
+  return uint64_t{TRY(pipe->set_capacity(argument))};
+}
+
+Result<uint64_t> seal_command(fs::File& file, int command, uint64_t argument) {
+  constexpr uint32_t kSeal = 1, kWrite = 8, kKnown = 31;
+  std::atomic<uint32_t>* seals = file.inode() ? file.inode()->seals() : nullptr;
+  if (!seals) return Errno::inval;
+  if (command == kGetSeals) return uint64_t{seals->load(std::memory_order_relaxed)};
+  if (argument & ~uint64_t{kKnown}) return Errno::inval;
+  if (!file.writable()) return Errno::perm;
+  LockGuard guard(file.inode()->lock);
+  uint32_t now = seals->load(std::memory_order_relaxed);
+  if (now & kSeal) return Errno::perm;
+  if ((argument & kWrite) && !(now & kWrite)) {
+    Result<mm::MappableRef> mapping = file.mappable(false);
+    if (mapping && mm::is_mapped(*mapping->get())) return Errno::busy;
+  }
+  seals->store(now | static_cast<uint32_t>(argument), std::memory_order_relaxed);
+  return uint64_t{0};
+}
+
+Result<uint64_t> file_command(Task& task, fs::File& file, int command, uint64_t argument) {
+  switch (command) {
+    case kSetFl:
+      return set_status_flags(file, static_cast<uint32_t>(argument));
+    case kGetLk:
+    case kSetLk:
+    case kSetLkw:
+    case kOfdGetLk:
+    case kOfdSetLk:
+    case kOfdSetLkw:
+      return lock_command(task, file, command, argument);
+    case kSetOwn:
+    case kGetOwn:
+    case kSetSig:
+    case kGetSig:
+    case kSetOwnEx:
+    case kGetOwnEx:
+      return owner_command(task, file, command, argument);
+    case kSetPipeSize:
+    case kGetPipeSize:
+      return pipe_size_command(file, command, argument);
+    case kAddSeals:
+    case kGetSeals:
+      return seal_command(file, command, argument);
+    case kGetLease:
+      return uint64_t{2};  // F_UNLCK: leases are not given
+    case kSetLease:
+      return argument == 2 ? Result<uint64_t>(uint64_t{0}) : Errno::again;
+    default:
+      return Errno::inval;
+  }
+}
+
+}  // namespace
+
+Result<uint64_t> sys_fcntl(Task& task, int fd, int command, uint64_t argument) {
+  Ref<fs::File> file = TRY(any_file_of(task, fd));
+  switch (command) {
+    case kDupFd:
+    case kDupFdCloexec:
+      if (argument > 0x7fffffff || argument >= task.limit(kLimitFiles)) return Errno::inval;
+      return static_cast<uint64_t>(TRY(task.files().install(
+          std::move(file), command == kDupFdCloexec, task.limit(kLimitFiles), static_cast<int>(argument))));
+    case kGetFd:
+      return uint64_t{TRY(task.files().close_on_exec(fd)) ? 1u : 0u};
+    case kSetFd:
+      TRY(task.files().set_close_on_exec(fd, argument & 1));
+      return uint64_t{0};
+    case kGetFl:
+      return uint64_t{file->flags()};
+    default:
+      if (file->flags() & fs::open_flag::path) return Errno::badf;
+      return file_command(task, *file, command, argument);
+  }
+}
+
+Result<void> sys_flock(Task& task, int fd, int operation) {
+  constexpr int kShared = 1, kExclusive = 2, kNonblocking = 4, kUnlock = 8;
+  Ref<fs::File> file = TRY(file_of(task, fd));
+  fs::LockType type;
+  switch (operation & ~kNonblocking) {
+    case kShared:
+      type = fs::LockType::shared;
+      break;
+    case kExclusive:
+      type = fs::LockType::exclusive;
+      break;
+    case kUnlock:
+      type = fs::LockType::unlock;
+      break;
+    default:
+      return Errno::inval;
+  }
+  if (!file->inode()) return Errno::inval;
+  Ref<fs::FileLocks> locks = TRY(fs::FileLocks::of(*file->inode()));
+  auto attempt = [&] { return locks->set_flock(type, file.get()); };
+  if (operation & kNonblocking) return attempt();
+  return block_on(task, locks->queue(), ~0u, kNoDeadline, attempt);
+}
+
+namespace {
+
+constexpr uint32_t kFioClex = 0x5451, kFioNclex = 0x5450, kFioNbio = 0x5421, kFioAsync = 0x5452,
+                   kFioNread = 0x541b, kFioQsize = 0x5460;
+
+Result<uint64_t> set_flag_by_int(Task& task, fs::File& file, uint32_t flag, uint64_t argument) {
+  int32_t on = TRY(mm::copy_in(task.mm(), mm::UserPtr<int32_t>(argument)));
+  file.set_flags(on ? file.flags() | flag : file.flags() & ~flag);
+  return uint64_t{0};
+}
+
+}  // namespace
+
+Result<uint64_t> sys_ioctl(Task& task, int fd, uint32_t request, uint64_t argument) {
+  Ref<fs::File> file = TRY(file_of(task, fd));
+  switch (request) {
+    case kFioClex:
+    case kFioNclex:
+      TRY(task.files().set_close_on_exec(fd, request == kFioClex));
+      return uint64_t{0};
+    case kFioNbio:
+      return set_flag_by_int(task, *file, nonblock, argument);
+    case kFioAsync:
+      return set_flag_by_int(task, *file, async, argument);
+    case kFioQsize:
+    case kFioNread:
+      if (!file->inode() || file->inode()->type() != fs::kRegular) break;
+      {
+        uint64_t size = TRY(file->get_attr()).size;
+        LockGuard guard(file->position_lock);
+        int64_t left = request == kFioQsize ? static_cast<int64_t>(size)
+                                            : static_cast<int64_t>(size) - static_cast<int64_t>(file->position);
+        if (request == kFioQsize)
+          TRY(mm::copy_out(task.mm(), mm::UserPtr<int64_t>(argument), left));
+        else
+          TRY(mm::copy_out(task.mm(), mm::UserPtr<int32_t>(argument), static_cast<int32_t>(left)));
+        return uint64_t{0};
+      }
+    default:
+      break;
+  }
+  return file->ioctl(request, argument, fs::IoctlContext{task.mm(), task.creds()});
+}
+
+}  // namespace runsc::kernel

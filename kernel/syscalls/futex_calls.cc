@@ -1,0 +1,74 @@
+// futex(2) and the robust list calls.
+#include "kernel/futex.h"
+#include "kernel/pid.h"
+#include "kernel/syscalls/tasks.h"
+#include "kernel/syscalls/time_args.h"
+#include "mm/user_copy.h"
+
+namespace runsc::kernel {
+
+namespace {
+constexpr uint32_t kWait = 0, kWake = 1, kRequeue = 3, kCmpRequeue = 4, kWakeOp = 5, kWaitBitset = 9,
+                   kWakeBitset = 10;
+constexpr uint32_t kPrivate = 128, kClockRealtime = 256;
+constexpr uint64_t kRobustHeadSize = 24;
+
+Result<size_t> wait(Task& task, uint64_t address, bool shared, uint32_t value, uint32_t mask, uint64_t timeout,
+                    bool absolute, bool wall) {
+  uint64_t deadline = absolute ? TRY(read_absolute_deadline(task, timeout, wall))
+                               : TRY(read_relative_deadline(task, timeout));
+  auto r = futex_wait(task, address, shared, value, mask, deadline);
+  if (r) return size_t{0};
+  // A relative timeout must not start anew: restart_syscall(2) goes on with the same deadline.
+  if (r.error() == Errno::restartsys && !absolute && timeout) {
+    task.restart = {RestartBlock::Kind::futex, deadline, address, value, uint64_t{mask} | uint64_t{shared} << 32, 0};
+    return Errno::restart_restartblock;
+  }
+  return r.error();
+}
+
+}  // namespace
+
+Result<size_t> sys_futex(Task& task, uint64_t address, uint32_t operation, uint32_t value, uint64_t timeout,
+                         uint64_t address2, uint32_t value3) {
+  bool shared = !(operation & kPrivate);
+  bool wall = operation & kClockRealtime;
+  uint32_t command = operation & ~(kPrivate | kClockRealtime);
+  if (wall && command != kWaitBitset) return Errno::nosys;
+  uint32_t value2 = static_cast<uint32_t>(timeout);
+  switch (command) {
+    case kWait:
+      return wait(task, address, shared, value, ~0u, timeout, false, false);
+    case kWaitBitset:
+      return wait(task, address, shared, value, value3, timeout, true, wall);
+    case kWake:
+      return futex_wake(task, address, shared, value, ~0u);
+    case kWakeBitset:
+      return futex_wake(task, address, shared, value, value3);
+    case kRequeue:
+    case kCmpRequeue:
+      if (static_cast<int32_t>(value) < 0 || static_cast<int32_t>(value2) < 0) return Errno::inval;
+      return futex_requeue(task, address, address2, shared, value, value2,
+                           command == kCmpRequeue ? &value3 : nullptr);
+    case kWakeOp:
+      return futex_wake_op(task, address, address2, shared, value, value2, value3);
+    default:
+      return Errno::nosys;  // priority inheritance is not built in
+  }
+}
+
+Result<void> sys_set_robust_list(Task& task, uint64_t head, uint64_t size) {
+  if (size != kRobustHeadSize) return Errno::inval;
+  task.robust_list = head;
+  return {};
+}
+
+Result<void> sys_get_robust_list(Task& task, int pid, uint64_t head, uint64_t size) {
+  Ref<Task> t = pid == 0 ? Ref<Task>(task) : find_task(pid);
+  if (!t) return Errno::srch;
+  if (&t->group() != &task.group() && !task.creds().has(fs::Cap::sys_ptrace)) return Errno::perm;
+  TRY(mm::copy_out(task.mm(), UserPtr<uint64_t>(size), kRobustHeadSize));
+  return mm::copy_out(task.mm(), UserPtr<uint64_t>(head), t->robust_list);
+}
+
+}  // namespace runsc::kernel

@@ -1,0 +1,75 @@
+// Numbers of processes, groups and sessions (credentials(7)).
+#include "kernel/pid.h"
+#include "kernel/syscalls/tasks.h"
+
+namespace runsc::kernel {
+
+Result<int32_t> sys_getpid(Task& task) { return task.pid(); }
+Result<int32_t> sys_gettid(Task& task) { return task.tid(); }
+
+Result<int32_t> sys_getppid(Task& task) {
+  LockGuard tree(g_tree_lock);
+  ThreadGroup* parent = task.group().parent;
+  return parent ? parent->pid : 0;
+}
+
+namespace {
+
+bool is_child_locked(ThreadGroup& parent, ThreadGroup& g) REQUIRES(g_tree_lock) { return g.parent == &parent; }
+
+// Linux's order of checks matters: shells look at the errno.
+Result<void> setpgid_locked(Task& task, int pid, int pgid) REQUIRES(g_tree_lock) {
+  ThreadGroup& own = task.group();
+  ThreadGroup* target = &own;
+  if (pid != own.pid) {
+    Task* t = pid_find_locked(pid);
+    if (!t || t->group().pid != pid) return Errno::srch;
+    target = &t->group();
+    if (!is_child_locked(own, *target)) return Errno::srch;
+    if (target->sid != own.sid) return Errno::perm;
+    if (target->has_execed) return Errno::acces;
+  }
+  if (target->sid == target->pid) return Errno::perm;
+  if (pgid != pid && !process_group_exists_locked(pgid, own.sid)) return Errno::perm;
+  target->pgid.store(pgid);
+  return {};
+}
+
+}  // namespace
+
+Result<void> sys_setpgid(Task& task, int pid, int pgid) {
+  if (pid == 0) pid = task.pid();
+  if (pgid == 0) pgid = pid;
+  if (pgid < 0) return Errno::inval;
+  if (pid < 0) return Errno::srch;
+  LockGuard tree(g_tree_lock);
+  return setpgid_locked(task, pid, pgid);
+}
+
+Result<int32_t> sys_getpgid(Task& task, int pid) {
+  if (pid == 0) return task.group().pgid.load();
+  Ref<Task> t = find_task(pid);
+  if (!t) return Errno::srch;
+  return t->group().pgid.load();
+}
+
+Result<int32_t> sys_getpgrp(Task& task) { return task.group().pgid.load(); }
+
+Result<int32_t> sys_setsid(Task& task) {
+  ThreadGroup& group = task.group();
+  LockGuard tree(g_tree_lock);
+  for (ThreadGroup& g : all_groups())
+    if (g.pgid == group.pid) return Errno::perm;
+  group.sid.store(group.pid);
+  group.pgid.store(group.pid);
+  return group.pid;
+}
+
+Result<int32_t> sys_getsid(Task& task, int pid) {
+  if (pid == 0) return task.group().sid.load();
+  Ref<Task> t = find_task(pid);
+  if (!t) return Errno::srch;
+  return t->group().sid.load();
+}
+
+}  // namespace runsc::kernel

@@ -1,0 +1,24 @@
+// System calls of memory: see table_memory.cc.
+#pragma once
+
+#include "kernel/syscalls/syscall.h"
+
+namespace runsc::kernel {
+
+Result<uint64_t> sys_mmap(Task& task, uint64_t address, uint64_t size, uint32_t prot, uint32_t flags, int fd,
+                          uint64_t offset);
+Result<void> sys_munmap(Task& task, uint64_t address, uint64_t size);
+Result<void> sys_mprotect(Task& task, uint64_t address, uint64_t size, uint32_t prot);
+Result<uint64_t> sys_mremap(Task& task, uint64_t old_address, uint64_t old_size, uint64_t new_size,
+                            uint32_t flags, uint64_t new_address);
+Result<uint64_t> sys_brk(Task& task, uint64_t end);
+Result<void> sys_madvise(Task& task, uint64_t address, uint64_t size, int advice);
+Result<void> sys_msync(Task& task, uint64_t address, uint64_t size, int flags);
+Result<void> sys_mlock(Task& task, uint64_t address, uint64_t size);
+Result<void> sys_mlock2(Task& task, uint64_t address, uint64_t size, uint32_t flags);
+Result<void> sys_munlock(Task& task, uint64_t address, uint64_t size);
+Result<void> sys_mlockall(Task& task, uint32_t flags);
+Result<void> sys_munlockall(Task& task);
+Result<void> sys_mincore(Task& task, uint64_t address, uint64_t size, uint64_t out);
+
+}  // namespace runsc::kernel

@@ -1,0 +1,138 @@
+// mmap(2) and its neighbours, over mm::AddressSpace.
+#include <algorithm>
+
+#include "kernel/syscalls/memory.h"
+#include "kernel/thread_group.h"
+#include "mm/phys.h"
+#include "mm/user_copy.h"
+
+namespace runsc::kernel {
+
+namespace {
+
+constexpr uint32_t kMapShared = 1, kMapSharedValidate = 3, kMapTypeMask = 15, kMapAnonymous = 0x20;
+constexpr uint32_t kProtRead = 1, kProtWrite = 2, kProtExec = 4, kProtGrowsDown = 0x01000000,
+                   kProtGrowsUp = 0x02000000;
+constexpr uint32_t kReadImpliesExec = 0x0400000;
+
+mm::AddressSpaceLimits limits_of(const Task& task) {
+  const Limits& l = task.group().limits;
+  mm::AddressSpaceLimits r;
+  r.address_space = l.soft(Resource::as);
+  r.data = l.soft(Resource::data);
+  r.stack = l.soft(Resource::stack);
+  r.locked = task.creds().has(fs::Cap::ipc_lock) ? ~uint64_t{0} : l.soft(Resource::memlock);
+  return r;
+}
+
+mm::Prot to_prot(const Task& task, uint32_t prot) {
+  mm::Prot p = static_cast<mm::Prot>(prot & (kProtRead | kProtWrite | kProtExec));
+  if (task.personality.load(std::memory_order_relaxed) & kReadImpliesExec && mm::has(p, mm::Prot::read))
+    p = p | mm::Prot::exec;
+  return p;
+}
+
+// What the descriptor allows: EACCES; EPERM for code on a mount without exec.
+Result<void> attach_file(Task& task, int fd, bool shared, mm::MmapRequest& r) {
+  Ref<fs::File> file = TRY(task.files().get(fd));
+  if (file->flags() & fs::open_flag::path) return Errno::badf;
+  if (!file->readable()) return Errno::acces;
+  bool writable = file->writable();
+  if (shared && mm::has(r.prot, mm::Prot::write) && !writable) return Errno::acces;
+  if (shared && !writable) r.max_prot = mm::Prot::read | mm::Prot::exec;
+  if (file->path() && fs::mount_flags(file->path()) & fs::kMsNoexec) {
+    if (mm::has(r.prot, mm::Prot::exec)) return Errno::perm;
+    r.max_prot = r.max_prot & (mm::Prot::read | mm::Prot::write);
+  }
+  r.file = TRY(file->mappable(shared && writable));
+  return {};
+}
+
+}  // namespace
+
+Result<uint64_t> sys_mmap(Task& task, uint64_t address, uint64_t size, uint32_t prot, uint32_t flags, int fd,
+                          uint64_t offset) {
+  if (offset & mm::kPageMask) return Errno::inval;
+  mm::MmapRequest r;
+  r.address = address;
+  r.size = size;
+  r.prot = to_prot(task, prot);
+  r.flags = flags;
+  r.offset = offset;
+  uint32_t type = flags & kMapTypeMask;
+  bool shared = type == kMapShared || type == kMapSharedValidate;
+  if (!(flags & kMapAnonymous)) {
+    TRY(attach_file(task, fd, shared, r));
+    if (size == 0) return Errno::inval;
+  }
+  return task.mm().mmap(std::move(r), limits_of(task));
+}
+
+Result<void> sys_munmap(Task& task, uint64_t address, uint64_t size) { return task.mm().munmap(address, size); }
+
+Result<void> sys_mprotect(Task& task, uint64_t address, uint64_t size, uint32_t prot) {
+  constexpr uint32_t kKnown = kProtRead | kProtWrite | kProtExec | 8 | kProtGrowsDown | kProtGrowsUp;
+  if (prot & ~kKnown || (prot & kProtGrowsDown && prot & kProtGrowsUp)) return Errno::inval;
+  return task.mm().mprotect(address, size, to_prot(task, prot));
+}
+
+Result<uint64_t> sys_mremap(Task& task, uint64_t old_address, uint64_t old_size, uint64_t new_size,
+                            uint32_t flags, uint64_t new_address) {
+  return task.mm().mremap(old_address, old_size, new_size, flags, new_address, limits_of(task));
+}
+
+Result<uint64_t> sys_brk(Task& task, uint64_t end) { return task.mm().brk(end, limits_of(task)); }
+
+Result<void> sys_madvise(Task& task, uint64_t address, uint64_t size, int advice) {
+  return task.mm().madvise(address, size, advice);
+}
+
+Result<void> sys_msync(Task& task, uint64_t address, uint64_t size, int flags) {
+  return task.mm().msync(address, size, flags);
+}
+
+namespace {
+Result<void> may_lock(const Task& task) {
+  if (task.group().limits.soft(Resource::memlock) == 0 && !task.creds().has(fs::Cap::ipc_lock)) return Errno::perm;
+  return {};
+}
+}  // namespace
+
+Result<void> sys_mlock(Task& task, uint64_t address, uint64_t size) {
+  TRY(may_lock(task));
+  return task.mm().mlock(address, size, true, limits_of(task));
+}
+
+Result<void> sys_mlock2(Task& task, uint64_t address, uint64_t size, uint32_t flags) {
+  constexpr uint32_t kOnFault = 1;
+  if (flags & ~kOnFault) return Errno::inval;
+  return sys_mlock(task, address, size);
+}
+
+Result<void> sys_munlock(Task& task, uint64_t address, uint64_t size) {
+  return task.mm().mlock(address, size, false, limits_of(task));
+}
+
+Result<void> sys_mlockall(Task& task, uint32_t flags) {
+  if (flags == 0 || flags & ~7u || flags == 4) return Errno::inval;
+  TRY(may_lock(task));
+  return task.mm().mlock_all(flags, limits_of(task));
+}
+
+Result<void> sys_munlockall(Task& task) { return task.mm().mlock_all(0, limits_of(task)); }
+
+Result<void> sys_mincore(Task& task, uint64_t address, uint64_t size, uint64_t out) {
+  if (address & mm::kPageMask) return Errno::inval;
+  if (size > arch::kUserEnd || address > arch::kUserEnd - size) return Errno::nomem;
+  uint64_t pages = mm::page_up(size) / mm::kPageSize;
+  uint8_t chunk[512];
+  for (uint64_t done = 0; done < pages;) {
+    size_t n = std::min<uint64_t>(pages - done, sizeof chunk);
+    TRY(task.mm().mincore(address + done * mm::kPageSize, std::span(chunk, n)));
+    TRY(mm::copy_out_bytes(task.mm(), out + done, chunk, n));
+    done += n;
+  }
+  return {};
+}
+
+}  // namespace runsc::kernel

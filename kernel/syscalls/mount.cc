@@ -1,0 +1,88 @@
+// mount(2), umount2(2), pivot_root(2).
+#include "fs/filesystem.h"
+#include "kernel/syscalls/file_args.h"
+#include "kernel/syscalls/files.h"
+
+namespace runsc::kernel {
+
+namespace {
+
+constexpr uint64_t kRemount = 32, kMove = 8192, kUnbindable = 1 << 17, kPrivate = 1 << 18, kSlave = 1 << 19,
+                   kShared = 1 << 20;
+constexpr uint64_t kMagic = 0xc0ed0000, kMagicMask = 0xffff0000;
+
+Result<fs::Path> walk_argument(Task& task, std::string_view text) {
+  return fs::walk(task.walk_context(), TRY(start_of(task, abi::at::fdcwd, text)), text, fs::kFollow);
+}
+
+Result<void> mount_new(Task& task, const fs::Path& target, std::string_view source, uint64_t type_at,
+                       uint64_t flags, uint64_t data_at) {
+  if (type_at == 0) return Errno::inval;
+  String type = TRY(path_argument(task, type_at));
+  String data;
+  if (data_at != 0) data = TRY(mm::copy_in_string(task.mm(), data_at, 4096));
+  fs::MountFunction mount = TRY(fs::find_filesystem(type.view()));
+  Ref<fs::SuperBlock> super = TRY(mount(source, data.view()));
+  Ref<fs::Inode> root = super->root();
+  return fs::mount_on(target, std::move(super), std::move(root), flags, source);
+}
+
+}  // namespace
+
+Result<void> sys_mount(Task& task, uint64_t source_at, uint64_t target_at, uint64_t type, uint64_t flags,
+                       uint64_t data) {
+  String source;
+  if (source_at != 0) source = TRY(path_argument(task, source_at));
+  String target_text = TRY(path_argument(task, target_at));
+  fs::Path target = TRY(walk_argument(task, target_text.view()));
+  if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
+  if ((flags & kMagicMask) == kMagic) flags &= ~kMagicMask;
+  if (flags & kRemount) {
+    bool bind_only = flags & fs::kMsBind;
+    return fs::remount(target, flags, !bind_only);
+  }
+  if (flags & fs::kMsBind) {
+    fs::Path from = TRY(walk_argument(task, source.view()));
+    return fs::bind_mount(from, target, fs::mount_flags(from), flags & fs::kMsRec);
+  }
+  // Propagation has nobody to go to: there is one mount namespace.
+  if (flags & (kUnbindable | kPrivate | kSlave | kShared))
+    return target.mount && target.dentry.get() == &target.mount->root() ? Result<void>() : Errno::inval;
+  if (flags & kMove) return fs::move_mount(TRY(walk_argument(task, source.view())), target);
+  return mount_new(task, target, source.view(), type, flags, data);
+}
+
+Result<void> sys_umount2(Task& task, uint64_t target_at, uint32_t flags) {
+  constexpr uint32_t kNoFollow = 8;
+  if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
+  fs::Path target = TRY(lookup_argument(task, abi::at::fdcwd, target_at,
+                                        flags & kNoFollow ? abi::at::symlink_nofollow : 0));
+  return fs::unmount(target, flags);
+}
+
+Result<void> sys_pivot_root(Task& task, uint64_t new_root_at, uint64_t put_old_at) {
+  if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
+  fs::Path new_root = TRY(lookup_argument(task, abi::at::fdcwd, new_root_at, 0));
+  fs::Path put_old = TRY(lookup_argument(task, abi::at::fdcwd, put_old_at, 0));
+  fs::Path old_root = fs::tree_root_path();
+  fs::Path own_root = task.fs().root();
+  if (own_root.mount.get() != old_root.mount.get() || own_root.dentry.get() != old_root.dentry.get())
+    return Errno::inval;
+  TRY(fs::pivot_root(new_root, put_old));
+  fs::Path cwd = task.fs().cwd();
+  if (cwd.mount.get() == old_root.mount.get() && cwd.dentry.get() == old_root.dentry.get())
+    task.fs().set_cwd(new_root);
+  task.fs().set_root(std::move(new_root));
+  return {};
+}
+
+// File handles are not given: a file system of memory could not find the file again.
+Result<void> sys_name_to_handle_at(Task& task, int dirfd, uint64_t path, uint64_t, uint64_t, uint32_t flags) {
+  constexpr uint32_t kFollowLinks = abi::at::symlink_follow;
+  if (flags & ~(kFollowLinks | abi::at::empty_path)) return Errno::inval;
+  uint32_t lookup = (flags & abi::at::empty_path) | (flags & kFollowLinks ? 0 : abi::at::symlink_nofollow);
+  TRY(lookup_argument(task, dirfd, path, lookup));
+  return Errno::opnotsupp;
+}
+
+}  // namespace runsc::kernel

@@ -1,0 +1,34 @@
+// fsync(2), sync(2) and their family. What is in memory alone has nowhere to go.
+#include "kernel/syscalls/file_args.h"
+#include "kernel/syscalls/files.h"
+
+namespace runsc::kernel {
+
+Result<void> sys_fsync(Task& task, int fd) {
+  Ref<fs::File> file = TRY(file_of(task, fd));
+  return file->sync(false);
+}
+
+Result<void> sys_fdatasync(Task& task, int fd) {
+  Ref<fs::File> file = TRY(file_of(task, fd));
+  return file->sync(true);
+}
+
+Result<void> sys_sync(Task&) { return {}; }
+
+Result<void> sys_syncfs(Task& task, int fd) {
+  TRY(file_of(task, fd));
+  return {};
+}
+
+Result<void> sys_sync_file_range(Task& task, int fd, int64_t offset, int64_t size, uint32_t flags) {
+  constexpr uint32_t kKnown = 7;
+  if (flags & ~kKnown) return Errno::inval;
+  if (offset < 0 || size < 0 || offset > 0x7fffffffffffffff - size) return Errno::inval;
+  Ref<fs::File> file = TRY(file_of(task, fd));
+  if (!file->inode()) return Errno::spipe;
+  if (file->inode()->type() == fs::kFifo || file->inode()->type() == fs::kCharDev) return Errno::spipe;
+  return flags == 0 ? Result<void>() : file->sync(true);
+}
+
+}  // namespace runsc::kernel

@@ -1,0 +1,28 @@
+#include "kernel/syscalls/memory.h"
+#include "kernel/syscalls/tables.h"
+
+namespace runsc::kernel {
+
+namespace {
+
+constexpr SyscallRow kRows[] = {
+    {9, "mmap", Support::full, "", syscall_adapter<sys_mmap>, "addr,int,prot,flags,fd,int"},
+    {10, "mprotect", Support::full, "", syscall_adapter<sys_mprotect>, "addr,int,prot"},
+    {11, "munmap", Support::full, "", syscall_adapter<sys_munmap>, "addr,int"},
+    {12, "brk", Support::full, "", syscall_adapter<sys_brk>, "addr"},
+    {25, "mremap", Support::full, "", syscall_adapter<sys_mremap>, "addr,int,int,flags,addr"},
+    {26, "msync", Support::full, "", syscall_adapter<sys_msync>, "addr,int,flags"},
+    {27, "mincore", Support::full, "", syscall_adapter<sys_mincore>, "addr,int,ptr"},
+    {28, "madvise", Support::full, "", syscall_adapter<sys_madvise>, "addr,int,int"},
+    {149, "mlock", Support::full, "", syscall_adapter<sys_mlock>, "addr,int"},
+    {150, "munlock", Support::full, "", syscall_adapter<sys_munlock>, "addr,int"},
+    {151, "mlockall", Support::full, "", syscall_adapter<sys_mlockall>, "flags"},
+    {152, "munlockall", Support::full, "", syscall_adapter<sys_munlockall>, ""},
+    {325, "mlock2", Support::full, "", syscall_adapter<sys_mlock2>, "addr,int,flags"},
+};
+
+}  // namespace
+
+std::span<const SyscallRow> memory_rows() { return kRows; }
+
+}  // namespace runsc::kernel

@@ -1,0 +1,152 @@
+// Extended attributes (xattr(7)).
+#include "kernel/syscalls/file_args.h"
+#include "kernel/syscalls/files.h"
+
+namespace runsc::kernel {
+
+namespace {
+
+constexpr size_t kMaxName = 255, kMaxSize = 65536;
+
+// What an attribute call acts on: an inode, and whether its mount is read-only.
+struct Target {
+  Ref<fs::Inode> inode;
+  bool read_only;
+};
+
+Result<Target> target_at(Task& task, uint64_t path, bool follow) {
+  fs::Path at = TRY(lookup_argument(task, abi::at::fdcwd, path, follow ? 0 : abi::at::symlink_nofollow));
+  return Target{Ref<fs::Inode>(fs::inode_of(at)), (fs::mount_flags(at) & fs::kMsRdonly) != 0};
+}
+
+Result<Target> target_of(Task& task, int fd) {
+  Ref<fs::File> file = TRY(file_of(task, fd));
+  if (!file->inode()) return Errno::opnotsupp;
+  return Target{Ref<fs::Inode>(*file->inode()), (fs::mount_flags(file->path()) & fs::kMsRdonly) != 0};
+}
+
+Result<String> name_argument(Task& task, uint64_t address) {
+  Result<String> name = mm::copy_in_string(task.mm(), address, kMaxName + 1);
+  if (!name) return name.error() == Errno::nametoolong ? Errno::range : name.error();
+  if (name->empty()) return Errno::range;
+  return name;
+}
+
+// Which names exist, for whom (xattr(7), "Extended attribute namespaces").
+Result<void> check_name(Task& task, fs::Inode& inode, std::string_view name, bool write) {
+  auto in_space = [&](std::string_view prefix) { return name.starts_with(prefix) && name.size() > prefix.size(); };
+  if (in_space("security.")) {
+    if (!write) return {};
+    fs::Cap needed = name == "security.capability" ? fs::Cap::setfcap : fs::Cap::sys_admin;
+    return task.creds().has(needed) ? Result<void>() : Errno::perm;
+  }
+  if (in_space("trusted.")) {
+    if (task.creds().has(fs::Cap::sys_admin)) return {};
+    return write ? Errno::perm : Errno::nodata;
+  }
+  if (!in_space("user.")) return Errno::opnotsupp;
+  if (inode.type() != fs::kRegular && !inode.is_dir()) return write ? Errno::perm : Errno::nodata;
+  return fs::check_access(task.creds(), TRY(inode.get_attr()), write ? fs::kWrite : fs::kRead);
+}
+
+// Memory of the sentry for a value or a list.
+class Room {
+ public:
+  explicit Room(size_t size) : size_(size > kMaxSize ? kMaxSize : size) {}
+  ~Room() { kfree(bytes_, size_); }
+  Room(const Room&) = delete;
+  Room& operator=(const Room&) = delete;
+  Result<void> get() {
+    if (size_ == 0) return {};
+    bytes_ = static_cast<std::byte*>(kalloc(size_));
+    if (!bytes_) return Errno::nomem;
+    return {};
+  }
+  std::span<std::byte> bytes() { return {bytes_, bytes_ ? size_ : 0}; }
+
+ private:
+  const size_t size_;
+  std::byte* bytes_ = nullptr;
+};
+
+Result<size_t> get_value(Task& task, const Target& t, uint64_t name_at, uint64_t value, uint64_t size) {
+  String name = TRY(name_argument(task, name_at));
+  TRY(check_name(task, *t.inode, name.view(), false));
+  Room room(size);
+  TRY(room.get());
+  size_t n = TRY(t.inode->get_xattr(name.view(), room.bytes()));
+  if (size > 0) TRY(mm::copy_out_bytes(task.mm(), value, room.bytes().data(), n));
+  return n;
+}
+
+Result<void> set_value(Task& task, const Target& t, uint64_t name_at, uint64_t value, uint64_t size, int flags) {
+  if (flags & ~3) return Errno::inval;
+  String name = TRY(name_argument(task, name_at));
+  if (size > kMaxSize) return Errno::toobig;
+  Room room(size);
+  TRY(room.get());
+  if (size > 0) TRY(mm::copy_in_bytes(task.mm(), room.bytes().data(), value, size));
+  if (t.read_only) return Errno::rofs;
+  TRY(check_name(task, *t.inode, name.view(), true));
+  return t.inode->set_xattr(name.view(), room.bytes(), flags);
+}
+
+Result<size_t> list_names(Task& task, const Target& t, uint64_t list, uint64_t size) {
+  Room room(size);
+  TRY(room.get());
+  std::span<std::byte> bytes = room.bytes();
+  size_t n = TRY(t.inode->list_xattr({reinterpret_cast<char*>(bytes.data()), bytes.size()}));
+  if (size > 0) TRY(mm::copy_out_bytes(task.mm(), list, bytes.data(), n));
+  return n;
+}
+
+Result<void> remove_value(Task& task, const Target& t, uint64_t name_at) {
+  String name = TRY(name_argument(task, name_at));
+  if (t.read_only) return Errno::rofs;
+  TRY(check_name(task, *t.inode, name.view(), true));
+  return t.inode->remove_xattr(name.view());
+}
+
+}  // namespace
+
+Result<size_t> sys_getxattr(Task& task, uint64_t path, uint64_t name, uint64_t value, uint64_t size) {
+  return get_value(task, TRY(target_at(task, path, true)), name, value, size);
+}
+Result<size_t> sys_lgetxattr(Task& task, uint64_t path, uint64_t name, uint64_t value, uint64_t size) {
+  return get_value(task, TRY(target_at(task, path, false)), name, value, size);
+}
+Result<size_t> sys_fgetxattr(Task& task, int fd, uint64_t name, uint64_t value, uint64_t size) {
+  return get_value(task, TRY(target_of(task, fd)), name, value, size);
+}
+
+Result<void> sys_setxattr(Task& task, uint64_t path, uint64_t name, uint64_t value, uint64_t size, int flags) {
+  return set_value(task, TRY(target_at(task, path, true)), name, value, size, flags);
+}
+Result<void> sys_lsetxattr(Task& task, uint64_t path, uint64_t name, uint64_t value, uint64_t size, int flags) {
+  return set_value(task, TRY(target_at(task, path, false)), name, value, size, flags);
+}
+Result<void> sys_fsetxattr(Task& task, int fd, uint64_t name, uint64_t value, uint64_t size, int flags) {
+  return set_value(task, TRY(target_of(task, fd)), name, value, size, flags);
+}
+
+Result<size_t> sys_listxattr(Task& task, uint64_t path, uint64_t list, uint64_t size) {
+  return list_names(task, TRY(target_at(task, path, true)), list, size);
+}
+Result<size_t> sys_llistxattr(Task& task, uint64_t path, uint64_t list, uint64_t size) {
+  return list_names(task, TRY(target_at(task, path, false)), list, size);
+}
+Result<size_t> sys_flistxattr(Task& task, int fd, uint64_t list, uint64_t size) {
+  return list_names(task, TRY(target_of(task, fd)), list, size);
+}
+
+Result<void> sys_removexattr(Task& task, uint64_t path, uint64_t name) {
+  return remove_value(task, TRY(target_at(task, path, true)), name);
+}
+Result<void> sys_lremovexattr(Task& task, uint64_t path, uint64_t name) {
+  return remove_value(task, TRY(target_at(task, path, false)), name);
+}
+Result<void> sys_fremovexattr(Task& task, int fd, uint64_t name) {
+  return remove_value(task, TRY(target_of(task, fd)), name);
+}
+
+}  // namespace runsc::kernel

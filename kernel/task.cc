@@ -1,0 +1,104 @@
+#include "kernel/task.h"
+
+#include <algorithm>
+
+#include "kernel/base/check.h"
+#include "kernel/thread_group.h"
+
+namespace runsc::kernel {
+
+namespace {
+struct FreeTask {
+  FreeTask* next;
+};
+constinit SpinLock g_pool_lock{LockRank::leaf};
+constinit FreeTask* g_pool GUARDED_BY(g_pool_lock) = nullptr;
+// The link stands behind the task, whose bytes must stay as the destructor left them.
+constexpr size_t kLinkOffset = (sizeof(Task) + 15) & ~size_t{15};
+}  // namespace
+
+void* Task::operator new(size_t, const std::nothrow_t&) noexcept {
+  {
+    LockGuard guard(g_pool_lock);
+    if (FreeTask* f = g_pool) {
+      g_pool = f->next;
+      return reinterpret_cast<std::byte*>(f) - kLinkOffset;
+    }
+  }
+  return kalloc(kLinkOffset + sizeof(FreeTask));
+}
+
+void Task::operator delete(void* p) noexcept {
+  auto* f = new (static_cast<std::byte*>(p) + kLinkOffset) FreeTask;
+  LockGuard guard(g_pool_lock);
+  f->next = g_pool;
+  g_pool = f;
+}
+
+Task::Task() = default;
+
+Task::~Task() {
+  if (user_state_) arch::user_state_destroy(user_state_);
+  if (sched.context.stack.base) arch::stack_free(sched.context.stack);
+}
+
+Result<Ref<Task>> Task::create() {
+  Ref<Task> t = make_ref<Task>();
+  if (!t) return Errno::nomem;
+  return t;
+}
+
+int32_t Task::pid() const { return group_->pid; }
+
+uint64_t Task::limit(unsigned resource) const { return group_->limits.soft(static_cast<Resource>(resource)); }
+
+Ref<mm::AddressSpace> Task::mm_ref() const {
+  LockGuard guard(ref_lock_);
+  return mm_;
+}
+Ref<fs::FdTable> Task::files_ref() const {
+  LockGuard guard(ref_lock_);
+  return files_;
+}
+Ref<fs::FsContext> Task::fs_ref() const {
+  LockGuard guard(ref_lock_);
+  return fs_;
+}
+Ref<fs::Credentials> Task::creds_ref() const {
+  LockGuard guard(ref_lock_);
+  return creds_;
+}
+
+// The old object is dropped outside of the lock: its destructor may sleep.
+void Task::set_mm(Ref<mm::AddressSpace> mm) {
+  LockGuard guard(ref_lock_);
+  std::swap(mm_, mm);
+}
+void Task::set_files(Ref<fs::FdTable> files) {
+  LockGuard guard(ref_lock_);
+  std::swap(files_, files);
+}
+void Task::set_fs(Ref<fs::FsContext> fs) {
+  LockGuard guard(ref_lock_);
+  std::swap(fs_, fs);
+}
+void Task::set_creds(Ref<fs::Credentials> creds) {
+  LockGuard guard(ref_lock_);
+  std::swap(creds_, creds);
+}
+
+void Task::set_comm(std::string_view name) {
+  name = name.substr(0, sizeof comm_ - 1);
+  LockGuard guard(ref_lock_);
+  std::fill(std::begin(comm_), std::end(comm_), '\0');
+  std::copy(name.begin(), name.end(), comm_);
+}
+
+Task::Comm Task::comm() const {
+  Comm c;
+  LockGuard guard(ref_lock_);
+  std::copy(std::begin(comm_), std::end(comm_), c.text);
+  return c;
+}
+
+}  // namespace runsc::kernel

@@ -1,0 +1,73 @@
+#include "kernel/time/timer.h"
+
+#include "kernel/base/check.h"
+#include "kernel/base/cpu_hooks.h"
+#include "kernel/sched/scheduler.h"
+
+namespace runsc::kernel {
+
+Timer::~Timer() {
+  DCHECK(!armed(), "a timer destroyed while armed");
+  cancel();
+}
+
+bool Timer::armed() const { return queue_.load(std::memory_order_acquire) != nullptr; }
+
+void Timer::arm(uint64_t deadline_ns) {
+  try_cancel();
+  TimerQueue& q = sched_timers();
+  LockGuard guard(q.lock_);
+  deadline_ = deadline_ns;
+  queue_.store(&q, std::memory_order_release);
+  q.timers_.insert(*this);
+  q.note_earliest_locked();
+}
+
+bool Timer::try_cancel() {
+  for (;;) {
+    TimerQueue* q = queue_.load(std::memory_order_acquire);
+    if (!q) return false;
+    LockGuard guard(q->lock_);
+    if (queue_.load(std::memory_order_relaxed) != q) continue;
+    q->timers_.erase(TimerQueue::Set::s_iterator_to(*this));
+    queue_.store(nullptr, std::memory_order_release);
+    q->note_earliest_locked();
+    return true;
+  }
+}
+
+bool Timer::cancel() {
+  bool was_armed = try_cancel();
+  TimerQueue* mine = &sched_timers();
+  // fire() does not sleep, so a firing on this very CPU is the caller itself.
+  for (uint32_t round = 0;; ++round) {
+    TimerQueue* q = firing_.load(std::memory_order_acquire);
+    if (!q || q == mine) break;
+    spin_relax(round);
+  }
+  return try_cancel() || was_armed;
+}
+
+void TimerQueue::note_earliest_locked() {
+  earliest_.store(timers_.empty() ? ~uint64_t{0} : timers_.begin()->deadline_, std::memory_order_relaxed);
+}
+
+void TimerQueue::run_expired(uint64_t now_ns) {
+  for (;;) {
+    Timer* due = nullptr;
+    {
+      LockGuard guard(lock_);
+      if (timers_.empty() || timers_.begin()->deadline_ > now_ns) return;
+      due = &*timers_.begin();
+      timers_.erase(timers_.begin());
+      note_earliest_locked();
+      due->firing_.store(this, std::memory_order_relaxed);
+      // Release: who sees the timer disarmed sees that it fires.
+      due->queue_.store(nullptr, std::memory_order_release);
+    }
+    due->fire();
+    due->firing_.store(nullptr, std::memory_order_release);
+  }
+}
+
+}  // namespace runsc::kernel
