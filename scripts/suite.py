@@ -114,6 +114,7 @@ def steps():
         Step("abi ring0", [*vm, "900", "tests/abi/run", *ring0], needs=["build"], limit=960),
         Step("lifecycle hosted", ["tests/lifecycle/run", *hosted], needs=["build"], limit=900),
         Step("lifecycle ring0", [*vm, "900", "tests/lifecycle/run", *ring0], needs=["build"], limit=960),
+        Step("vm", ["tests/vm/check"], NORMAL, limit=300),
         Step("build asan", ["scripts/build", "--asan", "runsc", "unit_tests"], NORMAL, kind="build", limit=3000),
         Step("unit asan", ["build-asan/unit_tests"], NORMAL, needs=["build asan"], env=asan),
         Step("work under asan", ["tests/lifecycle/run", *hosted, "--runsc", "build-asan/runsc", "work"], NORMAL,
