@@ -1,5 +1,6 @@
 #include "fs/fd_table.h"
 
+#include "fs/file_lock.h"
 #include "fs/inode.h"
 #include "fs/mount.h"
 
@@ -107,13 +108,13 @@ Result<Ref<File>> FdTable::remove(int fd) {
 
 void FdTable::close_all() {
   for (int fd = next_open(0); fd >= 0; fd = next_open(fd + 1))
-    if (Result<Ref<File>> file = remove(fd)) (void)(*file)->flush();
+    if (Result<Ref<File>> file = remove(fd)) (void)close_file(*this, std::move(*file));
 }
 
 void FdTable::close_on_exec_all() {
   for (int fd = next_open(0); fd >= 0; fd = next_open(fd + 1)) {
     if (Result<bool> on = close_on_exec(fd); !on || !*on) continue;
-    if (Result<Ref<File>> file = remove(fd)) (void)(*file)->flush();
+    if (Result<Ref<File>> file = remove(fd)) (void)close_file(*this, std::move(*file));
   }
 }
 

@@ -1,5 +1,6 @@
 #include "fs/file.h"
 
+#include "fs/file_lock.h"
 #include "fs/inode.h"
 #include "fs/mount.h"
 
@@ -18,7 +19,11 @@ Path::~Path() = default;
 
 File::File(uint32_t flags) : flags_(flags) {}
 File::File(uint32_t flags, Ref<Inode> inode) : flags_(flags), inode_(std::move(inode)) {}
-File::~File() = default;
+// OFD and flock locks end with the open file description.
+File::~File() {
+  if (!inode_) return;
+  if (Ref<FileLocks> locks = FileLocks::existing(*inode_)) locks->drop_owner(this);
+}
 
 Result<size_t> File::read(mm::IoBuf&, uint64_t) {
   if (inode_ && inode_->is_dir()) return Errno::isdir;

@@ -118,7 +118,8 @@ class File : public RefCounted<File> {
   virtual Result<void> allocate(int mode, uint64_t offset, uint64_t size);  // default EOPNOTSUPP
   // Nonzero: a blocking read that got nothing for so long returns 0 (VTIME of termios(3)).
   virtual uint64_t read_timeout_ns() { return 0; }
-  // open(2) through /proc/PID/fd/N of a file that has no path: a new description of the same object. Default ENXIO.
+  // open(2) through /proc/PID/fd/N of a file that has no path: a new description of the same object. Default
+  // ENXIO.
   virtual Result<Ref<File>> reopen(uint32_t flags);
   virtual FileKind kind() const { return FileKind::other; }
   // Asked after open(2) made the file, before a descriptor names it: EAGAIN to wait on wait_queue() for

@@ -101,6 +101,9 @@ class Inode : public RefCounted<Inode> {
   virtual Result<void> remove_xattr(std::string_view name);
   virtual Result<size_t> list_xattr(std::span<char> out);
 
+  // F_ADD_SEALS, F_GET_SEALS; null: no such thing.
+  virtual std::atomic<uint32_t>* seals() { return nullptr; }
+
   // One object of each kind; null: none yet.
   Ref<InodeAttachment> attachment(AttachmentKind kind) const;
   // The one that is there, or `fresh` if there was none: who comes first wins.

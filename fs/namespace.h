@@ -25,17 +25,11 @@ class FsContext final : public RefCounted<FsContext> {
   std::atomic<uint32_t> umask_;
 };
 
-enum WalkFlag : uint32_t {
-  kFollow = 1,         // follow a symbolic link in the last component
-  kEmptyPath = 2,      // AT_EMPTY_PATH: "" is `start`
-  kDirectoryOnly = 4,  // ENOTDIR unless a directory
-  // openat2(2) RESOLVE_*
-  kNoXdev = 8,
-  kNoMagicLinks = 16,
-  kNoSymlinks = 32,
-  kBeneath = 64,
-  kInRoot = 128,
-};
+// How to walk.
+inline constexpr uint32_t kFollow = 1,         // follow a symbolic link in the last component
+    kEmptyPath = 2,                            // AT_EMPTY_PATH: "" is `start`
+    kDirectoryOnly = 4,                        // ENOTDIR unless a directory
+    kNoXdev = 8, kNoMagicLinks = 16, kNoSymlinks = 32, kBeneath = 64, kInRoot = 128;  // RESOLVE_* of openat2(2)
 
 // Everything a walk needs to know of the caller.
 struct WalkContext {
@@ -80,7 +74,7 @@ Result<void> change_attr(const WalkContext& context, const Path& path,
 Result<void> change_attr(const WalkContext& context, File& file, const SetAttr& attr);
 // Owner and mode of a node to be made in `dir`: umask, set-group-ID directories.
 Result<NewNode> new_node(const WalkContext& context, const Path& dir, uint32_t mode);
-enum Access : uint32_t { kExec = 1, kWrite = 2, kRead = 4 };
+inline constexpr uint32_t kExec = 1, kWrite = 2, kRead = 4;
 // EACCES/EROFS by mode bits and capabilities.
 Result<void> check_access(const Credentials& creds, const Path& path, uint32_t access);
 Result<void> check_access(const Credentials& creds, const Attr& attr, uint32_t access);

@@ -168,7 +168,7 @@ Result<size_t> PageCache::write_page(mm::IoBuf& buf, uint64_t offset, size_t siz
   if (fresh) page = TRY(ram_page(index));
   Result<size_t> moved = buf.get(static_cast<std::byte*>(mm::page_data(*page)) + offset % kPageSize, size);
   mm::put_page(*page);
-  if (fresh && source_) mappings_.unmap(*this, index * kPageSize, kPageSize, false);
+  if (fresh && source_) mm::unmap_from_all(*this, index * kPageSize, kPageSize, false);
   return moved;
 }
 
@@ -195,7 +195,7 @@ Result<size_t> PageCache::write_fresh_page(mm::IoBuf& buf, uint64_t index) {
     buf.rewind(kPageSize);
     return size_t{0};
   }
-  if (source_) mappings_.unmap(*this, index * kPageSize, kPageSize, false);
+  if (source_) mm::unmap_from_all(*this, index * kPageSize, kPageSize, false);
   return kPageSize;
 }
 
@@ -216,7 +216,7 @@ Result<void> PageCache::zero_part(uint64_t offset, size_t size) {
   }
   __builtin_memset(static_cast<std::byte*>(mm::page_data(*page)) + offset % kPageSize, 0, size);
   mm::put_page(*page);
-  if (fresh) mappings_.unmap(*this, index * kPageSize, kPageSize, false);
+  if (fresh) mm::unmap_from_all(*this, index * kPageSize, kPageSize, false);
   return {};
 }
 
@@ -254,7 +254,7 @@ Result<void> PageCache::resize(uint64_t size) {
   if (source_size_.load(std::memory_order_relaxed) > size)
     source_size_.store(mm::page_down(size), std::memory_order_release);
   drop_pages(first / kPageSize, ~uint64_t{0});
-  mappings_.unmap(*this, first, mm::page_up(old) - first, true);
+  mm::unmap_from_all(*this, first, mm::page_up(old) - first, true);
   return {};
 }
 
@@ -272,7 +272,7 @@ Result<void> PageCache::punch(uint64_t offset, uint64_t size) {
   if (from_source(hole)) hole = mm::page_up(source_size_.load(std::memory_order_relaxed));
   if (hole >= last) return {};
   drop_pages(hole / kPageSize, last / kPageSize);
-  mappings_.unmap(*this, hole, last - hole, false);
+  mm::unmap_from_all(*this, hole, last - hole, false);
   return {};
 }
 
@@ -308,7 +308,7 @@ void PageCache::prepare_shared_writes() {
   if (!source_ || ram_only_.exchange(true, std::memory_order_acq_rel)) return;
   // A fault that got a window page meanwhile holds its AddressSpace until the PTE stands: unmap() waits for
   // it.
-  mappings_.unmap(*this, 0, ~uint64_t{0} & ~mm::kPageMask, false);
+  mm::unmap_from_all(*this, 0, ~uint64_t{0} & ~mm::kPageMask, false);
 }
 
 Result<mm::MappedPage> PageCache::get_page(uint64_t offset, bool write) {
@@ -348,14 +348,14 @@ size_t PageCache::get_pages_around(uint64_t offset, size_t count, mm::MappedPage
   return source_->window_pages_at_hand(offset, count, out);
 }
 
-void PageCache::mapped(mm::AddressSpace& space, uint64_t, uint64_t, uint64_t) {
-  if (source_) source_->pin_window();
-  mappings_.mapped(space);
+void PageCache::mapped(mm::AddressSpace&, uint64_t, uint64_t, uint64_t size) {
+  if (source_) source_->pin_window(size);
+  mappings_.mapped(size);
 }
 
-void PageCache::unmapped(mm::AddressSpace& space, uint64_t, uint64_t, uint64_t) {
-  mappings_.unmapped(space);
-  if (source_) source_->unpin_window();
+void PageCache::unmapped(mm::AddressSpace&, uint64_t, uint64_t, uint64_t size) {
+  mappings_.unmapped(size);
+  if (source_) source_->unpin_window(size);
 }
 
 }  // namespace runsc::fs

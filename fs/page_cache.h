@@ -3,7 +3,7 @@
 #pragma once
 
 #include "fs/inode.h"
-#include "fs/mapping_list.h"
+#include "fs/mapping_users.h"
 #include "fs/page_index.h"
 
 namespace runsc::fs {
@@ -19,8 +19,8 @@ class PageSource {
   // Pages after `offset` that are in the window already.
   virtual size_t window_pages_at_hand(uint64_t offset, size_t count, mm::MappedPage* out) = 0;
   // While pinned, pages of the window that were handed out stay valid.
-  virtual void pin_window() = 0;
-  virtual void unpin_window() = 0;
+  virtual void pin_window(uint64_t size) = 0;
+  virtual void unpin_window(uint64_t size) = 0;
 
  protected:
   ~PageSource() = default;
@@ -63,7 +63,7 @@ class PageCache final : public mm::Mappable {
 
   // Before a shared mapping that may be written is made: from now on every mapped page is RAM.
   void prepare_shared_writes();
-  MappingList& mappings() { return mappings_; }
+  MappingUsers& mappings() { return mappings_; }
 
   // mm::Mappable.
   void ref_mappable() override { owner_.ref(); }
@@ -73,6 +73,12 @@ class PageCache final : public mm::Mappable {
   void describe(TextSink& out) const override { mappings_.describe(out); }
   uint64_t device() const override { return dev_; }
   uint64_t inode_number() const override { return ino_; }
+  // Only pages of the source must be asked for again before they are written.
+  bool tracks_writes() const override { return source_ && !ram_only_.load(std::memory_order_acquire); }
+  Result<void> punch_hole(uint64_t offset, uint64_t size) override {
+    LockGuard guard(owner_.lock);
+    return punch(offset, size);
+  }
   void mapped(mm::AddressSpace& space, uint64_t address, uint64_t offset, uint64_t size) override;
   void unmapped(mm::AddressSpace& space, uint64_t address, uint64_t offset, uint64_t size) override;
 
@@ -104,7 +110,7 @@ class PageCache final : public mm::Mappable {
   std::atomic<bool> ram_only_{false};  // mappings show no window pages
   Mutex lock_{LockRank::mapping};
   PageIndex index_ GUARDED_BY(lock_);
-  MappingList mappings_;
+  MappingUsers mappings_;
 };
 
 }  // namespace runsc::fs

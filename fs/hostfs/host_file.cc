@@ -180,14 +180,14 @@ size_t HostMapping::get_pages_around(uint64_t offset, size_t count, mm::MappedPa
   return owner_.window().pages_at_hand(offset, count, writable_.load(std::memory_order_acquire), out);
 }
 
-void HostMapping::mapped(mm::AddressSpace& space, uint64_t, uint64_t, uint64_t) {
-  owner_.pin_window();
-  users_.mapped(space);
+void HostMapping::mapped(mm::AddressSpace&, uint64_t, uint64_t, uint64_t size) {
+  owner_.pin_window(size);
+  users_.mapped(size);
 }
 
-void HostMapping::unmapped(mm::AddressSpace& space, uint64_t, uint64_t, uint64_t) {
-  users_.unmapped(space);
-  owner_.unpin_window();
+void HostMapping::unmapped(mm::AddressSpace&, uint64_t, uint64_t, uint64_t size) {
+  users_.unmapped(size);
+  owner_.unpin_window(size);
 }
 
 Result<void> HostMapping::sync_range(uint64_t, uint64_t) {

@@ -169,7 +169,7 @@ Result<void> HostInode::set_attr(const SetAttr& attr) {
       attr_.size = attr.size;
     }
     uint64_t first = mm::page_up(attr.size);
-    mapping_.users().unmap(mapping_, first, (~uint64_t{0} & ~mm::kPageMask) - first, true);
+    mm::unmap_from_all(mapping_, first, (~uint64_t{0} & ~mm::kPageMask) - first, true);
   }
   uint32_t mask = 0;
   auto carry = [&](uint32_t from, uint32_t to) { mask |= attr.mask & from ? to : 0; };

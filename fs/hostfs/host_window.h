@@ -28,8 +28,8 @@ class HostWindow {
   bool shown() const { return count_.load(std::memory_order_acquire) != 0; }
 
   // Pages handed out stay valid while pinned.
-  void pin() { pins_.fetch_add(1, std::memory_order_acq_rel); }
-  void unpin() { pins_.fetch_sub(1, std::memory_order_acq_rel); }
+  void pin(uint64_t size) { pins_.fetch_add(size, std::memory_order_acq_rel); }
+  void unpin(uint64_t size) { pins_.fetch_sub(size, std::memory_order_acq_rel); }
 
  private:
   friend struct WindowLru;
@@ -45,7 +45,8 @@ class HostWindow {
   Inode& owner_;
   mutable Mutex lock_{LockRank::hostfs};
   Vec<Chunk> chunks_ GUARDED_BY(lock_);
-  std::atomic<uint32_t> count_{0}, pins_{0};
+  std::atomic<uint32_t> count_{0};
+  std::atomic<uint64_t> pins_{0};  // bytes mapped
   // Under the lock of the list of all windows.
   HostWindow *next_ = nullptr, *prev_ = nullptr;
   bool listed_ = false;

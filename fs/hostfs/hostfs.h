@@ -62,7 +62,7 @@ class HostMapping final : public mm::Mappable {
   explicit HostMapping(HostInode& owner) : owner_(owner) {}
   // From now on pages come from writable parts of the window.
   void prepare_shared_writes() { writable_.store(true, std::memory_order_release); }
-  MappingList& users() { return users_; }
+  MappingUsers& users() { return users_; }
 
   void ref_mappable() override;
   void unref_mappable() override;
@@ -71,6 +71,7 @@ class HostMapping final : public mm::Mappable {
   void describe(TextSink& out) const override { users_.describe(out); }
   uint64_t device() const override;
   uint64_t inode_number() const override;
+  bool tracks_writes() const override { return !writable_.load(std::memory_order_acquire); }
   void mapped(mm::AddressSpace& space, uint64_t address, uint64_t offset, uint64_t size) override;
   void unmapped(mm::AddressSpace& space, uint64_t address, uint64_t offset, uint64_t size) override;
   Result<void> sync_range(uint64_t offset, uint64_t size) override;
@@ -78,7 +79,7 @@ class HostMapping final : public mm::Mappable {
  private:
   HostInode& owner_;
   std::atomic<bool> writable_{false};
-  MappingList users_;
+  MappingUsers users_;
 };
 
 class HostInode final : public Inode, public PageSource, public HandleOwner {
@@ -122,8 +123,8 @@ class HostInode final : public Inode, public PageSource, public HandleOwner {
   Result<void> read_bytes(void* to, uint64_t offset, size_t size) override;
   Result<uint64_t> window_page(uint64_t offset) override;
   size_t window_pages_at_hand(uint64_t offset, size_t count, mm::MappedPage* out) override;
-  void pin_window() override { window_.pin(); }
-  void unpin_window() override { window_.unpin(); }
+  void pin_window(uint64_t size) override { window_.pin(size); }
+  void unpin_window(uint64_t size) override { window_.unpin(size); }
   HostWindow& window() { return window_; }
   HostMapping& mapping() { return mapping_; }
   uint64_t known_size() const;

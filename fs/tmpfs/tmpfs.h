@@ -111,13 +111,13 @@ class TmpfsFile final : public TmpfsInode {
   Result<void> set_attr(const SetAttr& attr) override;
   Result<Ref<File>> open(uint32_t flags) override;
   PageCache& cache() { return cache_; }
-  // memfd_create(2): F_SEAL_* bits.
-  std::atomic<uint32_t> seals{0};
+  std::atomic<uint32_t>* seals() override { return &seals_; }
 
  protected:
   Result<void> load_lower_xattrs(XattrStore& store) override;
 
  private:
+  std::atomic<uint32_t> seals_{seal::seal};
   PageCache cache_;
   Ref<Inode> lower_;
 };

@@ -29,10 +29,10 @@ Result<size_t> TmpfsRegularFile::read(mm::IoBuf& buf, uint64_t offset) {
 
 Result<size_t> TmpfsRegularFile::write(mm::IoBuf& buf, uint64_t offset) {
   if (buf.remaining() == 0) return size_t{0};
-  if (node_->seals.load(std::memory_order_relaxed) & seal::write) return Errno::perm;
+  if (node_->seals()->load(std::memory_order_relaxed) & seal::write) return Errno::perm;
   LockGuard guard(node_->lock);
   if (flags() & open_flag::append) offset = node_->cache().size();
-  if ((node_->seals.load(std::memory_order_relaxed) & seal::grow) &&
+  if ((node_->seals()->load(std::memory_order_relaxed) & seal::grow) &&
       offset + buf.remaining() > node_->cache().size())
     return Errno::perm;
   node_->touch(true);
@@ -51,7 +51,8 @@ Result<uint64_t> TmpfsRegularFile::seek(int64_t offset, int whence, uint64_t cur
 
 Result<mm::MappableRef> TmpfsRegularFile::mappable(bool shared_write) {
   if (shared_write) {
-    if (node_->seals.load(std::memory_order_relaxed) & (seal::write | seal::future_write)) return Errno::perm;
+    if (node_->seals()->load(std::memory_order_relaxed) & (seal::write | seal::future_write))
+      return Errno::perm;
     node_->make_permanent();
     node_->cache().prepare_shared_writes();
   }
@@ -64,7 +65,7 @@ Result<void> TmpfsRegularFile::allocate(int mode, uint64_t offset, uint64_t size
   constexpr int kKeepSize = 1, kPunchHole = 2, kZeroRange = 16;
   if (mode & ~(kKeepSize | kPunchHole | kZeroRange)) return Errno::opnotsupp;
   PageCache& cache = node_->cache();
-  uint32_t seals = node_->seals.load(std::memory_order_relaxed);
+  uint32_t seals = node_->seals()->load(std::memory_order_relaxed);
   LockGuard guard(node_->lock);
   if ((mode & (kPunchHole | kZeroRange)) && (seals & seal::write)) return Errno::perm;
   if (mode & kPunchHole) {
@@ -107,7 +108,7 @@ Result<void> TmpfsFile::set_attr(const SetAttr& attr) {
   if (attr.mask & SetAttr::kSize) {
     make_permanent();
     LockGuard guard(lock);
-    uint32_t sealed = seals.load(std::memory_order_relaxed);
+    uint32_t sealed = seals_.load(std::memory_order_relaxed);
     if ((attr.size > cache_.size() && (sealed & seal::grow)) ||
         (attr.size < cache_.size() && (sealed & seal::shrink)))
       return Errno::perm;

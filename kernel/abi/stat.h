@@ -68,8 +68,9 @@ struct Iovec {
 
 namespace at {
 inline constexpr int fdcwd = -100;
-inline constexpr uint32_t symlink_nofollow = 0x100, eaccess = 0x200, removedir = 0x200, symlink_follow = 0x400,
-                          no_automount = 0x800, empty_path = 0x1000, statx_sync = 0x6000;
+inline constexpr uint32_t symlink_nofollow = 0x100, eaccess = 0x200, removedir = 0x200,
+                          symlink_follow = 0x400, no_automount = 0x800, empty_path = 0x1000,
+                          statx_sync = 0x6000;
 }  // namespace at
 
 }  // namespace runsc::abi

@@ -45,7 +45,8 @@ Result<uint64_t> writable_size(Task& task, fs::File& file, uint64_t offset, uint
   constexpr uint64_t kMaxSize = 0x7fffffffffffffff;
   if (!file.inode() || file.inode()->type() != fs::kRegular) return size;
   if (limit > kMaxSize) {
-    if (size > kMaxSize - offset) return offset >= kMaxSize ? Result<uint64_t>(Errno::fbig) : kMaxSize - offset;
+    if (size > kMaxSize - offset)
+      return offset >= kMaxSize ? Result<uint64_t>(Errno::fbig) : kMaxSize - offset;
     return size;
   }
   if (file.flags() & fs::open_flag::append) offset = TRY(file.get_attr()).size;

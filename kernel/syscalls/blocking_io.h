@@ -5,11 +5,12 @@
 
 namespace runsc::kernel {
 
-// Waits until something can be moved, unless the file is O_NONBLOCK (or `nonblocking`). ERESTARTSYS, EAGAIN and
-// what the file says.
+// Waits until something can be moved, unless the file is O_NONBLOCK (or `nonblocking`). ERESTARTSYS, EAGAIN
+// and what the file says.
 Result<size_t> blocking_read(Task& task, fs::File& file, mm::IoBuf& buf, uint64_t offset,
                              bool nonblocking = false);
-// Waits until everything is moved; what was moved before an error or a signal counts. SIGPIPE comes with EPIPE.
+// Waits until everything is moved; what was moved before an error or a signal counts. SIGPIPE comes with
+// EPIPE.
 Result<size_t> blocking_write(Task& task, fs::File& file, mm::IoBuf& buf, uint64_t offset,
                               bool nonblocking = false);
 

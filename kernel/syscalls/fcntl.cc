@@ -302,8 +302,9 @@ Result<uint64_t> sys_ioctl(Task& task, int fd, uint32_t request, uint64_t argume
       {
         uint64_t size = TRY(file->get_attr()).size;
         LockGuard guard(file->position_lock);
-        int64_t left = request == kFioQsize ? static_cast<int64_t>(size)
-                                            : static_cast<int64_t>(size) - static_cast<int64_t>(file->position);
+        int64_t left = request == kFioQsize
+                           ? static_cast<int64_t>(size)
+                           : static_cast<int64_t>(size) - static_cast<int64_t>(file->position);
         if (request == kFioQsize)
           TRY(mm::copy_out(task.mm(), mm::UserPtr<int64_t>(argument), left));
         else

@@ -104,7 +104,8 @@ Result<void> sys_sync(Task& task);
 Result<void> sys_syncfs(Task& task, int fd);
 Result<void> sys_sync_file_range(Task& task, int fd, int64_t offset, int64_t size, uint32_t flags);
 // mount.cc
-Result<void> sys_mount(Task& task, uint64_t source, uint64_t target, uint64_t type, uint64_t flags, uint64_t data);
+Result<void> sys_mount(Task& task, uint64_t source, uint64_t target, uint64_t type, uint64_t flags,
+                       uint64_t data);
 Result<void> sys_umount2(Task& task, uint64_t target, uint32_t flags);
 Result<void> sys_pivot_root(Task& task, uint64_t new_root, uint64_t put_old);
 Result<void> sys_name_to_handle_at(Task& task, int dirfd, uint64_t path, uint64_t handle, uint64_t mount_id,
@@ -114,7 +115,8 @@ Result<size_t> sys_getxattr(Task& task, uint64_t path, uint64_t name, uint64_t v
 Result<size_t> sys_lgetxattr(Task& task, uint64_t path, uint64_t name, uint64_t value, uint64_t size);
 Result<size_t> sys_fgetxattr(Task& task, int fd, uint64_t name, uint64_t value, uint64_t size);
 Result<void> sys_setxattr(Task& task, uint64_t path, uint64_t name, uint64_t value, uint64_t size, int flags);
-Result<void> sys_lsetxattr(Task& task, uint64_t path, uint64_t name, uint64_t value, uint64_t size, int flags);
+Result<void> sys_lsetxattr(Task& task, uint64_t path, uint64_t name, uint64_t value, uint64_t size,
+                           int flags);
 Result<void> sys_fsetxattr(Task& task, int fd, uint64_t name, uint64_t value, uint64_t size, int flags);
 Result<size_t> sys_listxattr(Task& task, uint64_t path, uint64_t list, uint64_t size);
 Result<size_t> sys_llistxattr(Task& task, uint64_t path, uint64_t list, uint64_t size);

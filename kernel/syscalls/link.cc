@@ -49,7 +49,8 @@ Result<void> sys_linkat(Task& task, int from_fd, uint64_t from, int to_fd, uint6
   if (!(flags & abi::at::symlink_follow)) lookup |= abi::at::symlink_nofollow;
   fs::Path old_path = TRY(lookup_argument(task, from_fd, from, lookup));
   String to_text = TRY(path_argument(task, to));
-  return fs::make_link(task.walk_context(), old_path, TRY(start_of(task, to_fd, to_text.view())), to_text.view());
+  return fs::make_link(task.walk_context(), old_path, TRY(start_of(task, to_fd, to_text.view())),
+                       to_text.view());
 }
 
 Result<void> sys_link(Task& task, uint64_t from, uint64_t to) {

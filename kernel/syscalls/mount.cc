@@ -55,8 +55,8 @@ Result<void> sys_mount(Task& task, uint64_t source_at, uint64_t target_at, uint6
 Result<void> sys_umount2(Task& task, uint64_t target_at, uint32_t flags) {
   constexpr uint32_t kNoFollow = 8;
   if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
-  fs::Path target = TRY(lookup_argument(task, abi::at::fdcwd, target_at,
-                                        flags & kNoFollow ? abi::at::symlink_nofollow : 0));
+  fs::Path target = TRY(
+      lookup_argument(task, abi::at::fdcwd, target_at, flags & kNoFollow ? abi::at::symlink_nofollow : 0));
   return fs::unmount(target, flags);
 }
 

@@ -22,7 +22,8 @@ Result<void> wait_open(Task& task, fs::File& file) {
                   [&] { return file.complete_open(); });
 }
 
-Result<int> open_at(Task& task, int dirfd, uint64_t path, uint32_t flags, uint32_t mode, uint32_t walk_flags) {
+Result<int> open_at(Task& task, int dirfd, uint64_t path, uint32_t flags, uint32_t mode,
+                    uint32_t walk_flags) {
   String text = TRY(path_argument(task, path));
   fs::Path start = TRY(start_of(task, dirfd, text.view()));
   Ref<fs::File> file =
@@ -35,8 +36,9 @@ Result<int> open_at(Task& task, int dirfd, uint64_t path, uint32_t flags, uint32
 
 Result<int> sys_openat(Task& task, int dirfd, uint64_t path, uint32_t flags, uint32_t mode) {
   // Unknown bits are dropped, as open(2) always did.
-  constexpr uint32_t kKnown = accmode | creat | excl | noctty | trunc | append | nonblock | sync | async | direct |
-                              largefile | directory | nofollow | noatime | cloexec | fs::open_flag::path | tmpfile;
+  constexpr uint32_t kKnown = accmode | creat | excl | noctty | trunc | append | nonblock | sync | async |
+                              direct | largefile | directory | nofollow | noatime | cloexec |
+                              fs::open_flag::path | tmpfile;
   flags &= kKnown;
   constexpr uint32_t kTmpfileBit = tmpfile & ~directory;
   if ((flags & kTmpfileBit) && (flags & tmpfile) != tmpfile) return Errno::inval;
@@ -61,8 +63,9 @@ Result<int> sys_openat2(Task& task, int dirfd, uint64_t path, uint64_t how_addre
   constexpr uint64_t kNoXdev = 1, kNoMagic = 2, kNoLinks = 4, kBeneath = 8, kInRoot = 16, kCached = 32;
   if (how.resolve & ~(kNoXdev | kNoMagic | kNoLinks | kBeneath | kInRoot | kCached)) return Errno::inval;
   if ((how.resolve & kBeneath) && (how.resolve & kInRoot)) return Errno::inval;
-  constexpr uint64_t kKnown = accmode | creat | excl | noctty | trunc | append | nonblock | sync | async | direct |
-                              largefile | directory | nofollow | noatime | cloexec | fs::open_flag::path | tmpfile;
+  constexpr uint64_t kKnown = accmode | creat | excl | noctty | trunc | append | nonblock | sync | async |
+                              direct | largefile | directory | nofollow | noatime | cloexec |
+                              fs::open_flag::path | tmpfile;
   if (how.flags & ~kKnown) return Errno::inval;
   auto flags = static_cast<uint32_t>(how.flags);
   bool makes = (flags & creat) || (flags & tmpfile) == tmpfile;
@@ -110,7 +113,8 @@ namespace {
 
 Result<int> dup_to(Task& task, int old_fd, int new_fd, bool close_on_exec) {
   Ref<fs::File> file = TRY(any_file_of(task, old_fd));
-  Ref<fs::File> old = TRY(task.files().replace(new_fd, std::move(file), close_on_exec, task.limit(kLimitFiles)));
+  Ref<fs::File> old =
+      TRY(task.files().replace(new_fd, std::move(file), close_on_exec, task.limit(kLimitFiles)));
   if (old) (void)fs::close_file(task.files(), std::move(old));
   return new_fd;
 }

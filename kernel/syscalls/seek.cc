@@ -49,7 +49,8 @@ Result<void> sys_fallocate(Task& task, int fd, int mode, int64_t offset, int64_t
   Ref<fs::File> file = TRY(file_of(task, fd));
   if (!file->writable()) return Errno::badf;
   if (file->inode() && file->inode()->is_dir()) return Errno::isdir;
-  if (!file->seekable()) return file->inode() && file->inode()->type() == fs::kRegular ? Errno::nodev : Errno::spipe;
+  if (!file->seekable())
+    return file->inode() && file->inode()->type() == fs::kRegular ? Errno::nodev : Errno::spipe;
   if (size > 0x7fffffffffffffff - offset) return Errno::fbig;
   constexpr int kKeepSize = 1;
   uint64_t end = static_cast<uint64_t>(offset + size);

@@ -45,8 +45,8 @@ Result<size_t> write_out(Task& task, TransferEnd& to, std::byte* bytes, size_t n
   return written;
 }
 
-Result<size_t> transfer_through(Task& task, TransferEnd& from, TransferEnd& to, uint64_t size, bool nonblocking,
-                                std::byte* room) {
+Result<size_t> transfer_through(Task& task, TransferEnd& from, TransferEnd& to, uint64_t size,
+                                bool nonblocking, std::byte* room) {
   size_t done = 0;
   while (done < size) {
     size_t want = size - done < kRoom ? size - done : kRoom;

@@ -111,7 +111,8 @@ Result<void> put_statfs(Task& task, const fs::Path& path, fs::Inode& inode, uint
   s.fsid[0] = static_cast<int32_t>(inode.super().dev());
   s.name_length = static_cast<int64_t>(f.name_length);
   uint64_t m = fs::mount_flags(path);
-  s.flags = kValid | static_cast<int64_t>(m & (fs::kMsRdonly | fs::kMsNosuid | fs::kMsNodev | fs::kMsNoexec)) |
+  s.flags = kValid |
+            static_cast<int64_t>(m & (fs::kMsRdonly | fs::kMsNosuid | fs::kMsNodev | fs::kMsNoexec)) |
             (m & fs::kMsNoatime ? 0x400 : kRelatime);
   return mm::copy_out(task.mm(), mm::UserPtr<abi::StatFs>(out), s);
 }

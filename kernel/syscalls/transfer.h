@@ -24,8 +24,9 @@ class TransferEnd {
   uint64_t offset_at_ = 0, offset_ = 0, start_ = 0;
 };
 
-// Moves up to `size` bytes. Waits for the first bytes (unless `nonblocking`), and for room to write what was read.
-// Bytes that a seekable input gave and the output did not take are not lost: the position stays before them.
+// Moves up to `size` bytes. Waits for the first bytes (unless `nonblocking`), and for room to write what was
+// read. Bytes that a seekable input gave and the output did not take are not lost: the position stays before
+// them.
 Result<size_t> transfer(Task& task, TransferEnd& from, TransferEnd& to, uint64_t size, bool nonblocking);
 
 }  // namespace runsc::kernel

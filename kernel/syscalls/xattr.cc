@@ -34,7 +34,9 @@ Result<String> name_argument(Task& task, uint64_t address) {
 
 // Which names exist, for whom (xattr(7), "Extended attribute namespaces").
 Result<void> check_name(Task& task, fs::Inode& inode, std::string_view name, bool write) {
-  auto in_space = [&](std::string_view prefix) { return name.starts_with(prefix) && name.size() > prefix.size(); };
+  auto in_space = [&](std::string_view prefix) {
+    return name.starts_with(prefix) && name.size() > prefix.size();
+  };
   if (in_space("security.")) {
     if (!write) return {};
     fs::Cap needed = name == "security.capability" ? fs::Cap::setfcap : fs::Cap::sys_admin;
@@ -79,7 +81,8 @@ Result<size_t> get_value(Task& task, const Target& t, uint64_t name_at, uint64_t
   return n;
 }
 
-Result<void> set_value(Task& task, const Target& t, uint64_t name_at, uint64_t value, uint64_t size, int flags) {
+Result<void> set_value(Task& task, const Target& t, uint64_t name_at, uint64_t value, uint64_t size,
+                       int flags) {
   if (flags & ~3) return Errno::inval;
   String name = TRY(name_argument(task, name_at));
   if (size > kMaxSize) return Errno::toobig;
@@ -119,10 +122,12 @@ Result<size_t> sys_fgetxattr(Task& task, int fd, uint64_t name, uint64_t value, 
   return get_value(task, TRY(target_of(task, fd)), name, value, size);
 }
 
-Result<void> sys_setxattr(Task& task, uint64_t path, uint64_t name, uint64_t value, uint64_t size, int flags) {
+Result<void> sys_setxattr(Task& task, uint64_t path, uint64_t name, uint64_t value, uint64_t size,
+                          int flags) {
   return set_value(task, TRY(target_at(task, path, true)), name, value, size, flags);
 }
-Result<void> sys_lsetxattr(Task& task, uint64_t path, uint64_t name, uint64_t value, uint64_t size, int flags) {
+Result<void> sys_lsetxattr(Task& task, uint64_t path, uint64_t name, uint64_t value, uint64_t size,
+                           int flags) {
   return set_value(task, TRY(target_at(task, path, false)), name, value, size, flags);
 }
 Result<void> sys_fsetxattr(Task& task, int fd, uint64_t name, uint64_t value, uint64_t size, int flags) {

@@ -1,0 +1,187 @@
+#include "fs/file_lock.h"
+
+#include "fs/mount.h"
+
+namespace runsc::fs {
+
+namespace {
+
+bool overlap(const FileLock& a, const FileLock& b) { return a.start < b.end && b.start < a.end; }
+
+// Who waits for whom, for deadlock detection; few at any time.
+struct Waiting {
+  const void* waiter;
+  const void* holder;
+};
+constexpr size_t kMaxWaiting = 64;
+constinit SpinLock waiting_lock{LockRank::leaf};
+constinit Waiting waiting[kMaxWaiting] = {};
+
+bool leads_to(const void* from, const void* to) REQUIRES(waiting_lock) {
+  for (size_t hops = 0; from && hops < kMaxWaiting; ++hops) {
+    if (from == to) return true;
+    const void* next = nullptr;
+    for (const Waiting& w : waiting)
+      if (w.waiter == from) next = w.holder;
+    from = next;
+  }
+  return false;
+}
+
+}  // namespace
+
+Ref<FileLocks> FileLocks::existing(Inode& inode) {
+  Ref<InodeAttachment> a = inode.attachment(AttachmentKind::locks);
+  return a ? Ref<FileLocks>(static_cast<FileLocks&>(*a)) : Ref<FileLocks>();
+}
+
+Result<Ref<FileLocks>> FileLocks::of(Inode& inode) {
+  if (Ref<FileLocks> locks = existing(inode)) return locks;
+  Ref<FileLocks> fresh = make_ref<FileLocks>();
+  if (!fresh) return Errno::nomem;
+  Ref<InodeAttachment> a = inode.attach(AttachmentKind::locks, fresh);
+  return Ref<FileLocks>(static_cast<FileLocks&>(*a));
+}
+
+const FileLock* FileLocks::conflict(const FileLock& lock) const {
+  for (const FileLock& held : records_)
+    if (held.owner != lock.owner && overlap(held, lock) &&
+        (held.type == LockType::exclusive || lock.type == LockType::exclusive))
+      return &held;
+  return nullptr;
+}
+
+// Takes the range of `lock` out of what its owner holds.
+Result<void> FileLocks::carve(const FileLock& lock) {
+  // A lock that is cut in the middle becomes two: room first, so that nothing is lost halfway.
+  TRY(records_.reserve(records_.size() + 2));
+  for (size_t i = 0; i < records_.size();) {
+    FileLock& held = records_[i];
+    if (held.owner != lock.owner || !overlap(held, lock)) {
+      ++i;
+      continue;
+    }
+    FileLock after = held;
+    after.start = lock.end;
+    bool before = held.start<lock.start, behind = held.end> lock.end;
+    if (before) {
+      held.end = lock.start;
+      ++i;
+    } else if (behind) {
+      held = after;
+      ++i;
+      continue;
+    } else {
+      records_.erase(i);
+      continue;
+    }
+    if (behind) TRY(records_.push_back(after));
+  }
+  return {};
+}
+
+Result<void> FileLocks::set_record(const FileLock& lock) {
+  {
+    LockGuard guard(lock_);
+    if (lock.type != LockType::unlock && conflict(lock)) return Errno::again;
+    TRY(carve(lock));
+    if (lock.type != LockType::unlock) {
+      // Neighbours of the same kind become one.
+      FileLock merged = lock;
+      for (size_t i = 0; i < records_.size();) {
+        const FileLock& r = records_[i];
+        bool touches = r.owner == lock.owner && r.type == lock.type && r.pid == lock.pid &&
+                       (r.end == merged.start || r.start == merged.end);
+        if (!touches) {
+          ++i;
+          continue;
+        }
+        if (r.start < merged.start) merged.start = r.start;
+        if (r.end > merged.end) merged.end = r.end;
+        records_.erase(i);
+        i = 0;
+      }
+      TRY(records_.push_back(merged));
+    }
+  }
+  queue_.wake_all();
+  return {};
+}
+
+FileLock FileLocks::test_record(const FileLock& lock) {
+  LockGuard guard(lock_);
+  const FileLock* held = conflict(lock);
+  return held ? *held : FileLock{};
+}
+
+Result<void> FileLocks::set_flock(LockType type, const void* owner) {
+  {
+    LockGuard guard(lock_);
+    size_t own = flocks_.size();
+    for (size_t i = 0; i < flocks_.size(); ++i)
+      if (flocks_[i].owner == owner) own = i;
+    if (type == LockType::unlock) {
+      if (own < flocks_.size()) flocks_.erase(own);
+    } else {
+      bool blocked = false;
+      for (const Flock& f : flocks_)
+        blocked |= f.owner != owner && (f.type == LockType::exclusive || type == LockType::exclusive);
+      if (blocked) {
+        // A conversion gives up the old lock first (flock(2)).
+        if (own < flocks_.size()) flocks_.erase(own);
+        return Errno::again;
+      }
+      if (own < flocks_.size())
+        flocks_[own].type = type;
+      else
+        TRY(flocks_.push_back({type, owner}));
+    }
+  }
+  queue_.wake_all();
+  return {};
+}
+
+void FileLocks::drop_owner(const void* owner) {
+  bool any = false;
+  {
+    LockGuard guard(lock_);
+    for (size_t i = records_.size(); i-- > 0;)
+      if (records_[i].owner == owner) records_.erase(i), any = true;
+    for (size_t i = flocks_.size(); i-- > 0;)
+      if (flocks_[i].owner == owner) flocks_.erase(i), any = true;
+  }
+  if (any) queue_.wake_all();
+}
+
+Result<void> FileLocks::start_waiting(const FileLock& lock) {
+  const void* holder;
+  {
+    LockGuard guard(lock_);
+    const FileLock* held = conflict(lock);
+    if (!held) return {};
+    holder = held->owner;
+  }
+  LockGuard guard(waiting_lock);
+  if (leads_to(holder, lock.owner)) return Errno::deadlk;
+  for (Waiting& w : waiting)
+    if (!w.waiter || w.waiter == lock.owner) {
+      w = {lock.owner, holder};
+      return {};
+    }
+  return Errno::nolck;
+}
+
+void FileLocks::stop_waiting(const void* waiter) {
+  LockGuard guard(waiting_lock);
+  for (Waiting& w : waiting)
+    if (w.waiter == waiter) w = {};
+}
+
+Result<void> close_file(const FdTable& table, Ref<File> file) {
+  Result<void> flushed = file->flush();
+  if (Inode* inode = file->inode())
+    if (Ref<FileLocks> locks = FileLocks::existing(*inode)) locks->drop_owner(&table);
+  return flushed;
+}
+
+}  // namespace runsc::fs
