@@ -36,8 +36,8 @@ Trap run_user(UserState&, UserSpace& space, UserRegs& regs) {
     return trap_of_bad_rip(regs.rip);
   regs.rflags = sanitize_flags(regs.rflags);
   ring0::PerCpu& cpu = ring0::this_cpu();
-  // A full fence: whoever wakes us or changes translations stores first and looks at `state` then; we say that we leave
-  // and look then. One of the two sees the other.
+  // A full fence: whoever wakes us or changes translations stores first and looks at `state` then; we say
+  // that we leave and look then. One of the two sees the other.
   cpu.state->exchange(CpuShared::user, std::memory_order_seq_cst);
   if (cpu.wake_pending.load(std::memory_order_relaxed) != 0) [[unlikely]]
     return interrupted(cpu, {TrapKind::interrupt, 0, 0, 0});
