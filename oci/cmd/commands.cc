@@ -1,10 +1,5 @@
-#include <unistd.h>
-
-#include <cstdio>
-
 #include "oci/cmd/command.h"
-#include "oci/host/debug_log.h"
-#include "oci/host/file_io.h"
+#include "oci/cmd/messages.h"
 
 namespace runsc::oci {
 namespace {
@@ -30,16 +25,6 @@ Expected<int> dispatch(const Options& options, std::span<const std::string> args
     if (command.name == args[0]) return command.function(options, args.subspan(1));
   }
   return fail("unknown command " + args[0] + ", see runsc help");
-}
-
-// One line on stderr and, for callers that read it there, in the file of --log.
-void show_error(const Options& options, const Error& error) {
-  const std::string line = "runsc: " + error.text + "\n";
-  [[maybe_unused]] const ssize_t put = ::write(STDERR_FILENO, line.data(), line.size());
-  if (options.log.empty()) return;
-  const std::string entry = log_line(options.log_format == LogFormat::json, "error", error.text);
-  const Expected<UniqueFd> file = open_debug_log(options.log, "", "");
-  if (file) (void)write_all(file->get(), entry, options.log);
 }
 
 }  // namespace

@@ -1,9 +1,8 @@
-#include <climits>
 #include <cstdlib>
 #include <memory>
 
 #include "oci/cmd/command.h"
-#include "oci/host/debug_log.h"
+#include "oci/cmd/messages.h"
 #include "oci/host/file_io.h"
 #include "oci/sandbox/container_bytes.h"
 #include "oci/sandbox/launcher.h"
@@ -16,17 +15,6 @@ Expected<std::string> absolute_directory(const std::string& path) {
   const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
   if (!real) return fail_errno("--bundle " + path);
   return std::string(real.get());
-}
-
-void log_warnings(const Options& options, const Spec& spec) {
-  if (options.log.empty() || spec.warnings.empty()) return;
-  const Expected<UniqueFd> file = open_debug_log(options.log, "", "");
-  if (!file) return;
-  for (const std::string& warning : spec.warnings) {
-    const std::string text = "config.json: " + warning;
-    (void)write_all(file->get(), log_line(options.log_format == LogFormat::json, "warning", text),
-                    options.log);
-  }
 }
 
 }  // namespace
@@ -48,7 +36,7 @@ Expected<int> cmd_run(const Options& options, std::span<const std::string> args)
   request.spec = OCI_TRY(parse_spec(request.spec_text));
   // Says here, before anything is made, what the sandbox process would refuse.
   OCI_TRY(plan_container(request.spec));
-  log_warnings(options, request.spec);
+  show_warnings(options, request.spec.warnings);
   return launch_and_wait(options, request);
 }
 

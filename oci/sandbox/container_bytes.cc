@@ -80,10 +80,12 @@ Expected<void> check_features(Spec& spec) {
                            &hooks.start_container, &hooks.poststart, &hooks.poststop}) {
     if (!list->empty()) return fail("config.json: hooks: hooks are not supported");
   }
-  if (section.seccomp) spec.warnings.emplace_back("linux.seccomp is not applied inside the sandbox");
-  if (!section.sysctl.empty()) spec.warnings.emplace_back("linux.sysctl is not applied inside the sandbox");
+  if (section.seccomp)
+    spec.warnings.emplace_back("config.json: linux.seccomp is not applied inside the sandbox");
+  if (!section.sysctl.empty())
+    spec.warnings.emplace_back("config.json: linux.sysctl is not applied inside the sandbox");
   if (!spec.process->apparmor_profile.empty() || !spec.process->selinux_label.empty()) {
-    spec.warnings.emplace_back("AppArmor and SELinux labels do not apply inside the sandbox");
+    spec.warnings.emplace_back("config.json: AppArmor and SELinux labels do not apply inside the sandbox");
   }
   return {};
 }

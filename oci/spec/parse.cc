@@ -85,7 +85,7 @@ Spec parse_document(const JsonReader& document) {
   if (const auto map = document.member("annotations")) spec.annotations = parse_string_map(*map);
   if (const auto node = document.member("linux")) spec.linux_ = parse_linux(*node);
   if (document.member("windows") || document.member("solaris") || document.member("vm")) {
-    spec.warnings.emplace_back("sections for other platforms than linux are ignored");
+    spec.warnings.emplace_back("config.json: sections for other platforms than linux are ignored");
   }
   return spec;
 }

@@ -16,7 +16,7 @@ uint64_t parse_capability_set(const JsonReader& sets, std::string_view name,
     if (number) {
       set |= uint64_t{1} << *number;
     } else {
-      warnings.push_back(item.path() + ": unknown capability " + capability);
+      warnings.push_back("config.json: " + item.path() + ": unknown capability " + capability);
     }
   });
   return set;

@@ -116,7 +116,7 @@ TEST_CASE("unknown fields and nulls are ignored, unknown capabilities are warned
   const Spec spec = parse_with("/process/capabilities", json{{"effective", {"CAP_CHOWN", "CAP_FLY"}}});
   CHECK(spec.process->capabilities.effective == 1);
   REQUIRE(spec.warnings.size() == 1);
-  CHECK(spec.warnings[0] == "process.capabilities.effective[1]: unknown capability CAP_FLY");
+  CHECK(spec.warnings[0] == "config.json: process.capabilities.effective[1]: unknown capability CAP_FLY");
   for (int number = 0; number < 41; ++number) CHECK(capability_number(capability_name(number)) == number);
   CHECK(capability_name(41) == nullptr);
 }
