@@ -8,6 +8,12 @@
 #include "kernel/time/clock.h"
 #include "mm/phys.h"
 
+namespace runsc {
+
+Parker& Parker::current() { return *arch::cpu_local().parker; }
+
+}  // namespace runsc
+
 namespace runsc::kernel {
 
 namespace {

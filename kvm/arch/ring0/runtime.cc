@@ -13,6 +13,25 @@ extern "C" {
 }
 void* __dso_handle = nullptr;
 
+// 128-bit division, which the compiler calls by this name (libgcc's own is built for user code).
+unsigned __int128 __udivti3(unsigned __int128 n, unsigned __int128 d) {
+  const auto high = static_cast<uint64_t>(n >> 64), low = static_cast<uint64_t>(n);
+  if (d >> 64 == 0) {
+    const auto divisor = static_cast<uint64_t>(d);
+    uint64_t quotient_low, rest = high % divisor;
+    // SAFETY: rest < divisor, so the quotient fits.
+    asm("divq %3" : "=a"(quotient_low), "+d"(rest) : "a"(low), "r"(divisor) : "cc");
+    return static_cast<unsigned __int128>(high / divisor) << 64 | quotient_low;
+  }
+  unsigned __int128 quotient = 0;
+  for (int shift = __builtin_clzll(static_cast<uint64_t>(d >> 64)); shift >= 0; --shift) {
+    if (n >> shift < d) continue;
+    n -= d << shift;
+    quotient |= static_cast<unsigned __int128>(1) << shift;
+  }
+  return quotient;
+}
+
 void* memchr(const void* p, int c, size_t n) {
   for (auto* s = static_cast<const unsigned char*>(p); n-- > 0; ++s)
     if (*s == static_cast<unsigned char>(c)) return const_cast<unsigned char*>(s);
