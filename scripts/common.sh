@@ -6,9 +6,8 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${RUNSC_CACHE:-${XDG_CACHE_HOME:-/var/cache}/runsc-build}
 mkdir -p "$cache"
 
-# Compiler output survives a fresh clone and a new build folder; paths inside the tree are kept relative so that it does.
-export CCACHE_BASEDIR=$top CCACHE_NOHASHDIR=1
-export CCACHE_DIR=${CCACHE_DIR:-$cache/ccache}
+# Compiler results serve a fresh clone in another folder too.
+export CCACHE_NOHASHDIR=1
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
