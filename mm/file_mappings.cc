@@ -50,10 +50,21 @@ bool is_mapped(Mappable& file) { return FileMappings::any(file); }
 
 void unmap_from_all(Mappable& file, uint64_t offset, uint64_t size, bool even_private_copies) {
   if (!FileMappings::any(file)) return;
-  LockGuard guard(g_walk_lock);
-  ++g_visit;
-  while (auto space = FileMappings::next_space(file, g_visit))
-    space->unmap_file_range(file, offset, size, even_private_copies);
+  uint64_t visit = 0;
+  for (bool more = true; more;) {
+    // The last reference to a space drops files, which take locks that callers of other walks may hold: not
+    // under ours. (Between two batches another walk may take marks away; those spaces are then visited
+    // again.)
+    Ref<AddressSpace> visited[16];
+    LockGuard guard(g_walk_lock);
+    if (visit == 0) visit = ++g_visit;
+    for (auto& space : visited) {
+      space = FileMappings::next_space(file, visit);
+      more = static_cast<bool>(space);
+      if (!more) break;
+      space->unmap_file_range(file, offset, size, even_private_copies);
+    }
+  }
 }
 
 }  // namespace runsc::mm

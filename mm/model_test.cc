@@ -1,5 +1,6 @@
-// Random programs of mapping calls, on several spaces at once, against a model that is an array of pages. The machine's
-// TLB holds every translation that it may (fake_arch.h), so a missing shoot-down shows as stale data.
+// Random programs of mapping calls, on several spaces at once, against a model that is an array of pages. The
+// machine's TLB holds every translation that it may (fake_arch.h), so a missing shoot-down shows as stale
+// data.
 #include <map>
 #include <memory>
 #include <random>
@@ -130,8 +131,12 @@ class Program {
     return {pick(kPages - count + 1), count};
   }
   Prot prot() {
-    constexpr Prot kChoices[] = {Prot::read | Prot::write, Prot::read | Prot::write, Prot::read, Prot::none,
-                                 Prot::read | Prot::exec, Prot::all};
+    constexpr Prot kChoices[] = {Prot::read | Prot::write,
+                                 Prot::read | Prot::write,
+                                 Prot::read,
+                                 Prot::none,
+                                 Prot::read | Prot::exec,
+                                 Prot::all};
     return kChoices[pick(std::size(kChoices))];
   }
 
@@ -141,8 +146,8 @@ class Program {
     bool shared = pick(3) == 0, file = pick(2);
     size_t offset = pick(kFilePages + 2);
     uint32_t flags = kMapFixed | (shared ? kMapShared : kMapPrivate) | (pick(6) == 0 ? kMapPopulate : 0);
-    MmapRequest request{r.address(), r.size(), p, flags, file ? MappableRef(file_) : MappableRef(), offset * kPageSize,
-                        Prot::all};
+    MmapRequest request{r.address(),        r.size(), p, flags, file ? MappableRef(file_) : MappableRef(),
+                        offset * kPageSize, Prot::all};
     auto at = s.space->mmap(std::move(request), {});
     REQUIRE(at);
     REQUIRE(*at == r.address());
@@ -193,7 +198,8 @@ class Program {
     bool overlap = from.at < to.at + to.count && to.at < from.at + from.count;
     bool whole = one_mapping(s, from.address(), std::min(from.size(), to.size()));
     bool mapped = s.pages[from.at].mapped;
-    auto done = s.space->mremap(from.address(), from.size(), to.size(), kMremapMayMove | kMremapFixed, to.address(), {});
+    auto done = s.space->mremap(from.address(), from.size(), to.size(), kMremapMayMove | kMremapFixed,
+                                to.address(), {});
     if (overlap || !mapped) {
       REQUIRE(!done);
       return;

@@ -16,7 +16,7 @@ void AddressSpace::protect_entries(const Vma& v, Zap& zap) {
       Pte old = (slot + i).load();
       if (!old.has_page()) continue;
       bool writable = old.writable();
-      if (v.shared && !tracked) {
+      if (v.shared && !tracked && page_of_phys(old.phys())) {
         writable = true;
       } else if (!v.shared && !writable && old.anon() && !is_zero_page(old.phys())) {
         writable = page_of_phys(old.phys())->count.load(std::memory_order_acquire) == 1;

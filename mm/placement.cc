@@ -49,8 +49,8 @@ uint64_t AddressSpace::gap_above(uint64_t size, uint64_t low, uint64_t high) con
 Result<uint64_t> AddressSpace::place(uint64_t hint, uint64_t size, uint32_t flags) {
   if (size > kUserEnd) return Errno::nomem;
   if (flags & (kMapFixed | kMapFixedNoReplace)) {
-    if (hint & kPageMask) return Errno::inval;
     if (hint > kUserEnd - size) return Errno::nomem;
+    if (hint & kPageMask) return Errno::inval;
     if (hint < kMinAddress) return Errno::perm;
     if (flags & kMapFixedNoReplace) {
       const Vma* v = vmas_.first_ending_after(hint);

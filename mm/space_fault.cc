@@ -74,22 +74,19 @@ Result<size_t> AddressSpace::remote(uint64_t address, std::byte* bytes, size_t s
     const Vma* v = vmas_.find(address);
     if (!v) return Errno::io;
     PteSlot slot = find_slot(user_space_, page_down(address));
-    Page* page = nullptr;
     Pte pte;
     if (slot) {
+      // The copy is under the lock: a fault could replace the page meanwhile, and the write be lost.
       LockGuard pte_guard(user_space_.pte_lock);
       pte = slot.load();
-      if (pte.has_page()) page = page_of_phys(pte.phys());
-      bool ours =
-          pte.anon() && !is_zero_page(pte.phys()) && page && page->count.load(std::memory_order_acquire) == 1;
-      if (write && !pte.writable() && !(ours && !v->shared)) page = nullptr;
-      if (page) get_page(*page);
-    }
-    if (page) {
-      std::byte* at = static_cast<std::byte*>(page_data(*page)) + in_page;
-      __builtin_memcpy(write ? at : bytes, write ? bytes : at, size);
-      put_page(*page);
-      return size;
+      Page* page = pte.has_page() ? page_of_phys(pte.phys()) : nullptr;
+      bool ours = page && pte.anon() && !is_zero_page(pte.phys()) && !v->shared &&
+                  page->count.load(std::memory_order_acquire) == 1;
+      if (page && (!write || pte.writable() || ours)) {
+        std::byte* at = static_cast<std::byte*>(page_data(*page)) + in_page;
+        __builtin_memcpy(write ? at : bytes, write ? bytes : at, size);
+        return size;
+      }
     }
     if (pte.has_page() && !write) {
       TRY(arch::copy_from_window(bytes, pte.phys() + in_page, size));

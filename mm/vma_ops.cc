@@ -122,18 +122,23 @@ uint64_t AddressSpace::mapped_pages(uint64_t start, uint64_t end) const {
   return pages;
 }
 
-// The range [start, end) is isolated.
+// The range [start, end) is isolated. Nobody may reach the pages any more when a file hears that it is not
+// mapped: pages of the file window have no count of their own.
 void AddressSpace::unmap_isolated(uint64_t start, uint64_t end, VmaGrave& grave) {
-  Zap zap(user_space_, resident_, Zap::Space::live);
-  while (Vma* v = vmas_.first_ending_after(start)) {
-    if (v->start >= end) break;
-    zap.range(v->start, v->end);
-    grave.add(unlink(*v));
+  Vma* v = vmas_.first_ending_after(start);
+  const Vma* below = v ? vmas_.prev(*v) : vmas_.last();
+  const Vma* above = vmas_.first_ending_after(end);
+  {
+    Zap zap(user_space_, resident_, Zap::Space::live);
+    zap.range(start, end);
+    unlink_tables(user_space_, {start, end, below ? below->end : 0, above ? above->start : kTablesEnd},
+                  zap.tables());
   }
-  Vma* above = vmas_.first_ending_after(start);
-  Vma* below = above ? vmas_.prev(*above) : vmas_.last();
-  unlink_tables(user_space_, {start, end, below ? below->end : 0, above ? above->start : kTablesEnd},
-                zap.tables());
+  while (v && v->start < end) {
+    Vma* next = vmas_.next(*v);
+    grave.add(unlink(*v));
+    v = next;
+  }
 }
 
 Result<uint64_t> AddressSpace::unmap(uint64_t start, uint64_t end, VmaGrave& grave) {

@@ -25,6 +25,9 @@ void fill_translations(UserSpace& space);
 // Empty: all is well; else what is stale.
 std::string check_translations(UserSpace& space);
 
+// Serves the hostcalls that the machine itself does not know; false: ENOSYS.
+void set_host(bool (*serve)(hostcall::Frame&));
+
 // From the n-th kalloc on from now (1: the next), kalloc fails; 0: never.
 void fail_kalloc_after(uint64_t n);
 
