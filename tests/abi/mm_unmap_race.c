@@ -45,18 +45,18 @@ int main(void) {
   pid_t pid = FORK({
     char c;
     while (OK(read(go[0], &c, 1)) == 1 && c == 'g') {
-      uint64_t* p = OK(mmap(NULL, 64 * 4096, kRw, kAnon, -1, 0));
-      for (int i = 0; i < 64; i++) {
+      uint64_t* p = OK(mmap(NULL, 16 * 4096, kRw, kAnon, -1, 0));
+      for (int i = 0; i < 16; i++) {
         CHECK_EQ(p[i * 512], 0);
         p[i * 512] = kSecret;
       }
       CHECK_EQ(write(ready[1], "r", 1), 1);
-      OK(munmap(p, 64 * 4096));
+      OK(munmap(p, 16 * 4096));
     }
   });
   pthread_t threads[2];
   for (int i = 0; i < 2; i++) ZERO(pthread_create(&threads[i], NULL, reads, NULL));
-  for (int round = 0; round < 60; round++) {
+  for (int round = 0; round < 24; round++) {
     char c;
     switch (round % 4) {
       case 0:
@@ -86,6 +86,7 @@ int main(void) {
     OK(munmap(mine, 16 * 4096));
     OK(mmap(g_page, 4096, kRw, kAnon | MAP_FIXED, -1, 0));
     *g_page = kOwn;
+    for (int before = atomic_load(&g_reads); atomic_load(&g_reads) == before;) sched_yield();
   }
   atomic_store(&g_stop, true);
   for (int i = 0; i < 2; i++) ZERO(pthread_join(threads[i], NULL));

@@ -60,7 +60,9 @@ int main(void) {
   await_text("status-130");
   await_text("ready> ");
   // ^C at the prompt.
-  send("echo not this\003");
+  send("echo not this");
+  await_text("echo not this");
+  send("\003");
   await_text("ready> ");
   // Job control.
   send("echo start-two; cat\n");
