@@ -106,23 +106,32 @@ def steps():
     ring0 = ["--on", "ring0", "--rootfs", "/rootfs"]
     vm = ["scripts/vm", "--timeout"]
     return [
-        Step("build", ["scripts/build"], kind="build", limit=3000),
+        Step("build", ["scripts/build"], kind="build", limit=3600),
         Step("lint", ["meson", "test", "-C", "build", "--no-rebuild", "--suite", "lint", "--print-errorlogs"]),
-        Step("unit", ["build/unit_tests"], needs=["build"]),
+        Step("unit", ["scripts/units", "build"], needs=["build"]),
         Step("abi on linux", ["tests/abi/run", "--on", "linux"], needs=["build"]),
         Step("abi hosted", ["tests/abi/run", *hosted], needs=["build"], limit=900),
         Step("abi ring0", [*vm, "900", "tests/abi/run", *ring0], needs=["build"], limit=960),
         Step("lifecycle hosted", ["tests/lifecycle/run", *hosted], needs=["build"], limit=900),
-        Step("lifecycle ring0", [*vm, "900", "tests/lifecycle/run", *ring0], needs=["build"], limit=960),
+        Step("lifecycle ring0", [*vm, "1200", "tests/lifecycle/run", *ring0], needs=["build"], limit=1260),
+        Step("hostile hosted", ["tests/hostile/run", *hosted], NORMAL, needs=["build"], limit=1200),
+        Step("hostile ring0", [*vm, "1200", "tests/hostile/run", *ring0, "--configs", "20"], NORMAL, needs=["build"],
+             limit=1260),
         Step("vm", ["tests/vm/check"], NORMAL, limit=300),
-        Step("build asan", ["scripts/build", "--asan", "runsc", "unit_tests"], NORMAL, kind="build", limit=3000),
-        Step("unit asan", ["build-asan/unit_tests"], NORMAL, needs=["build asan"], env=asan),
+        Step("build asan", ["scripts/build", "--asan", "runsc", "units"], NORMAL, kind="build", limit=3600),
+        Step("unit asan", ["scripts/units", "build-asan"], NORMAL, needs=["build asan"], env=asan),
         Step("work under asan", ["tests/lifecycle/run", *hosted, "--runsc", "build-asan/runsc", "work"], NORMAL,
              needs=["build asan"], limit=1200, env=asan),
-        Step("build tsan", ["scripts/build", "--tsan", "unit_tests"], NORMAL, kind="build", limit=3000),
-        Step("unit tsan", ["build-tsan/unit_tests"], NORMAL, needs=["build tsan"], env=tsan),
+        Step("build tsan", ["scripts/build", "--tsan", "units"], NORMAL, kind="build", limit=3600),
+        Step("unit tsan", ["scripts/units", "build-tsan"], NORMAL, needs=["build tsan"], env=tsan),
         Step("abi under asan", ["tests/abi/run", *hosted, "--runsc", "build-asan/runsc"], FULL,
              needs=["build asan"], limit=2400, env=asan),
+        Step("hostile under asan", ["tests/hostile/run", *hosted, "--runsc", "build-asan/runsc"], FULL,
+             needs=["build asan"], limit=2400, env=asan),
+        Step("random calls hosted", ["tests/hostile/run", *hosted, "--seeds", "200", "random_calls"], FULL,
+             needs=["build"], limit=3600),
+        Step("random calls ring0", [*vm, "3600", "tests/hostile/run", *ring0, "--seeds", "200", "random_calls"], FULL,
+             needs=["build"], limit=3660),
     ]
 
 
@@ -132,6 +141,7 @@ def main():
     level.add_argument("--quick", action="store_const", dest="level", const=QUICK)
     level.add_argument("--full", action="store_const", dest="level", const=FULL)
     parser.add_argument("--list", action="store_true", help="name the steps and stop")
+    parser.add_argument("--no-build", action="store_true", help="test what was built before")
     parser.add_argument("words", nargs="*", metavar="STEP")
     options = parser.parse_args()
     limit = NORMAL if options.level is None else options.level
@@ -145,6 +155,8 @@ def main():
         chosen = [step for step in every if any(word in step.name for word in options.words)]
         needed = {name for step in chosen for name in step.needs}
         chosen = [step for step in every if step in chosen or step.name in needed]
+    if options.no_build:
+        chosen = [step for step in chosen if step.kind != "build"]
     broken = set()
     for step in chosen:
         if broken.intersection(step.needs):
