@@ -150,7 +150,8 @@ constexpr Rule kRules[] = {
     ANY(getpid, "signals within the process"),
     ANY(sched_yield, "a CPU that looks for work before it sleeps"),
     ANY(clock_gettime, "hosts whose clock the vDSO cannot read"),
-    ANY(pause, "threads of a sandbox that is being ended"),
+    ANY(sigaltstack, "new threads: faults of guarded copies are taken on a stack of their own"),
+    ANY(sigaltstack, "fault reports run on a stack of their own"),
     ANY(exit, "end of a thread"),
     ANY(exit_group, "end of the sandbox"),
     ANY(getrandom, "random numbers of the container"),
@@ -158,7 +159,6 @@ constexpr Rule kRules[] = {
     ANY(fsync, "writable bind mounts"),
     ANY(fdatasync, "writable bind mounts"),
     ANY(fchmod, "writable bind mounts"),
-    ANY(fchown, "writable bind mounts"),
     ANY(fchownat, "writable bind mounts"),
     ANY(utimensat, "writable bind mounts"),
     ANY(mkdirat, "writable bind mounts"),
@@ -176,7 +176,6 @@ constexpr Rule kRules[] = {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     // What the sanitizers' runtimes do beside the program: builds for tests only.
-    ANY(sigaltstack, "sanitizer: stacks of signal handlers"),
     ANY(mremap, "sanitizer: shadow memory"),
     ANY(msync, "sanitizer: probes of memory"),
     ANY(mincore, "sanitizer: probes of memory"),

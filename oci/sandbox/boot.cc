@@ -205,7 +205,7 @@ Expected<std::unique_ptr<monitor::Sandbox>> create_sandbox(const BootRequest& re
 Expected<void> start_and_run(const BootRequest& request) {
   OCI_TRY_VOID(detach_from_launcher(request));
   const sigset_t forwarded = forwarded_signals();
-  ::pthread_sigmask(SIG_BLOCK, &forwarded, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &forwarded, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   UniqueFd signals(::signalfd(-1, &forwarded, SFD_CLOEXEC));
   if (!signals) return fail_errno("signalfd", kExitSandbox);
