@@ -22,7 +22,7 @@ bool may_open(mode_t mode) { return S_ISREG(mode) || S_ISDIR(mode) || S_ISFIFO(m
 // chown(2) clears the set-id bits of a file, so they are put back after it.
 Result<void> give_to_owner(int fd, std::uint32_t mode, std::uint32_t uid, std::uint32_t gid) {
   if (uid == ~0U && gid == ~0U) return {};
-  if (::fchown(fd, uid, gid) < 0) return host_errno(errno);
+  if (::fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0) return host_errno(errno);
   if ((mode & kSetIdBits) != 0 && ::fchmod(fd, mode) < 0) return host_errno(errno);
   return {};
 }
