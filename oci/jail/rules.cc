@@ -151,7 +151,6 @@ constexpr Rule kRules[] = {
     ANY(sched_yield, "a CPU that looks for work before it sleeps"),
     ANY(clock_gettime, "hosts whose clock the vDSO cannot read"),
     ANY(sigaltstack, "new threads: faults of guarded copies are taken on a stack of their own"),
-    ANY(sigaltstack, "fault reports run on a stack of their own"),
     ANY(exit, "end of a thread"),
     ANY(exit_group, "end of the sandbox"),
     ANY(getrandom, "random numbers of the container"),
