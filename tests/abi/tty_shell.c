@@ -58,7 +58,7 @@ int main(void) {
   await_text("ready> ");
   // ^C ends the program, not the shell.
   send("echo start-cat; cat\n");
-  await_text("\r\nstart-cat");
+  await_text("\r\nstart-cat\r\n");
   send("hello\n");
   await_text("hello\r\nhello\r\n");
   send("\003");
