@@ -84,7 +84,7 @@ struct Mapper {
       TRY(map(anonymous, page_up(mem_end) - anonymous, prot, true, 0, kMapFixed));
     // What stands in the file behind the segment's last byte must not be seen.
     if (s.memsz > s.filesz && s.filesz > 0 && file_end & mm::kPageMask && (s.flags & kPfW))
-      TRY(program.zeros.push_back({file_end, std::min(page_up(file_end), mem_end) - file_end}));
+      TRY(program.zeros.push_back({file_end, page_up(file_end) - file_end}));
     return {};
   }
 
