@@ -164,6 +164,7 @@ constexpr Rule kRules[] = {
     SOME(mknodat, kMknod, "writable bind mounts; no device nodes"),
     ANY(unlinkat, "writable bind mounts"),
     ANY(renameat2, "writable bind mounts"),
+    ANY(renameat, "writable bind mounts: what libc makes of renameat2 without flags"),
     ANY(linkat, "writable bind mounts"),
     ANY(symlinkat, "writable bind mounts"),
     ANY(fgetxattr, "extended attributes on host files"),
