@@ -13,7 +13,7 @@ FUNCTION = re.compile(r"^(?:\[\[nodiscard\]\]\s+)?(?:static\s+|inline\s+|constex
 PASCAL = re.compile(r"^[A-Z][A-Za-z0-9]*$")
 SNAKE = re.compile(r"^[a-z_][a-z0-9_]*$")
 # kName, or like Errno::badf where a scope already says what family it belongs to.
-CONSTANT_NAME = re.compile(r"^(k[A-Z][A-Za-z0-9_]*|[a-z][a-z0-9_]*)$")
+CONSTANT_NAME = re.compile(r"^(k[A-Z0-9][A-Za-z0-9_]*|[a-z][a-z0-9_]*)$")
 MACRO = re.compile(r"^[A-Z][A-Z0-9_]+$")
 WORDS = {"if", "for", "while", "switch", "return"}
 

@@ -19,6 +19,10 @@ def read(name):
     return (TOP / name).read_text(encoding="utf-8")
 
 
+def is_test(path):
+    return path.endswith("_test.cc") or "/testing/" in path
+
+
 class Rooms:
     """rooms.txt."""
 
@@ -44,7 +48,7 @@ class Rooms:
 
     def is_dual(self, path):
         """Whether the file is compiled for ring 0 or included by what is."""
-        return self.room_of(path) in self.dual and not path.endswith("_test.cc")
+        return self.room_of(path) in self.dual and not is_test(path)
 
 
 def finish(problems, what):
