@@ -8,12 +8,6 @@
 #include "kvm/monitor/sandbox_base.h"
 #include "kvm/monitor/sentry_image.h"
 
-extern "C" {
-// A build without the freestanding sentry (under a sanitizer of the host's, say) has hosted mode alone.
-[[gnu::weak]] extern const std::byte runsc_sentry_image_begin[];
-[[gnu::weak]] extern const std::byte runsc_sentry_image_end[];
-}
-
 namespace runsc::monitor {
 namespace {
 
@@ -22,7 +16,6 @@ class Ring0Sandbox final : public SandboxBase {
   using SandboxBase::SandboxBase;
 
   Expected<void> prepare() override {
-    if (sentry_image().empty()) return fail("ring0 mode is not in this build");
     image_ = std::make_unique<ElfImage>(MON_TRY(ElfImage::parse(sentry_image())));
     MON_TRY(make_vm());
     const std::uint64_t image_end = MON_TRY(load_sentry(vm_->memory(), *image_));
