@@ -30,7 +30,7 @@ def main():
     # A room within a room may be described by the outer one's.
     for room in tree.Rooms().allowed:
         folders = [room, *(str(parent) for parent in pathlib.PurePath(room).parents)][:-1]
-        if any(name.startswith(room + "/") for name in names) and room != "tests":
+        if any(name.startswith(room + "/") and name.endswith((".cc", ".h", ".c")) for name in names) and room != "tests":
             if not any(f"{folder}/README.md" in names for folder in folders):
                 problems.append(f"{room}: no README.md")
     tree.finish(problems, f"words of {len(names)} files")
