@@ -32,6 +32,7 @@ namespace {
 constinit SpinLock g_lock{LockRank::log};
 constinit char g_ring[kKlogSize] GUARDED_BY(g_lock) = {};
 constinit uint64_t g_end GUARDED_BY(g_lock) = 0;  // bytes ever written
+constinit uint64_t g_first_ns GUARDED_BY(g_lock) = 0;  // when the first line came: the log's time 0
 
 void put(std::string_view s) REQUIRES(g_lock) {
   for (char c : s) g_ring[g_end++ % kKlogSize] = c;
@@ -39,11 +40,14 @@ void put(std::string_view s) REQUIRES(g_lock) {
 }  // namespace
 
 void klog_line(std::string_view text) {
-  uint64_t us = monotonic_ns() / 1000;
+  const uint64_t now = monotonic_ns();
+  LockGuard guard(g_lock);
+  if (g_end == 0) g_first_ns = now;
+  const uint64_t us = (now - g_first_ns) / 1000;
   char room[32];
   FixedText stamp(room);
-  format(stamp, "[{:5}.{:06}] ", us / 1'000'000, us % 1'000'000);
-  LockGuard guard(g_lock);
+  // Priority LOG_INFO of LOG_KERN, as syslog(2) hands it out and dmesg(1) strips it.
+  format(stamp, "<6>[{:5}.{:06}] ", us / 1'000'000, us % 1'000'000);
   put(stamp.view());
   put(text);
   put("\n");
