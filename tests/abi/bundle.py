@@ -1,6 +1,11 @@
-"""Configurations of the sandboxes that tests run in."""
+"""Sandboxes that tests run in: their configuration, and processes that are ended when their time is up."""
 
 import os
+import select
+import signal
+import subprocess
+import tempfile
+import time
 
 DOCKER_CAPS = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
                "NET_BIND_SERVICE", "NET_RAW", "SYS_CHROOT", "MKNOD", "AUDIT_WRITE", "SETFCAP"]
@@ -49,3 +54,48 @@ def config(args, rootfs, bound, caps="docker", writable=False, env=()):
             "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
         },
     }
+
+
+def stop(process):
+    """Kills a process started in a session of its own, with all that is still in it."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def lines_of(process, limit):
+    """Lines of a process's output until it ends or the seconds are over; it is stopped then, whoever holds the pipe."""
+    end, rest, fd = time.monotonic() + limit, b"", process.stdout.fileno()
+    while True:
+        ready, _, _ = select.select([fd], [], [], max(0, end - time.monotonic()))
+        data = os.read(fd, 65536) if ready else b""
+        if not data:
+            break
+        *lines, rest = (rest + data).split(b"\n")
+        yield from (line.decode(errors="replace") for line in lines)
+    if rest:
+        yield rest.decode(errors="replace")
+    try:
+        process.wait(max(1, end - time.monotonic()) if ready else 0)
+    except subprocess.TimeoutExpired:
+        yield "(stopped after %d s)" % limit
+    stop(process)
+    process.wait()
+
+
+def run_limited(command, limit, **more):
+    """(status, or None if it had to be stopped; standard output; standard error) of a command."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True, **more)
+        try:
+            status = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            status = None
+        stop(process)
+        process.wait()
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode(errors="replace"))
+        return status, texts[0], texts[1]
