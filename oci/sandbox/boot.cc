@@ -94,9 +94,6 @@ Expected<void> detach_from_launcher(const BootRequest& request) {
   if (::setsid() < 0) return fail_errno("setsid", kExitSandbox);
   if (request.console && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0)
     return fail_errno("TIOCSCTTY", kExitSandbox);
-  // One heap for all threads: it is small, and growing further heaps needs files of /proc once the jail is
-  // closed.
-  ::mallopt(M_ARENA_MAX, 1);
   ::umask(0);  // modes are what the container asked for
   return limit_process();
 }
@@ -217,6 +214,9 @@ Expected<void> start_and_run(const BootRequest& request) {
   ::close(kStateFd);
   const std::unique_ptr<monitor::Sandbox> sandbox = OCI_TRY(create_sandbox(request, spec, plan, tree));
 
+  // One heap for all threads: to shrink a thread's own heap, libc opens a file of /proc, and the jail kills
+  // for it.
+  ::mallopt(M_ARENA_MAX, 1);
   // From here on nothing of the host is opened: the jail closes, step by step, around a single thread.
   OCI_TRY_VOID(require_single_thread());
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
