@@ -41,6 +41,11 @@ static void drop_capabilities(void) {
 
 static void child(const char* program) {
   setpgid(0, 0);
+  // Whatever the one who started us ignores or blocks is no matter of the program's.
+  for (int sig = 1; sig < 65; sig++) signal(sig, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
   int null = open("/dev/null", O_RDONLY);
   if (null > 0) dup2(null, 0);
   for (int fd = 3; fd < 64; fd++) close(fd);
