@@ -17,7 +17,7 @@ def limited(mib):
 @ours
 def test_over_the_limit_the_task_dies(box):
     """The one that grew is killed; the others and the sentry go on."""
-    script = "python3 -c 'b = bytearray(1 << 30)'; echo status $?; echo still here"
+    script = "python3 -c 'a = [bytearray(1 << 20) for _ in range(1000)]'; echo status $?; echo still here"
     expect(box.run(script, change=limited(256)).ok().splitlines()[-2:], ["status 137", "still here"])
 
 
@@ -49,7 +49,9 @@ sys.stdin.readline()"""
     process = box.background(["python3", "-c", script], change=limited(1024))
 
     def step(word):
-        expect(read_line(process), word)
+        line = read_line(process)
+        if line != word:
+            raise Failed(f"got {line!r}, expected {word!r}: {process.stderr.read().decode()}")
         return guest_memory(sandbox_pid(process.pid))
 
     def go_on():

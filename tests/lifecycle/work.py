@@ -137,14 +137,6 @@ def test_shell_under_load(box):
     expect(box.run(script, limit=180).ok(), "200\n")
 
 
-def test_tmux(box):
-    script = """set -e; export LANG=C.UTF-8
-        tmux new-session -d -s t 'echo in tmux; sleep 1000'
-        for i in $(seq 1 100); do tmux capture-pane -p -t t | grep -q 'in tmux' && break; sleep 0.1; done
-        tmux capture-pane -p -t t | head -n 1; tmux kill-server"""
-    expect(box.run(script).ok(), "in tmux\n")
-
-
 def test_bash_on_a_terminal(box):
     terminal = shell(box)
     expect(ask(terminal, "for i in 1 2 3; do echo $i; done | sort -r | head -n 1"), "3")
