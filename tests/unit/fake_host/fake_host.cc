@@ -45,7 +45,8 @@ HostStat to_host(const struct stat& s) {
   h.uid = s.st_uid, h.gid = s.st_gid, h.rdev = s.st_rdev, h.size = static_cast<uint64_t>(s.st_size);
   h.blocks = static_cast<uint64_t>(s.st_blocks), h.block_size = static_cast<uint32_t>(s.st_blksize);
   h.atime_sec = s.st_atim.tv_sec, h.mtime_sec = s.st_mtim.tv_sec, h.ctime_sec = s.st_ctim.tv_sec;
-  h.atime_nsec = static_cast<uint32_t>(s.st_atim.tv_nsec), h.mtime_nsec = static_cast<uint32_t>(s.st_mtim.tv_nsec);
+  h.atime_nsec = static_cast<uint32_t>(s.st_atim.tv_nsec),
+  h.mtime_nsec = static_cast<uint32_t>(s.st_mtim.tv_nsec);
   h.ctime_nsec = static_cast<uint32_t>(s.st_ctim.tv_nsec);
   return h;
 }
@@ -110,8 +111,8 @@ int serve_read_dir(const ReadDir::Request& r, ReadDir::Reply& out) {
 
 int serve_map(const MapWindow::Request& r, MapWindow::Reply& out) {
   uint64_t phys = kWindowBase + g_window_next;
-  void* at = mmap(arch::phys_to_virt(phys), r.size, PROT_READ | (r.writable ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED,
-                  g_files.at(r.handle).fd, static_cast<off_t>(r.offset));
+  void* at = mmap(arch::phys_to_virt(phys), r.size, PROT_READ | (r.writable ? PROT_WRITE : 0),
+                  MAP_SHARED | MAP_FIXED, g_files.at(r.handle).fd, static_cast<off_t>(r.offset));
   if (at == MAP_FAILED) return errno;
   g_window_next += r.size;
   out.phys = phys;
@@ -191,7 +192,8 @@ bool serve_names(Frame& frame) {
       return true;
     case Number::rename:
       serve<Rename>(frame, [](auto& r, auto&) {
-        return result_of(renameat2(AT_FDCWD, path_of(r.from).c_str(), AT_FDCWD, path_of(r.to).c_str(), r.flags));
+        return result_of(
+            renameat2(AT_FDCWD, path_of(r.from).c_str(), AT_FDCWD, path_of(r.to).c_str(), r.flags));
       });
       return true;
     default:
