@@ -163,7 +163,7 @@ void PageFault::map_around(bool writable) {
 
 Result<void> PageFault::copy_page(Page& to, uint64_t from_phys) const {
   if (page_of_phys(from_phys)) {
-    __builtin_memcpy(page_data(to), arch::phys_to_virt(from_phys), kPageSize);
+    copy_ram_page(to, from_phys);
     return {};
   }
   return arch::copy_from_window(page_data(to), from_phys, kPageSize);

@@ -106,7 +106,7 @@ Result<void> SpaceCopy::copy_private(PteSlot from, PteSlot to, uint64_t address,
   }
   if (eager_) {
     Page* fresh = TRY(pooled_page());
-    __builtin_memcpy(page_data(*fresh), arch::phys_to_virt(pte.phys()), kPageSize);
+    copy_ram_page(*fresh, pte.phys());
     Pte value((pte.bits() & ~Pte::kAddress) | page_phys(*fresh));
     fresh->map_count.fetch_add(1, std::memory_order_relaxed);
     to_.resident_.add(value);

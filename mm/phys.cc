@@ -220,6 +220,15 @@ uint64_t page_phys(const Page& page) {
   return section * kSectionSize + static_cast<uint64_t>(&page - g.sections[section]) * kPageSize;
 }
 
+void copy_ram_page(Page& to, uint64_t from_phys) {
+  void* target = page_data(to);
+  const void* source = arch::phys_to_virt(from_phys);
+  uint64_t words = kPageSize / 8;
+  // SAFETY: two whole pages of RAM. By an instruction, because no C++ copy may race with writes of the
+  // application.
+  asm volatile("rep movsq" : "+D"(target), "+S"(source), "+c"(words) : : "memory");
+}
+
 Page* page_of_phys(uint64_t phys) {
   if (phys >= g.limit) return nullptr;
   Page* section = g.sections[phys / kSectionSize];

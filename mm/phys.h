@@ -55,6 +55,8 @@ void put_page(Page& page);  // frees the block at count 0
 void put_pages(std::span<Page* const> pages);
 
 uint64_t page_phys(const Page& page);
+// Copies a page of RAM that applications may be writing meanwhile.
+void copy_ram_page(Page& to, uint64_t from_phys);
 inline void* page_data(const Page& page) { return arch::phys_to_virt(page_phys(page)); }
 // The Page of RAM at phys, or null for the file window and beyond.
 Page* page_of_phys(uint64_t phys);
