@@ -32,6 +32,10 @@ void futex_wake(std::atomic<std::uint32_t>& word) {
   ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
+void count(std::atomic<std::uint64_t>& counter) {
+  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
 kvm_segment kernel_segment(std::uint16_t selector, std::uint8_t type, bool code) {
   kvm_segment s{};
   s.selector = selector;
@@ -108,6 +112,17 @@ void Ring0Runner::stop() {
   }
 }
 
+std::string Ring0Runner::describe_exits() const {
+  std::string text;
+  for (const auto& c : cpus_) {
+    text += fmt::format(
+        "{}cpu {}: {} hostcalls, {} interrupt windows, {} interruptions, {} memory faults, {} kicks",
+        text.empty() ? "" : "; ", c->number, c->doorbells.load(), c->windows.load(), c->interruptions.load(),
+        c->memory_faults.load(), c->kicks.load());
+  }
+  return text;
+}
+
 void Ring0Runner::wake(unsigned number) {
   if (number >= cpus_.size()) return;
   Cpu& cpu = *cpus_[number];
@@ -152,7 +167,7 @@ Expected<void> Ring0Runner::deliver_kick(Cpu& cpu) {
   cpu.kick_pending.store(false, std::memory_order_seq_cst);
   cpu.woken.store(0, std::memory_order_seq_cst);
   run.request_interrupt_window = 0;
-  cpu.kicks_delivered.fetch_add(1, std::memory_order_relaxed);
+  count(cpu.kicks);
   return cpu.vcpu->interrupt(ring0::kKickVector);
 }
 
@@ -174,12 +189,15 @@ bool Ring0Runner::serve_exit(Cpu& cpu) {
   switch (run.exit_reason) {
     case KVM_EXIT_IO:
       if (run.io.port == hostcall::kDoorbellPort && run.io.direction == KVM_EXIT_IO_OUT) {
+        count(cpu.doorbells);
         auto* frames = reinterpret_cast<hostcall::Frame*>(vm_.memory().at(doors_->frames_phys));
         doors_->server.serve(cpu.number, frames[cpu.number]);
         return true;
       }
       break;
     case KVM_EXIT_IRQ_WINDOW_OPEN:
+      count(cpu.windows);
+      return true;
     case KVM_EXIT_INTR:
       return true;
     default:
@@ -209,8 +227,10 @@ void Ring0Runner::run(Cpu& cpu) {
         going = serve_exit(cpu);
         break;
       case Vcpu::RunResult::interrupted:
+        count(cpu.interruptions);
         break;
       case Vcpu::RunResult::memory_fault:
+        count(cpu.memory_faults);
         going = serve_memory_fault(cpu);
         break;
     }

@@ -43,6 +43,9 @@ class Ring0Runner final : public CpuControl {
   // The CPUs run no further than their next exit. From any thread.
   void request_stop();
 
+  // Exits of all CPUs by their cause, for the log.
+  std::string describe_exits() const;
+
   void wake(unsigned cpu) override;
   void idle(unsigned cpu, std::uint64_t deadline_tsc) override;
 
@@ -53,7 +56,8 @@ class Ring0Runner final : public CpuControl {
     std::thread thread;
     std::atomic<std::uint32_t> woken{0};    // futex: a wake that no idle() has taken yet
     std::atomic<bool> kick_pending{false};  // an interrupt to deliver
-    std::atomic<std::uint64_t> kicks_delivered{0};
+    // Statistics, written by the CPU's thread alone.
+    std::atomic<std::uint64_t> doorbells{0}, windows{0}, interruptions{0}, memory_faults{0}, kicks{0};
   };
   explicit Ring0Runner(Vm& vm) : vm_(vm) {}
   void run(Cpu& cpu);

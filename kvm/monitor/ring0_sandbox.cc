@@ -35,7 +35,10 @@ class Ring0Sandbox final : public SandboxBase {
                       crash(crash_report(vcpu, vm_->memory(), &image_->symbols(), reason));
                     }});
   }
-  void stop_cpus() override { runner_->stop(); }
+  void stop_cpus() override {
+    runner_->stop();
+    log_line("monitor: exits: " + runner_->describe_exits());
+  }
   void end_of_cpu() override { runner_->request_stop(); }
 
   std::string panic_report(unsigned cpu, const ValidPanic& panic) override {

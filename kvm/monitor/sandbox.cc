@@ -97,6 +97,7 @@ std::expected<int, Error> SandboxBase::run() {
   events_->run();
   timer_->stop();
   stop_cpus();
+  log_line("monitor: hostcalls by number: " + server_->describe_counts());
   std::scoped_lock lock(end_mutex_);
   if (crashed_) return fail(*crashed_);
   return static_cast<int>(wait_status_);

@@ -1,5 +1,7 @@
 #include "kvm/monitor/services/hostcall_server.h"
 
+#include <fmt/format.h>
+
 #include <atomic>
 #include <cstring>
 #include <new>
@@ -29,6 +31,10 @@ typename Call::Reply& HostcallServer::make_reply(unsigned cpu, std::size_t& repl
 
 void HostcallServer::serve(unsigned cpu, Frame& frame) {
   const auto number = static_cast<Number>(std::atomic_ref(frame.number).load(std::memory_order_relaxed));
+  if (auto n = static_cast<std::uint32_t>(number); n < kNumbers) {
+    std::atomic<std::uint64_t>& count = private_[cpu]->counts[n];
+    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
   std::size_t reply_size = 0;
   Result<void> result = dispatch(cpu, number, frame, reply_size);
   if (result) {
@@ -37,6 +43,16 @@ void HostcallServer::serve(unsigned cpu, Frame& frame) {
   } else {
     frame.error = static_cast<std::int32_t>(result.error());
   }
+}
+
+std::string HostcallServer::describe_counts() const {
+  std::string text;
+  for (unsigned n = 0; n < kNumbers; ++n) {
+    std::uint64_t sum = 0;
+    for (const auto& p : private_) sum += p->counts[n].load(std::memory_order_relaxed);
+    if (sum != 0) text += fmt::format("{}{}:{}", text.empty() ? "" : " ", n, sum);
+  }
+  return text;
 }
 
 // A call with a request alone, a reply alone, or both.

@@ -2,7 +2,9 @@
 // served, and writes the reply back. The same for both modes.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "kvm/hostcall/frame.h"
@@ -19,11 +21,16 @@ class HostcallServer {
   // change under us at any moment: it is read once. An unknown number is ENOSYS.
   void serve(unsigned cpu, hostcall::Frame& frame);
 
+  // How often each call was made so far: "number:count" for those that were, in order of their numbers.
+  std::string describe_counts() const;
+
  private:
   struct Private {
     alignas(16) std::byte request[hostcall::kBodySize];
     alignas(16) std::byte reply[hostcall::kBodySize];
+    std::atomic<std::uint64_t> counts[kNumbers] = {};  // written by the CPU's thread alone
   };
+  static constexpr unsigned kNumbers = 80;  // above every hostcall::Number
   Result<void> dispatch(unsigned cpu, hostcall::Number number, const hostcall::Frame& frame,
                         std::size_t& reply_size);
   Result<void> dispatch_system(unsigned cpu, hostcall::Number number, const hostcall::Frame& frame,

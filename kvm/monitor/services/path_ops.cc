@@ -27,8 +27,7 @@ Result<ParentDirectory> ParentDirectory::open(const FileTable& files, const Vali
   ParentDirectory parent;
   parent.root_ = TRY(files.get(path.root));
   if (!path.single()) {
-    parent.owned_ =
-        TRY(open_beneath(parent.root_->fd.get(), path.parent().c_str(), O_PATH | O_DIRECTORY));
+    parent.owned_ = TRY(open_beneath(parent.root_->fd.get(), path.parent().c_str(), O_PATH | O_DIRECTORY));
   }
   return parent;
 }
