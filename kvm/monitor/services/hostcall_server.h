@@ -25,12 +25,12 @@ class HostcallServer {
   std::string describe_counts() const;
 
  private:
+  static constexpr unsigned kNumbers = 80;  // above every hostcall::Number
   struct Private {
     alignas(16) std::byte request[hostcall::kBodySize];
     alignas(16) std::byte reply[hostcall::kBodySize];
     std::atomic<std::uint64_t> counts[kNumbers] = {};  // written by the CPU's thread alone
   };
-  static constexpr unsigned kNumbers = 80;  // above every hostcall::Number
   Result<void> dispatch(unsigned cpu, hostcall::Number number, const hostcall::Frame& frame,
                         std::size_t& reply_size);
   Result<void> dispatch_system(unsigned cpu, hostcall::Number number, const hostcall::Frame& frame,
