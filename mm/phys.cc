@@ -10,11 +10,14 @@
 #include "mm/page_table.h"
 
 namespace runsc::mm {
+
+constinit std::atomic<bool> detail::usable_is_low{false};
+
 namespace {
 
 constexpr uint64_t kMaxSections = hostcall::kWindowBase / kSectionSize;
 // Below this many free pages, memory is asked from the host before somebody that cannot wait needs it.
-constexpr uint64_t kLowPages = 512;
+constexpr uint64_t kLowPages = 1024;
 // Growing itself may need pages (for the direct map): applications do not get these while there is RAM to
 // grow into.
 constexpr uint64_t kGrowthPages = 64;
@@ -72,7 +75,7 @@ Result<void> grow_locked() REQUIRES(g.grow_lock) {
 
 uint64_t ungrown_pages() { return (g.limit - g.ready.load(std::memory_order_relaxed)) / kPageSize; }
 
-enum class Need : uint8_t { nothing, more_soon, more };
+enum class Need : uint8_t { nothing, more };
 struct Taken {
   Page* page;
   Need need;
@@ -89,7 +92,9 @@ Taken take(unsigned order, Use use) {
   Page* page = g.free.take(order);
   if (!page) return {nullptr, ungrown ? Need::more : Need::nothing};
   page->count.store(1, std::memory_order_relaxed);
-  return {page, ungrown && g.free.free_pages() < kLowPages ? Need::more_soon : Need::nothing};
+  if (ungrown && g.free.free_pages() < kLowPages)
+    detail::usable_is_low.store(true, std::memory_order_relaxed);
+  return {page, Need::nothing};
 }
 
 void zero_block(Page& page, unsigned order) { __builtin_memset(page_data(page), 0, kPageSize << order); }
@@ -126,6 +131,7 @@ void release_down_to(uint64_t keep) {
 
 void phys_init(const hostcall::BootInfo& boot) {
   retired_tables_init(boot.ram_limit);
+  detail::usable_is_low.store(false, std::memory_order_relaxed);
   g.free = {};
   std::fill(std::begin(g.sections), std::end(g.sections), nullptr);
   g.limit = std::min(page_down(boot.ram_limit), hostcall::kWindowBase);
@@ -153,10 +159,7 @@ Result<Page*> alloc_pages(unsigned order, Zero zero, Use use) {
       if (seen == g.ready.load(std::memory_order_relaxed)) TRY(grow_locked());
       continue;
     }
-    if (taken.need == Need::more_soon && g.grow_lock.try_lock()) {
-      (void)grow_locked();  // tried again when it is needed
-      g.grow_lock.unlock();
-    }
+    phys_top_up();
     if (!taken.page) {
       if (reuse_retired_tables() == 0) return Errno::nomem;
       continue;
@@ -165,6 +168,13 @@ Result<Page*> alloc_pages(unsigned order, Zero zero, Use use) {
     taken.page->flags = 0;
     return taken.page;
   }
+}
+
+void phys_grow_ahead() {
+  if (!g.grow_lock.try_lock()) return;
+  (void)grow_locked();  // tried again when it is needed
+  detail::usable_is_low.store(false, std::memory_order_relaxed);
+  g.grow_lock.unlock();
 }
 
 Page* alloc_pages_atomic(unsigned order) {

@@ -74,6 +74,17 @@ struct PhysStats {
   uint64_t total_pages, free_pages, dirty_pages;
 };
 PhysStats phys_stats();
+// kalloc may be called where nobody can wait for the host, so it takes what is usable now. Whoever can wait,
+// and is on the way of every system call (user_copy.cc), keeps some usable memory ahead of it.
+namespace detail {
+extern std::atomic<bool> usable_is_low;
+}
+void phys_grow_ahead();  // does a hostcall
+inline void phys_top_up() {
+  if (detail::usable_is_low.load(std::memory_order_relaxed)) [[unlikely]]
+    phys_grow_ahead();
+}
+
 // Gives freed blocks back to the host, in batches, until little is kept at hand (called by idle CPUs). Does
 // hostcalls.
 void phys_reclaim_to_host();

@@ -17,6 +17,7 @@ constexpr uint32_t kMaxIdleRounds = 1 << 16;
 // Runs step(done) -> bytes moved until `size` or a fault that cannot be resolved; returns the bytes moved.
 template <class Step>
 size_t move_bytes(AddressSpace& space, uint64_t address, size_t size, uint32_t error, Step&& step) {
+  phys_top_up();
   size_t done = 0;
   for (uint32_t idle = 0; done < size;) {
     size_t n = step(done);

@@ -1,0 +1,79 @@
+// The allocator of the ring 0 build, under other names beside the test build's own.
+#include <cstring>
+#include <map>
+#include <random>
+#include <vector>
+
+#include "kernel/base/alloc.h"
+#include "tests/unit/fake_arch/fake_arch.h"
+
+#define kalloc slab_kalloc
+#define kfree slab_kfree
+#include "mm/slab.cc"
+#undef kalloc
+#undef kfree
+
+// Last.
+#include "tests/unit/fake_arch/catch.h"
+
+using runsc::slab_kalloc;
+using runsc::slab_kfree;
+namespace fake = runsc::arch::fake;
+
+namespace {
+struct Object {
+  size_t size;
+  unsigned char tag;
+};
+// Forgets what it had on the machine of an earlier test.
+void start(const fake::Config& config = {}) {
+  fake::start(config);
+  for (auto& k : runsc::g_classes) k.partial = nullptr, k.empty = 0;
+  for (auto& cpu : runsc::g_caches) cpu = {};
+}
+void check(const void* p, const Object& o) {
+  auto* bytes = static_cast<const unsigned char*>(p);
+  for (size_t i = 0; i < o.size; ++i) REQUIRE(bytes[i] == o.tag);
+}
+}  // namespace
+
+TEST_CASE("slab: objects are aligned, apart, and their pages come back") {
+  start();
+  uint64_t pages = runsc::mm::phys_stats().free_pages;
+  std::mt19937 rng(5);
+  std::map<void*, Object> live;
+  for (int i = 0; i < 20000; ++i) {
+    if (rng() % 5 < 3 || live.empty()) {
+      size_t size = 1 + (rng() % 20 ? rng() % 700 : rng() % 20000);
+      void* p = slab_kalloc(size);
+      REQUIRE(p);
+      REQUIRE(reinterpret_cast<uintptr_t>(p) % (size >= 64 ? 64 : 16) == 0);
+      Object o{size, static_cast<unsigned char>(rng())};
+      memset(p, o.tag, size);
+      REQUIRE(live.emplace(p, o).second);
+    } else {
+      auto it = live.lower_bound(
+          reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(live.begin()->first) + rng() % 8000000));
+      if (it == live.end()) it = live.begin();
+      check(it->first, it->second);
+      slab_kfree(it->first, it->second.size);
+      live.erase(it);
+    }
+  }
+  for (auto& [p, o] : live) {
+    check(p, o);
+    slab_kfree(p, o.size);
+  }
+  // One empty slab of each size stays, and what the CPU keeps.
+  CHECK(runsc::mm::phys_stats().free_pages >= pages - 40);
+}
+
+TEST_CASE("slab: no memory is null, not a crash") {
+  start({.ram_limit = uint64_t{20} << 20});
+  std::vector<void*> all;
+  while (void* p = slab_kalloc(4096)) all.push_back(p);
+  CHECK(all.size() > 3000);
+  CHECK(slab_kalloc(size_t{4} << 20) == nullptr);
+  for (void* p : all) slab_kfree(p, 4096);
+  CHECK(slab_kalloc(100) != nullptr);
+}
