@@ -12,7 +12,7 @@ class Task;
 
 inline constexpr uint64_t kNoDeadline = ~uint64_t{0};
 
-// Deadlines are on the monotonic clock, nanoseconds since boot; never in the past means kNoDeadline.
+// Deadlines are on the monotonic clock (kernel/time/clock.h), nanoseconds.
 // Parks the current task until `waiter` is notified (it must be a ParkWaiter of the current task, on its
 // queue already, with the condition checked after adding), the deadline passes (ETIMEDOUT), or a signal is to
 // be delivered (ERESTARTSYS).

@@ -216,7 +216,7 @@ Result<void> start_init_task(const hostcall::BootInfo& boot) {
     TaskInternals::tid(*task) = pid;
     group->pid = pid;
     group->leader = group->threads = task.get();
-    group->thread_count = group->live_threads = 1;
+    group->thread_count = group->active_threads = group->live_threads = 1;
     group->pgid.store(pid);
     group->sid.store(pid);
     all_groups().push_back(*group);

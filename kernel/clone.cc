@@ -68,6 +68,9 @@ Result<Ref<ThreadGroup>> new_group(Task& parent, const CloneRequest& r) {
   group->dumpable.store(old.dumpable.load());
   group->oom_score_adj.store(old.oom_score_adj.load());
   group->timer_slack_ns.store(old.timer_slack_ns.load());
+  group->auxv_start.store(old.auxv_start.load());
+  group->auxv_end.store(old.auxv_end.load());
+  group->set_executable(old.executable());
   group->start_ns.store(monotonic_ns());
   return group;
 }
@@ -100,6 +103,7 @@ Result<void> link_child(Task& parent, Task& child, ThreadGroup* fresh, const Clo
   child.next_thread = group.threads;
   group.threads = &child;
   ++group.thread_count;
+  ++group.active_threads;
   ++group.live_threads;
   pid_insert_locked(child);
   return {};

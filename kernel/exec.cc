@@ -186,6 +186,7 @@ Result<void> become(Task& task, LoadedProgram& program, const Arguments& args, N
   if (creds.secure) task.parent_death_signal.store(0, std::memory_order_relaxed);
   task.set_creds(std::move(creds.creds));
   task.set_comm(base_name(program.path.view()));
+  task.group().set_executable(program.file->path());
   {
     LockGuard tree(g_tree_lock);
     task.group().has_execed = true;

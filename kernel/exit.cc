@@ -238,7 +238,7 @@ void exit_task(Task& task, int32_t status) {
   bool last_live = false;
   {
     LockGuard tree(g_tree_lock);
-    last_live = group.live_threads == 1;
+    last_live = --group.active_threads == 0;
   }
   if (last_live) {
     group.timers.clear(true);

@@ -17,14 +17,15 @@ namespace {
 
 void handle_fault(Task& task, const arch::Trap& trap) {
   task.minor_faults.fetch_add(1, std::memory_order_relaxed);
-  switch (task.mm().fault(trap.address, trap.error)) {
+  mm::FaultResult result = task.mm().fault(trap.address, trap.error);
+  switch (result) {
     case mm::FaultResult::ok:
       return;
     case mm::FaultResult::maperr:
     case mm::FaultResult::accerr:
     case mm::FaultResult::bus_adrerr: {
-      mm::FaultResult result = task.mm().fault(trap.address, trap.error);
-      if (result == mm::FaultResult::ok) return;
+      constexpr uint64_t kPageFault = 14, kUserMode = 4;
+      task.last_fault = {kPageFault, trap.error | kUserMode, trap.address};
       SigInfo info(sig::segv, sig_code::segv_maperr);
       if (result == mm::FaultResult::accerr) info.code = sig_code::segv_accerr;
       if (result == mm::FaultResult::bus_adrerr) info = SigInfo(sig::bus, sig_code::bus_adrerr);
@@ -43,6 +44,8 @@ void handle_fault(Task& task, const arch::Trap& trap) {
 SigInfo exception_signal(Task& task, const arch::Trap& trap) {
   SigInfo info(sig::segv, sig_code::kernel);
   uint64_t rip = task.regs().rip;
+  task.last_fault.trap = trap.vector;
+  task.last_fault.error = trap.error;
   switch (trap.vector) {
     case 0:
       info = SigInfo(sig::fpe, sig_code::fpe_intdiv);
@@ -99,7 +102,6 @@ bool handle_trap(Task& task, const arch::Trap& trap) {
       return false;
     case arch::TrapKind::interrupt:
       take_host_events();
-      check_cpu_timers(task);
       return false;
   }
   return false;
@@ -119,7 +121,12 @@ void run_task(Task& task) {
     if (task.signal_pending() || task.signals.restore_saved || (in_syscall && wants_restart(task.regs().rax)))
         [[unlikely]]
       deliver_signals(task, in_syscall);
-    sched_enter_user();
+    const ThreadGroup& group = task.group();
+    bool ticking = group.timers.cpu_timers_armed.load(std::memory_order_relaxed) ||
+                   group.limits.soft(Resource::cpu) != kNoLimit;
+    if (ticking) [[unlikely]]
+      check_cpu_timers(task);
+    sched_enter_user(ticking);
     // What was sent while another task had this CPU must not wait for the next trap.
     if (task.signal_pending()) [[unlikely]] {
       in_syscall = false;

@@ -99,6 +99,11 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   std::atomic<uint64_t> start_ns{0};
   std::atomic<uint32_t> personality{0};
   std::atomic<uint64_t> current_syscall{~uint64_t{0}};
+  // The last fault, as signal frames show it (struct sigcontext).
+  struct FaultState {
+    uint64_t trap = 0, error = 0, address = 0;
+  } last_fault;
+  uint64_t next_cpu_check_tsc = 0;
   void (*kernel_entry)(void*) = nullptr;  // kernel threads
   void* kernel_argument = nullptr;
 

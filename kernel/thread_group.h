@@ -59,7 +59,8 @@ class ThreadGroup final : public RefCounted<ThreadGroup>,
   Task* leader = nullptr;
   Task* threads = nullptr;   // list through Task's next_thread
   uint32_t thread_count = 0;
-  uint32_t live_threads = 0;  // not yet through exit
+  uint32_t active_threads = 0;  // have not begun to exit
+  uint32_t live_threads = 0;    // not yet through exit
   ThreadGroup* parent = nullptr;
   Task* parent_task = nullptr;  // who forked, for PR_SET_PDEATHSIG and __WNOTHREAD; null once it is gone
   ChildList children;
@@ -101,6 +102,7 @@ class ThreadGroup final : public RefCounted<ThreadGroup>,
   std::atomic<int32_t> oom_score_adj{0};
   std::atomic<uint64_t> timer_slack_ns{50000};
   std::atomic<uint64_t> membarrier{0};
+  std::atomic<uint64_t> auxv_start{0}, auxv_end{0};  // where the program found it: /proc/PID/auxv
   // The controlling terminal's owner keeps it by session (fs/tty).
 
   // What execve(2) runs: /proc/PID/exe.

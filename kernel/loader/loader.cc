@@ -193,7 +193,7 @@ Result<Ref<fs::File>> open_executable(Task& task, const fs::Path& start, std::st
 }
 
 Result<LoadedProgram> load_program(Task& task, Ref<fs::File> file, std::string_view path, Arguments& args) {
-  constexpr int kMaxScripts = 4;
+  constexpr int kMaxScripts = 5;
   String name = TRY(String::from(path));
   for (int depth = 0;; ++depth) {
     std::byte head[kScriptHead] = {};

@@ -6,6 +6,7 @@
 #include "kernel/loader/loader.h"
 #include "kernel/random.h"
 #include "kernel/signal/frame.h"
+#include "kernel/thread_group.h"
 #include "mm/phys.h"
 #include "mm/user_copy.h"
 
@@ -124,6 +125,9 @@ Result<uint64_t> build_stack(Task& task, LoadedProgram& p, const Arguments& args
   // The stack pointer, at argc, is a multiple of 16.
   uint64_t sp = TRY(w.push(words.data(), words.size() * sizeof(uint64_t), 16));
   p.layout.start_stack = sp;
+  uint64_t auxv_end = sp + words.size() * sizeof(uint64_t);
+  task.group().auxv_start.store(auxv_end - aux.words.size() * sizeof(uint64_t));
+  task.group().auxv_end.store(auxv_end);
   task.mm().set_layout(p.layout);
   task.mm().set_brk_start(p.layout.start_brk);
   return sp;

@@ -27,6 +27,10 @@ Result<void> show_environ(Task& task, TextSink& out) {
   return show_memory(task, layout.env_start, layout.env_end, out);
 }
 
+Result<void> show_auxv(Task& task, TextSink& out) {
+  return show_memory(task, task.group().auxv_start.load(), task.group().auxv_end.load(), out);
+}
+
 Result<void> show_comm(Task& task, TextSink& out) {
   format(out, "{}\n", task.comm().text);
   return {};
@@ -99,6 +103,7 @@ struct TextRow {
   bool is_private;  // only for those who may inspect the process
 };
 constexpr TextRow kBothText[] = {
+    {"auxv", 0400, show_auxv, true},
     {"cgroup", 0444, show_cgroup, false},
     {"cmdline", 0444, show_cmdline, false},
     {"comm", 0644, show_comm, false},

@@ -113,7 +113,7 @@ char state_letter(Task& task) {
   {
     LockGuard guard(g_tree_lock);
     if (g.zombie) return 'Z';
-    if (task.dead) return 'X';
+    if (task.dead) return &task == g.leader ? 'Z' : 'X';  // a leader outlived by its threads
   }
   {
     LockGuard guard(g.signal_lock);

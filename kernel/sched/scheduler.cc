@@ -287,11 +287,12 @@ static void deadline_passed(Cpu& cpu, uint64_t now) {
   if (cpu.slice_start + g_cpus.slice_ticks <= now) sched_yield_cpu();
 }
 
-void sched_enter_user() {
+void sched_enter_user(bool ticking) {
   uint64_t now = arch::tsc();
   for (;;) {
     Cpu& cpu = this_cpu();
     uint64_t deadline = next_deadline(cpu);
+    if (ticking && now + g_cpus.slice_ticks < deadline) deadline = now + g_cpus.slice_ticks;
     if (now < deadline) {
       hostcall::CpuShared& shared = arch::shared().cpu[cpu.id];
       if (shared.timer_deadline_tsc.load(std::memory_order_relaxed) != deadline)

@@ -29,7 +29,8 @@ void sched_apply_affinity();
 void sched_kick(SchedEntity& entity);
 
 // Around run_user(): accounting, timers, preemption.
-void sched_enter_user();
+// `ticking`: the task wants to come back every few milliseconds (CPU-time timers).
+void sched_enter_user(bool ticking);
 void sched_leave_user();
 
 // The timers of this CPU.

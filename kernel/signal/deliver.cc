@@ -65,9 +65,7 @@ int take_locked(Task& task, uint64_t mask, SigInfo& info) REQUIRES(task.group().
 // would never end (POSIX).
 bool orphaned_group_locked(int32_t pgid) REQUIRES(g_tree_lock) {
   for (ThreadGroup& g : all_groups())
-    if (g.pgid == pgid && !g.zombie && g.parent && g.parent->pgid != pgid && g.parent->sid == g.sid &&
-        g.parent->pid != 1)
-      return false;
+    if (g.pgid == pgid && !g.zombie && g.parent && g.parent->pgid != pgid && g.parent->sid == g.sid) return false;
   return true;
 }
 

@@ -119,7 +119,9 @@ Result<void> push_signal_frame(Task& task, const SigAction& action, const SigInf
   fill_context(regs, frame.uc.mcontext);
   frame.uc.mcontext.oldmask = mask;
   frame.uc.mcontext.fpstate = layout.fpstate;
-  if (info.signo == sig::segv || info.signo == sig::bus) frame.uc.mcontext.cr2 = info.fault.address;
+  frame.uc.mcontext.trapno = task.last_fault.trap;
+  frame.uc.mcontext.err = task.last_fault.error;
+  frame.uc.mcontext.cr2 = task.last_fault.address;
   frame.info = info;
   TRY(mm::copy_out_bytes(task.mm(), layout.frame, &frame, sizeof frame));
 

@@ -25,7 +25,9 @@ Result<void> wait_open(Task& task, fs::File& file) {
 Result<int> open_at(Task& task, int dirfd, uint64_t path, uint32_t flags, uint32_t mode,
                     uint32_t walk_flags) {
   String text = TRY(path_argument(task, path));
-  fs::Path start = TRY(start_of(task, dirfd, text.view()));
+  // RESOLVE_IN_ROOT: "/" is the directory, too.
+  std::string_view for_start = walk_flags & fs::kInRoot ? std::string_view(".") : text.view();
+  fs::Path start = TRY(start_of(task, dirfd, for_start));
   Ref<fs::File> file =
       TRY(fs::open_path(task.walk_context(), start, text.view(), flags | largefile, mode, walk_flags));
   TRY(wait_open(task, *file));

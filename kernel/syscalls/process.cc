@@ -190,6 +190,7 @@ Result<WaitRequest> waitid_request(Task& task, int type, int id, Ref<ThreadGroup
     case kPidfd:
       if (id < 0) return Errno::inval;
       exact = TRY(group_of_pidfd(task, id));
+      if (TRY(task.files().get(id))->nonblocking()) r.flags = wait_flag::nohang;
       r.who = WaitRequest::Who::pidfd;
       r.exact = exact.get();
       return r;
@@ -221,8 +222,10 @@ Result<void> sys_waitid(Task& task, int type, int id, uint64_t info_address, uin
     return Errno::inval;
   Ref<ThreadGroup> exact;
   WaitRequest r = TRY(waitid_request(task, type, id, exact));
-  r.flags = options;
+  bool nonblocking = r.flags & nohang && !(options & nohang);  // PIDFD_NONBLOCK
+  r.flags |= options;
   WaitOutcome o = TRY(wait_for_child(task, r));
+  if (o.pid == 0 && nonblocking) return Errno::again;
   if (usage && o.pid) TRY(copy_out_usage(task, usage, o.usage));
   if (!info_address) return {};
   SigInfo info;

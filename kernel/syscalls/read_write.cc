@@ -12,12 +12,16 @@ struct Place {
   uint64_t offset;
 };
 constexpr Place kOwnPosition{true, 0};
+constexpr uint64_t kMaxOffset = 0x7fffffffffffffff;
 
 Result<size_t> read_at(Task& task, fs::File& file, std::span<const mm::IoSegment> segments, Place place,
                        bool nonblocking) {
   mm::IoBuf buf(task.mm(), segments);
   if (!file.seekable()) return blocking_read(task, file, buf, 0, nonblocking);
-  if (!place.own) return blocking_read(task, file, buf, place.offset, nonblocking);
+  if (!place.own) {
+    if (buf.remaining() > kMaxOffset - place.offset) return Errno::inval;
+    return blocking_read(task, file, buf, place.offset, nonblocking);
+  }
   LockGuard guard(file.position_lock);
   size_t n = TRY(blocking_read(task, file, buf, file.position, nonblocking));
   file.position += n;
@@ -26,9 +30,11 @@ Result<size_t> read_at(Task& task, fs::File& file, std::span<const mm::IoSegment
 
 Result<size_t> write_positioned(Task& task, fs::File& file, IovecArgument& iov, uint64_t offset,
                                 bool nonblocking) {
+  if (iov.total() > kMaxOffset - offset) return Errno::inval;
   iov.limit(TRY(writable_size(task, file, offset, iov.total())));
   mm::IoBuf buf(task.mm(), iov.segments());
   size_t n = TRY(blocking_write(task, file, buf, offset, nonblocking));
+  if (n > 0) fs::drop_set_id(task.creds(), file);
   if (n > 0 && (file.flags() & (fs::open_flag::sync | fs::open_flag::dsync)) && file.seekable())
     TRY(file.sync((file.flags() & fs::open_flag::sync) != fs::open_flag::sync));
   return n;

@@ -35,7 +35,9 @@ Result<void> sys_ftruncate(Task& task, int fd, int64_t size) {
   if (size < 0) return Errno::inval;
   Ref<fs::File> file = TRY(file_of(task, fd));
   if (!file->writable() || !file->inode() || file->inode()->type() != fs::kRegular) return Errno::inval;
-  return file->set_attr(TRY(size_change(task, size)));
+  TRY(file->set_attr(TRY(size_change(task, size))));
+  fs::drop_set_id(task.creds(), *file);
+  return {};
 }
 
 Result<void> sys_truncate(Task& task, uint64_t path, int64_t size) {

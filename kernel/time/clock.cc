@@ -24,7 +24,6 @@ struct Params {
 constinit Params g_params{};
 constinit SpinLock g_lock{LockRank::leaf};
 constinit uint64_t g_nominal_mult = 0, g_tsc_hz = 0;
-constinit int64_t g_host_mono_at_boot = 0;
 constinit uint64_t g_last_refresh GUARDED_BY(g_lock) = 0;
 constinit VvarData* g_page GUARDED_BY(g_lock) = nullptr;
 
@@ -84,7 +83,7 @@ void anchor(uint64_t tsc, int64_t realtime, int64_t host_mono) REQUIRES(g_lock) 
   uint64_t now = arch::tsc();
   if (tsc > now) tsc = now;
   uint64_t ours = mono_at(s, tsc);
-  int64_t error = host_mono - g_host_mono_at_boot - static_cast<int64_t>(ours);
+  int64_t error = host_mono - static_cast<int64_t>(ours);
   uint64_t base = mono_at(s, now);
   if (error > kStepNs) {
     base += static_cast<uint64_t>(error);
@@ -96,7 +95,7 @@ void anchor(uint64_t tsc, int64_t realtime, int64_t host_mono) REQUIRES(g_lock) 
   if (error < -limit) error = -limit;
   int64_t delta = static_cast<int64_t>(g_nominal_mult) * error / static_cast<int64_t>(kRefreshNs);
   Snapshot fresh{now, base, g_nominal_mult + static_cast<uint64_t>(delta),
-                 realtime - (host_mono - g_host_mono_at_boot)};
+                 realtime - host_mono};
   publish(fresh);
 }
 
@@ -106,14 +105,15 @@ void clock_init(const hostcall::BootInfo& boot) {
   LockGuard guard(g_lock);
   g_tsc_hz = boot.tsc_hz ? boot.tsc_hz : kNsPerSec;
   g_nominal_mult = static_cast<uint64_t>((static_cast<unsigned __int128>(kNsPerSec) << 32) / g_tsc_hz);
-  g_host_mono_at_boot = boot.boot_monotonic_ns;
-  publish({boot.boot_tsc, 0, g_nominal_mult, boot.boot_realtime_ns});
+  publish({boot.boot_tsc, static_cast<uint64_t>(boot.boot_monotonic_ns), g_nominal_mult,
+           boot.boot_realtime_ns - boot.boot_monotonic_ns});
 }
 
 void clock_refresh() {
   uint64_t now = monotonic_ns();
   {
     LockGuard guard(g_lock);
+    if (g_last_refresh == 0) g_last_refresh = now;
     if (now - g_last_refresh < kRefreshNs) return;
     g_last_refresh = now;
   }

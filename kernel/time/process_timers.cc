@@ -59,8 +59,10 @@ void check_cpu_limit(Task& task, uint64_t used_ns) {
 
 void check_cpu_timers(Task& task) {
   ThreadGroup& group = task.group();
-  bool armed = group.timers.cpu_timers_armed.load(std::memory_order_relaxed);
-  if (!armed && group.limits.soft(Resource::cpu) == kNoLimit) return;
+  // Adding up the threads is dear: once in a millisecond is enough.
+  uint64_t now = arch::tsc();
+  if (now < task.next_cpu_check_tsc) return;
+  task.next_cpu_check_tsc = now + ns_to_tsc(1'000'000);
   CpuTimeNs used = process_cpu_time(group);
   bool virt = false, prof = false;
   {
