@@ -194,6 +194,8 @@ Expected<UniqueFd> take_signals() {
   sigset_t set = forwarded_signals();
   sigaddset(&set, SIGCHLD);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  // A caller that ignores its children leaves that to us, and then the kernel would not tell of ours.
+  ::signal(SIGCHLD, SIG_DFL);
   // Restoring the terminal's mode from the background must not stop this process.
   ::signal(SIGTTOU, SIG_IGN);
   UniqueFd signals(::signalfd(-1, &set, SFD_CLOEXEC));
