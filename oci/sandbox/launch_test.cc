@@ -72,6 +72,9 @@ TEST_CASE("reports survive the pipe", "[oci][sandbox]") {
   REQUIRE(report.error);
   CHECK(report.error->text == "two lines");
   CHECK(report.error->exit_status == 128);
+  Report hostile;
+  read_report("e128 \x1b[2Jgone\n", hostile);
+  CHECK(hostile.error->text == "?[2Jgone");
   Report nonsense;
   read_report("\nz\nwx\ne\ne999 x\nw123456789012345\ns", nonsense);
   CHECK_FALSE(nonsense.started);

@@ -29,6 +29,16 @@ std::optional<int> take_number(std::string_view& text) {
   return number;
 }
 
+// The text ends on a person's terminal, which its control sequences must not reach.
+std::string printable(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) c = '?';
+  }
+  return result;
+}
+
 void read_line(std::string_view line, Report& report) {
   if (line.empty()) return;
   const char kind = line[0];
@@ -39,7 +49,7 @@ void read_line(std::string_view line, Report& report) {
     if (const auto status = take_number(line)) report.wait_status = *status & 0xffff;
   } else if (kind == 'e') {
     const auto status = take_number(line);
-    if (status && *status > 0 && *status < 256) report.error = Error{std::string(line), *status};
+    if (status && *status > 0 && *status < 256) report.error = Error{printable(line), *status};
   }
 }
 
