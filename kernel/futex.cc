@@ -1,48 +1,35 @@
 #include "kernel/futex.h"
 
-#include <boost/intrusive/list.hpp>
-
+#include "kernel/futex_table.h"
 #include "kernel/late.h"
 #include "mm/user_copy.h"
 
 namespace runsc::kernel {
 
+namespace futex {
+
 namespace {
 
-using Key = mm::AddressSpace::FutexKey;
-
-bool operator==(const Key& a, const Key& b) { return a.object == b.object && a.offset == b.offset; }
-
 constexpr size_t kBuckets = 256;
-
-struct Bucket;
-
-// On the stack of who waits.
-struct FutexWaiter : boost::intrusive::list_base_hook<> {
-  Parker* parker = nullptr;
-  Key key{};
-  uint32_t mask = 0;
-  std::atomic<Bucket*> bucket{nullptr};  // null: woken
-};
-
-struct alignas(64) Bucket {
-  SpinLock lock{LockRank::futex_bucket};
-  std::atomic<uint32_t> waiters{0};
-  using List = boost::intrusive::list<FutexWaiter, boost::intrusive::constant_time_size<false>>;
-  List list GUARDED_BY(lock);
-};
 
 struct Table {
   Bucket bucket[kBuckets];
 };
 constinit Late<Table> g_table{};
 
+}  // namespace
+
 Bucket& bucket_of(const Key& key) {
   uint64_t h = reinterpret_cast<uintptr_t>(key.object) * 0x9e3779b97f4a7c15 ^ key.offset * 0xc2b2ae3d27d4eb4f;
   return g_table->bucket[(h >> 32 ^ h >> 12) % kBuckets];
 }
 
-void enqueue(FutexWaiter& w) {
+Result<Key> key_of(Task& task, uint64_t address, bool shared) {
+  if (address & 3) return Errno::inval;
+  return task.mm().futex_key(address, shared);
+}
+
+void enqueue(Waiter& w) {
   Bucket& b = bucket_of(w.key);
   LockGuard guard(b.lock);
   w.bucket.store(&b, std::memory_order_relaxed);
@@ -51,47 +38,53 @@ void enqueue(FutexWaiter& w) {
   b.waiters.fetch_add(1, std::memory_order_seq_cst);
 }
 
-// True: it still stood there. False: somebody had woken it.
-bool dequeue(FutexWaiter& w) {
+void take_out_locked(Bucket& b, Waiter& w) {
+  b.list.erase(b.list.iterator_to(w));
+  b.waiters.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool dequeue(Waiter& w) {
   for (;;) {
     Bucket* b = w.bucket.load(std::memory_order_acquire);
     if (!b) return false;
     LockGuard guard(b->lock);
     if (w.bucket.load(std::memory_order_relaxed) != b) continue;  // requeued meanwhile
-    b->list.erase(b->list.iterator_to(w));
-    b->waiters.fetch_sub(1, std::memory_order_relaxed);
+    take_out_locked(*b, w);
     w.bucket.store(nullptr, std::memory_order_relaxed);
     return true;
   }
 }
 
-void wake_locked(Bucket& b, FutexWaiter& w) REQUIRES(b.lock) {
-  b.list.erase(b.list.iterator_to(w));
-  b.waiters.fetch_sub(1, std::memory_order_relaxed);
+}  // namespace futex
+
+using namespace futex;
+
+namespace {
+
+void wake_locked(Bucket& b, Waiter& w) REQUIRES(b.lock) {
+  take_out_locked(b, w);
   Parker* parker = w.parker;
+  if (w.pi.load(std::memory_order_relaxed) != PiState::none) w.pi.store(PiState::retry, std::memory_order_relaxed);
   // The waiter's frame may be gone once it sees null; its parker is part of a task, whose memory stays a task's.
   w.bucket.store(nullptr, std::memory_order_release);
   parker->unpark();
 }
 
-uint32_t wake_key(const Key& key, uint32_t count, uint32_t mask) {
+// `pi`: waiters for locks with priority inheritance too (their owner died).
+uint32_t wake_key(const Key& key, uint32_t count, uint32_t mask, bool pi = false) {
   Bucket& b = bucket_of(key);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // the caller's store before this look
   if (b.waiters.load(std::memory_order_seq_cst) == 0) return 0;
   uint32_t woken = 0;
   LockGuard guard(b.lock);
   for (auto it = b.list.begin(); it != b.list.end() && woken < count;) {
-    FutexWaiter& w = *it++;
-    if (!(w.key == key) || !(w.mask & mask)) continue;
+    Waiter& w = *it++;
+    if (!same(w.key, key) || !(w.mask & mask)) continue;
+    if (!pi && w.pi.load(std::memory_order_relaxed) != PiState::none) continue;
     wake_locked(b, w);
     ++woken;
   }
   return woken;
-}
-
-Result<Key> key_of(Task& task, uint64_t address, bool shared) {
-  if (address & 3) return Errno::inval;
-  return task.mm().futex_key(address, shared);
 }
 
 // Two buckets in address order; one bucket once.
@@ -112,12 +105,12 @@ class TwoBuckets {
 
 }  // namespace
 
-void futex_init() { g_table.init(); }
+void futex_init() { futex::g_table.init(); }
 
 Result<void> futex_wait(Task& task, uint64_t address, bool shared, uint32_t value, uint32_t mask,
                         uint64_t deadline_ns) {
   if (mask == 0) return Errno::inval;
-  FutexWaiter w;
+  Waiter w;
   w.parker = &task.sched;
   w.key = TRY(key_of(task, address, shared));
   w.mask = mask;
@@ -145,7 +138,7 @@ Result<size_t> futex_wake(Task& task, uint64_t address, bool shared, uint32_t co
 
 void futex_wake_address(Task& task, uint64_t address, uint32_t count) {
   // CLONE_CHILD_CLEARTID and robust lists do not say whether the word is shared.
-  (void)futex_wake(task, address, true, count, ~0u);
+  if (auto key = key_of(task, address, true)) wake_key(*key, count, ~0u, true);
 }
 
 Result<size_t> futex_requeue(Task& task, uint64_t from, uint64_t to, bool shared, uint32_t wake, uint32_t move,
@@ -157,8 +150,8 @@ Result<size_t> futex_requeue(Task& task, uint64_t from, uint64_t to, bool shared
   TwoBuckets locks(a, b);
   uint32_t woken = 0, moved = 0;
   for (auto it = a.list.begin(); it != a.list.end();) {
-    FutexWaiter& w = *it++;
-    if (!(w.key == source)) continue;
+    Waiter& w = *it++;
+    if (!same(w.key, source) || w.pi.load(std::memory_order_relaxed) != PiState::none) continue;
     if (woken < wake) {
       wake_locked(a, w);
       ++woken;
@@ -168,8 +161,7 @@ Result<size_t> futex_requeue(Task& task, uint64_t from, uint64_t to, bool shared
     ++moved;
     w.key = target;
     if (&a == &b) continue;
-    a.list.erase(a.list.iterator_to(w));
-    a.waiters.fetch_sub(1, std::memory_order_relaxed);
+    take_out_locked(a, w);
     b.list.push_back(w);
     b.waiters.fetch_add(1, std::memory_order_seq_cst);
     w.bucket.store(&b, std::memory_order_release);

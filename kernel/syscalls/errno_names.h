@@ -7,197 +7,47 @@
 
 namespace runsc::kernel {
 
+struct ErrnoName {
+  Errno number;
+  std::string_view name;
+};
+inline constexpr ErrnoName kErrnoNames[] = {
+    {Errno::perm, "EPERM"}, {Errno::noent, "ENOENT"}, {Errno::srch, "ESRCH"}, {Errno::intr, "EINTR"},
+    {Errno::io, "EIO"}, {Errno::nxio, "ENXIO"}, {Errno::toobig, "E2BIG"}, {Errno::noexec, "ENOEXEC"},
+    {Errno::badf, "EBADF"}, {Errno::child, "ECHILD"}, {Errno::again, "EAGAIN"}, {Errno::nomem, "ENOMEM"},
+    {Errno::acces, "EACCES"}, {Errno::fault, "EFAULT"}, {Errno::notblk, "ENOTBLK"}, {Errno::busy, "EBUSY"},
+    {Errno::exist, "EEXIST"}, {Errno::xdev, "EXDEV"}, {Errno::nodev, "ENODEV"}, {Errno::notdir, "ENOTDIR"},
+    {Errno::isdir, "EISDIR"}, {Errno::inval, "EINVAL"}, {Errno::nfile, "ENFILE"}, {Errno::mfile, "EMFILE"},
+    {Errno::notty, "ENOTTY"}, {Errno::txtbsy, "ETXTBSY"}, {Errno::fbig, "EFBIG"}, {Errno::nospc, "ENOSPC"},
+    {Errno::spipe, "ESPIPE"}, {Errno::rofs, "EROFS"}, {Errno::mlink, "EMLINK"}, {Errno::pipe, "EPIPE"},
+    {Errno::dom, "EDOM"}, {Errno::range, "ERANGE"}, {Errno::deadlk, "EDEADLK"},
+    {Errno::nametoolong, "ENAMETOOLONG"}, {Errno::nolck, "ENOLCK"}, {Errno::nosys, "ENOSYS"},
+    {Errno::notempty, "ENOTEMPTY"}, {Errno::loop, "ELOOP"}, {Errno::nomsg, "ENOMSG"}, {Errno::idrm, "EIDRM"},
+    {Errno::nostr, "ENOSTR"}, {Errno::nodata, "ENODATA"}, {Errno::time, "ETIME"}, {Errno::nosr, "ENOSR"},
+    {Errno::nolink, "ENOLINK"}, {Errno::proto, "EPROTO"}, {Errno::badmsg, "EBADMSG"},
+    {Errno::overflow, "EOVERFLOW"}, {Errno::badfd, "EBADFD"}, {Errno::libbad, "ELIBBAD"},
+    {Errno::ilseq, "EILSEQ"}, {Errno::restart, "ERESTART"}, {Errno::users, "EUSERS"},
+    {Errno::notsock, "ENOTSOCK"}, {Errno::destaddrreq, "EDESTADDRREQ"}, {Errno::msgsize, "EMSGSIZE"},
+    {Errno::prototype, "EPROTOTYPE"}, {Errno::noprotoopt, "ENOPROTOOPT"},
+    {Errno::protonosupport, "EPROTONOSUPPORT"}, {Errno::socktnosupport, "ESOCKTNOSUPPORT"},
+    {Errno::opnotsupp, "EOPNOTSUPP"}, {Errno::pfnosupport, "EPFNOSUPPORT"},
+    {Errno::afnosupport, "EAFNOSUPPORT"}, {Errno::addrinuse, "EADDRINUSE"},
+    {Errno::addrnotavail, "EADDRNOTAVAIL"}, {Errno::netdown, "ENETDOWN"}, {Errno::netunreach, "ENETUNREACH"},
+    {Errno::netreset, "ENETRESET"}, {Errno::connaborted, "ECONNABORTED"}, {Errno::connreset, "ECONNRESET"},
+    {Errno::nobufs, "ENOBUFS"}, {Errno::isconn, "EISCONN"}, {Errno::notconn, "ENOTCONN"},
+    {Errno::shutdown, "ESHUTDOWN"}, {Errno::timedout, "ETIMEDOUT"}, {Errno::connrefused, "ECONNREFUSED"},
+    {Errno::hostdown, "EHOSTDOWN"}, {Errno::hostunreach, "EHOSTUNREACH"}, {Errno::already, "EALREADY"},
+    {Errno::inprogress, "EINPROGRESS"}, {Errno::stale, "ESTALE"}, {Errno::dquot, "EDQUOT"},
+    {Errno::nomedium, "ENOMEDIUM"}, {Errno::canceled, "ECANCELED"}, {Errno::nokey, "ENOKEY"},
+    {Errno::ownerdead, "EOWNERDEAD"}, {Errno::notrecoverable, "ENOTRECOVERABLE"},
+    {Errno::restartsys, "ERESTARTSYS"}, {Errno::restartnointr, "ERESTARTNOINTR"},
+    {Errno::restartnohand, "ERESTARTNOHAND"}, {Errno::restart_restartblock, "ERESTART_RESTARTBLOCK"},
+};
+
 constexpr std::string_view errno_name(Errno e) {
-  switch (e) {
-    case Errno::perm:
-      return "EPERM";
-    case Errno::noent:
-      return "ENOENT";
-    case Errno::srch:
-      return "ESRCH";
-    case Errno::intr:
-      return "EINTR";
-    case Errno::io:
-      return "EIO";
-    case Errno::nxio:
-      return "ENXIO";
-    case Errno::toobig:
-      return "E2BIG";
-    case Errno::noexec:
-      return "ENOEXEC";
-    case Errno::badf:
-      return "EBADF";
-    case Errno::child:
-      return "ECHILD";
-    case Errno::again:
-      return "EAGAIN";
-    case Errno::nomem:
-      return "ENOMEM";
-    case Errno::acces:
-      return "EACCES";
-    case Errno::fault:
-      return "EFAULT";
-    case Errno::notblk:
-      return "ENOTBLK";
-    case Errno::busy:
-      return "EBUSY";
-    case Errno::exist:
-      return "EEXIST";
-    case Errno::xdev:
-      return "EXDEV";
-    case Errno::nodev:
-      return "ENODEV";
-    case Errno::notdir:
-      return "ENOTDIR";
-    case Errno::isdir:
-      return "EISDIR";
-    case Errno::inval:
-      return "EINVAL";
-    case Errno::nfile:
-      return "ENFILE";
-    case Errno::mfile:
-      return "EMFILE";
-    case Errno::notty:
-      return "ENOTTY";
-    case Errno::txtbsy:
-      return "ETXTBSY";
-    case Errno::fbig:
-      return "EFBIG";
-    case Errno::nospc:
-      return "ENOSPC";
-    case Errno::spipe:
-      return "ESPIPE";
-    case Errno::rofs:
-      return "EROFS";
-    case Errno::mlink:
-      return "EMLINK";
-    case Errno::pipe:
-      return "EPIPE";
-    case Errno::dom:
-      return "EDOM";
-    case Errno::range:
-      return "ERANGE";
-    case Errno::deadlk:
-      return "EDEADLK";
-    case Errno::nametoolong:
-      return "ENAMETOOLONG";
-    case Errno::nolck:
-      return "ENOLCK";
-    case Errno::nosys:
-      return "ENOSYS";
-    case Errno::notempty:
-      return "ENOTEMPTY";
-    case Errno::loop:
-      return "ELOOP";
-    case Errno::nomsg:
-      return "ENOMSG";
-    case Errno::idrm:
-      return "EIDRM";
-    case Errno::nostr:
-      return "ENOSTR";
-    case Errno::nodata:
-      return "ENODATA";
-    case Errno::time:
-      return "ETIME";
-    case Errno::nosr:
-      return "ENOSR";
-    case Errno::nolink:
-      return "ENOLINK";
-    case Errno::proto:
-      return "EPROTO";
-    case Errno::badmsg:
-      return "EBADMSG";
-    case Errno::overflow:
-      return "EOVERFLOW";
-    case Errno::badfd:
-      return "EBADFD";
-    case Errno::libbad:
-      return "ELIBBAD";
-    case Errno::ilseq:
-      return "EILSEQ";
-    case Errno::restart:
-      return "ERESTART";
-    case Errno::users:
-      return "EUSERS";
-    case Errno::notsock:
-      return "ENOTSOCK";
-    case Errno::destaddrreq:
-      return "EDESTADDRREQ";
-    case Errno::msgsize:
-      return "EMSGSIZE";
-    case Errno::prototype:
-      return "EPROTOTYPE";
-    case Errno::noprotoopt:
-      return "ENOPROTOOPT";
-    case Errno::protonosupport:
-      return "EPROTONOSUPPORT";
-    case Errno::socktnosupport:
-      return "ESOCKTNOSUPPORT";
-    case Errno::opnotsupp:
-      return "EOPNOTSUPP";
-    case Errno::pfnosupport:
-      return "EPFNOSUPPORT";
-    case Errno::afnosupport:
-      return "EAFNOSUPPORT";
-    case Errno::addrinuse:
-      return "EADDRINUSE";
-    case Errno::addrnotavail:
-      return "EADDRNOTAVAIL";
-    case Errno::netdown:
-      return "ENETDOWN";
-    case Errno::netunreach:
-      return "ENETUNREACH";
-    case Errno::netreset:
-      return "ENETRESET";
-    case Errno::connaborted:
-      return "ECONNABORTED";
-    case Errno::connreset:
-      return "ECONNRESET";
-    case Errno::nobufs:
-      return "ENOBUFS";
-    case Errno::isconn:
-      return "EISCONN";
-    case Errno::notconn:
-      return "ENOTCONN";
-    case Errno::shutdown:
-      return "ESHUTDOWN";
-    case Errno::timedout:
-      return "ETIMEDOUT";
-    case Errno::connrefused:
-      return "ECONNREFUSED";
-    case Errno::hostdown:
-      return "EHOSTDOWN";
-    case Errno::hostunreach:
-      return "EHOSTUNREACH";
-    case Errno::already:
-      return "EALREADY";
-    case Errno::inprogress:
-      return "EINPROGRESS";
-    case Errno::stale:
-      return "ESTALE";
-    case Errno::dquot:
-      return "EDQUOT";
-    case Errno::nomedium:
-      return "ENOMEDIUM";
-    case Errno::canceled:
-      return "ECANCELED";
-    case Errno::nokey:
-      return "ENOKEY";
-    case Errno::ownerdead:
-      return "EOWNERDEAD";
-    case Errno::notrecoverable:
-      return "ENOTRECOVERABLE";
-    case Errno::restartsys:
-      return "ERESTARTSYS";
-    case Errno::restartnointr:
-      return "ERESTARTNOINTR";
-    case Errno::restartnohand:
-      return "ERESTARTNOHAND";
-    case Errno::restart_restartblock:
-      return "ERESTART_RESTARTBLOCK";
-    default:
-      return "E?";
-  }
+  for (const ErrnoName& row : kErrnoNames)
+    if (row.number == e) return row.name;
+  return "E?";
 }
 
 }  // namespace runsc::kernel

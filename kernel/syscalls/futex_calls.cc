@@ -9,7 +9,7 @@ namespace runsc::kernel {
 
 namespace {
 constexpr uint32_t kWait = 0, kWake = 1, kRequeue = 3, kCmpRequeue = 4, kWakeOp = 5, kWaitBitset = 9,
-                   kWakeBitset = 10;
+                   kWakeBitset = 10, kLockPi = 6, kUnlockPi = 7, kTryLockPi = 8, kLockPi2 = 13;
 constexpr uint32_t kPrivate = 128, kClockRealtime = 256;
 constexpr uint64_t kRobustHeadSize = 24;
 
@@ -27,6 +27,16 @@ Result<size_t> wait(Task& task, uint64_t address, bool shared, uint32_t value, u
   return r.error();
 }
 
+Result<size_t> pi_call(Task& task, uint64_t address, bool shared, uint32_t command, uint64_t timeout, bool wall) {
+  if (command == kUnlockPi) {
+    TRY(futex_unlock_pi(task, address, shared));
+    return size_t{0};
+  }
+  uint64_t deadline = command == kTryLockPi ? kNoDeadline : TRY(read_absolute_deadline(task, timeout, wall));
+  TRY(futex_lock_pi(task, address, shared, deadline, command == kTryLockPi));
+  return size_t{0};
+}
+
 }  // namespace
 
 Result<size_t> sys_futex(Task& task, uint64_t address, uint32_t operation, uint32_t value, uint64_t timeout,
@@ -34,7 +44,7 @@ Result<size_t> sys_futex(Task& task, uint64_t address, uint32_t operation, uint3
   bool shared = !(operation & kPrivate);
   bool wall = operation & kClockRealtime;
   uint32_t command = operation & ~(kPrivate | kClockRealtime);
-  if (wall && command != kWaitBitset) return Errno::nosys;
+  if (wall && command != kWaitBitset && command != kLockPi2) return Errno::nosys;
   uint32_t value2 = static_cast<uint32_t>(timeout);
   switch (command) {
     case kWait:
@@ -52,8 +62,13 @@ Result<size_t> sys_futex(Task& task, uint64_t address, uint32_t operation, uint3
                            command == kCmpRequeue ? &value3 : nullptr);
     case kWakeOp:
       return futex_wake_op(task, address, address2, shared, value, value2, value3);
+    case kLockPi:
+    case kLockPi2:
+    case kTryLockPi:
+    case kUnlockPi:
+      return pi_call(task, address, shared, command, timeout, wall || command == kLockPi);
     default:
-      return Errno::nosys;  // priority inheritance is not built in
+      return Errno::nosys;  // requeueing to a lock with priority inheritance
   }
 }
 

@@ -61,7 +61,7 @@ constexpr SyscallRow kRows[] = {
     {170, "sethostname", Support::full, "", syscall_adapter<sys_sethostname>, "str,int"},
     {171, "setdomainname", Support::full, "", syscall_adapter<sys_setdomainname>, "str,int"},
     {186, "gettid", Support::full, "", syscall_adapter<sys_gettid>, ""},
-    {202, "futex", Support::partial, "no priority inheritance", syscall_adapter<sys_futex>, "addr,int,int,ptr,addr,int"},
+    {202, "futex", Support::partial, "no requeueing to locks with priority inheritance, and nothing is inherited", syscall_adapter<sys_futex>, "addr,int,int,ptr,addr,int"},
     {203, "sched_setaffinity", Support::full, "", syscall_adapter<sys_sched_setaffinity>, "pid,int,ptr"},
     {204, "sched_getaffinity", Support::full, "", syscall_adapter<sys_sched_getaffinity>, "pid,int,ptr"},
     {218, "set_tid_address", Support::full, "", syscall_adapter<sys_set_tid_address>, "addr"},
