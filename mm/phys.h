@@ -36,8 +36,8 @@ enum class Zero : uint8_t { no, yes };
 // application that has eaten everything meets ENOMEM first.
 enum class Use : uint8_t { user, sentry };
 
-// Sets up the allocator over [free_start, ram_limit); only what is usable is touched, more is asked for
-// (MemoryGrow) on demand.
+// Sets up the allocator over [free_start, ram_limit), all of which reads as zeros; only what is usable is
+// touched, more is asked for (MemoryGrow) on demand.
 void phys_init(const hostcall::BootInfo& boot);
 // A block of 2^order pages, count 1. ENOMEM when the sandbox's limit is reached or no block of that size is
 // left. May do a hostcall: not under spinlocks. Freed pages come back dirty: ask for Zero::yes unless

@@ -58,6 +58,7 @@ void start_mm() {
   hosted::TestVm::use();
   hostcall::BootInfo boot = boot_info();
   boot.free_start = boot.ram_limit / 2;  // below: the fixture's own
+  std::memset(phys_to_virt(boot.free_start), 0, boot.ram_limit - boot.free_start);  // as at boot
   phys_init(boot);
 }
 
