@@ -5,6 +5,13 @@ namespace runsc::fs {
 
 namespace {
 
+// The mode that a file has left after a write or a change of owner.
+uint32_t without_set_id(uint32_t mode) {
+  mode &= ~kSetUid;
+  if (mode & 010) mode &= ~kSetGid;
+  return mode;
+}
+
 Result<void> check_owner_change(const Credentials& creds, const Attr& now, SetAttr& attr) {
   bool owner = creds.fsuid == now.uid, privileged = creds.has(Cap::chown);
   if ((attr.mask & SetAttr::kUid) && !privileged && !(owner && attr.uid == now.uid)) return Errno::perm;
@@ -13,8 +20,7 @@ Result<void> check_owner_change(const Credentials& creds, const Attr& now, SetAt
     return Errno::perm;
   // A new owner loses the set-ID bits of programs.
   if ((now.mode & kTypeMask) != kDirectory && !(attr.mask & SetAttr::kMode)) {
-    uint32_t mode = now.mode & ~kSetUid;
-    if (mode & 010) mode &= ~kSetGid;
+    uint32_t mode = without_set_id(now.mode);
     if (mode != now.mode) {
       attr.mask |= SetAttr::kMode;
       attr.mode = mode & 07777;
@@ -49,12 +55,29 @@ Result<void> change_attr(const WalkContext& context, const Path& path, const Set
     if (inode.type() != kRegular) return Errno::inval;
     TRY(check_access(context.creds, path, kWrite));
     TRY(inode.prepare_write(attr.size == 0));
-    return inode.set_attr(attr);
+    SetAttr change = attr;
+    Attr now = TRY(inode.get_attr());
+    uint32_t mode = without_set_id(now.mode);
+    if (mode != now.mode && !context.creds.has(Cap::fsetid)) {
+      change.mask |= SetAttr::kMode;
+      change.mode = mode & 07777;
+    }
+    return inode.set_attr(change);
   }
   if (mount_flags(path) & kMsRdonly) return Errno::rofs;
   Attr now = TRY(inode.get_attr());
   SetAttr allowed = TRY(authorize(context.creds, now, attr));
   return inode.set_attr(allowed);
+}
+
+void drop_set_id(const Credentials& creds, File& file) {
+  if (creds.has(Cap::fsetid) || !file.inode() || file.inode()->type() != kRegular) return;
+  Result<Attr> now = file.get_attr();
+  if (!now || without_set_id(now->mode) == now->mode) return;
+  SetAttr change;
+  change.mask = SetAttr::kMode;
+  change.mode = without_set_id(now->mode) & 07777;
+  (void)file.set_attr(change);
 }
 
 Result<void> change_attr(const WalkContext& context, File& file, const SetAttr& attr) {

@@ -26,10 +26,11 @@ class FsContext final : public RefCounted<FsContext> {
 };
 
 // How to walk.
-inline constexpr uint32_t kFollow = 1,         // follow a symbolic link in the last component
-    kEmptyPath = 2,                            // AT_EMPTY_PATH: "" is `start`
-    kDirectoryOnly = 4,                        // ENOTDIR unless a directory
-    kNoXdev = 8, kNoMagicLinks = 16, kNoSymlinks = 32, kBeneath = 64, kInRoot = 128;  // RESOLVE_* of openat2(2)
+inline constexpr uint32_t kFollow = 1,  // follow a symbolic link in the last component
+    kEmptyPath = 2,                     // AT_EMPTY_PATH: "" is `start`
+    kDirectoryOnly = 4,                 // ENOTDIR unless a directory
+    kNoXdev = 8, kNoMagicLinks = 16, kNoSymlinks = 32, kBeneath = 64,
+                          kInRoot = 128;  // RESOLVE_* of openat2(2)
 
 // Everything a walk needs to know of the caller.
 struct WalkContext {
@@ -72,6 +73,8 @@ Result<void> change_attr(const WalkContext& context, const Path& path,
                          const SetAttr& attr);  // chmod, chown, utimens, truncate rules
 // The same through an open file (fchmod, fchown, futimens); ftruncate checks the descriptor itself.
 Result<void> change_attr(const WalkContext& context, File& file, const SetAttr& attr);
+// A write by somebody without CAP_FSETID takes the set-user-ID and set-group-ID bits of a program away.
+void drop_set_id(const Credentials& creds, File& file);
 // Owner and mode of a node to be made in `dir`: umask, set-group-ID directories.
 Result<NewNode> new_node(const WalkContext& context, const Path& dir, uint32_t mode);
 inline constexpr uint32_t kExec = 1, kWrite = 2, kRead = 4;
