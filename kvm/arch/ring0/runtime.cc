@@ -1,7 +1,7 @@
 // What the compiler and the headers expect of a C++ runtime in a program that has none. A throw of the
 // standard library is a broken invariant of ours.
-#include <cstdint>
 #include <cstddef>
+#include <cstdint>
 #include <new>
 
 #include "kernel/base/check.h"

@@ -31,6 +31,43 @@ Slot make_slot(uint64_t rax, uint64_t fs, uint64_t gs) {
   return s;
 }
 
+void test_xstate() {
+  Space space;
+  space.map_bytes(kCode, kVectorCode);
+  space.map(kData, take_page());
+  Task task(space);
+  arch::set_fs_base(*task.state, kData);
+  arch::set_gs_base(*task.state, kData);
+  task.regs.rax = 77;
+  CHECK(task.run().kind == TrapKind::syscall, "first half");
+  alignas(64) static std::byte area[8192];
+  std::span<std::byte> xstate(area, arch::boot_info().xsave_size);
+  arch::xstate_save(*task.state, xstate);
+  CHECK(area[160 + 3 * 16] == std::byte{77}, "saved state");
+  area[160 + 3 * 16] = std::byte{5};
+  CHECK(arch::xstate_load(*task.state, xstate), "xstate_load");
+  CHECK(task.run().kind == TrapKind::syscall && task.regs.rbx == 5, "loaded state");
+  area[520] = std::byte{1};
+  CHECK(arch::xstate_load(*task.state, xstate).error() == Errno::inval, "a bad header");
+}
+
+void test_gs_base() {
+  if (!(arch::boot_info().cpu_features & hostcall::kFeatureFsgsbase)) return;
+  Space space, other;
+  space.map_bytes(kCode, kGsCode);
+  constexpr uint64_t kBase = 0xffffffff80001000;  // looks like ring 0's
+  Slot a = make_slot(kBase, 0, 0), b = make_slot(0, 0, 0);
+  arch::user_switch(nullptr, a.state, &space.space);
+  CHECK(arch::run_user(*a.state, space.space, a.regs).kind == TrapKind::syscall, "wrgsbase");
+  CHECK(arch::gs_base(*a.state) == kBase, "gs_base");
+  arch::user_switch(a.state, b.state, &other.space);
+  CHECK(arch::gs_base(*b.state) == 0, "another's base");
+  arch::user_switch(b.state, a.state, &space.space);
+  CHECK(arch::run_user(*a.state, space.space, a.regs).kind == TrapKind::syscall && a.regs.rbx == kBase,
+        "rdgsbase");
+  arch::user_switch(a.state, nullptr, nullptr);
+}
+
 }  // namespace
 
 void test_states() {
@@ -70,31 +107,10 @@ void test_states() {
   child.regs.rip = kCode + 7;
   CHECK(run(child, space) == TrapKind::syscall && child.regs.rbx == 0 && child.regs.rdx == 1000, "reset");
 
-  alignas(64) static std::byte area[8192];
-  std::span<std::byte> xstate(area, arch::boot_info().xsave_size);
-  arch::xstate_save(*child.state, xstate);
-  area[160 + 3 * 16] = std::byte{5};
-  area[512] |= std::byte{2};  // SSE state is not the initial one
-  CHECK(arch::xstate_load(*child.state, xstate), "xstate_load");
-  child.regs.rip = kCode + 7;
-  CHECK(run(child, space) == TrapKind::syscall && child.regs.rbx == 5, "loaded state");
-  area[520] = std::byte{1};
-  CHECK(arch::xstate_load(*child.state, xstate).error() == Errno::inval, "a bad header");
-
-  if (arch::boot_info().cpu_features & hostcall::kFeatureFsgsbase) {
-    Space gs;
-    gs.map_bytes(kCode, kGsCode);
-    Slot s = make_slot(0xffffffff80001000, 0, 0);  // a base that looks like ring 0's
-    CHECK(run(s, gs) == TrapKind::syscall, "wrgsbase");
-    CHECK(arch::gs_base(*s.state) == 0xffffffff80001000, "gs_base");
-    arch::user_switch(s.state, slots[0].state, &space.space);
-    arch::user_switch(slots[0].state, s.state, &gs.space);
-    CHECK(run(s, gs) == TrapKind::syscall && s.regs.rbx == 0xffffffff80001000, "rdgsbase");
-    arch::user_switch(s.state, nullptr, nullptr);
-    current = nullptr;
-  }
   if (current) arch::user_switch(current->state, nullptr, nullptr);
   for (Slot& s : slots) arch::user_state_destroy(s.state);
+  test_xstate();
+  test_gs_base();
 }
 
 namespace {
