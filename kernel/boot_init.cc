@@ -133,7 +133,8 @@ void apply_limits(Task& task, const ContainerSpec& spec) {
 }
 
 void enter_cwd(Task& task, const ContainerSpec& spec) {
-  auto cwd = fs::walk(task.walk_context(), task.fs().root(), spec.cwd.view(), fs::kFollow | fs::kDirectoryOnly);
+  auto cwd =
+      fs::walk(task.walk_context(), task.fs().root(), spec.cwd.view(), fs::kFollow | fs::kDirectoryOnly);
   if (!cwd) {
     char room[256];
     FixedText text(room);

@@ -49,7 +49,8 @@ Result<void> copy_resources(Task& parent, Task& child, const CloneRequest& r) {
 }
 
 void copy_signal_state(Task& parent, Task& child, uint64_t flags) {
-  child.signals.blocked.store(parent.signals.blocked.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  child.signals.blocked.store(parent.signals.blocked.load(std::memory_order_relaxed),
+                              std::memory_order_relaxed);
   // A thread on the same memory must not share the alternate stack; vfork's child may, its parent sleeps.
   if (!(flags & vm) || flags & vfork) child.signals.alt_stack = parent.signals.alt_stack;
 }
@@ -95,6 +96,7 @@ Result<void> link_child(Task& parent, Task& child, ThreadGroup* fresh, const Clo
     group.leader = &child;
     group.parent = r.flags & clone_flag::parent ? old.parent : &old;
     group.parent_task = r.flags & clone_flag::parent ? old.parent_task : &parent;
+    group.parent_pid.store(group.parent ? group.parent->pid : 0);
     group.pgid.store(old.pgid);
     group.sid.store(old.sid);
     if (group.parent) group.parent->children.push_back(group);

@@ -7,13 +7,14 @@
 namespace runsc::kernel {
 
 namespace clone_flag {
-inline constexpr uint64_t vm = 0x100, fs = 0x200, files = 0x400, sighand = 0x800, pidfd = 0x1000, ptrace = 0x2000,
-                          vfork = 0x4000, parent = 0x8000, thread = 0x10000, newns = 0x20000, sysvsem = 0x40000,
-                          settls = 0x80000, parent_settid = 0x100000, child_cleartid = 0x200000,
-                          detached = 0x400000, untraced = 0x800000, child_settid = 0x1000000,
-                          newcgroup = 0x2000000, newuts = 0x4000000, newipc = 0x8000000, newuser = 0x10000000,
-                          newpid = 0x20000000, newnet = 0x40000000, io = 0x80000000,
-                          clear_sighand = 0x100000000, into_cgroup = 0x200000000, newtime = 0x80;
+inline constexpr uint64_t vm = 0x100, fs = 0x200, files = 0x400, sighand = 0x800, pidfd = 0x1000,
+                          ptrace = 0x2000, vfork = 0x4000, parent = 0x8000, thread = 0x10000, newns = 0x20000,
+                          sysvsem = 0x40000, settls = 0x80000, parent_settid = 0x100000,
+                          child_cleartid = 0x200000, detached = 0x400000, untraced = 0x800000,
+                          child_settid = 0x1000000, newcgroup = 0x2000000, newuts = 0x4000000,
+                          newipc = 0x8000000, newuser = 0x10000000, newpid = 0x20000000, newnet = 0x40000000,
+                          io = 0x80000000, clear_sighand = 0x100000000, into_cgroup = 0x200000000,
+                          newtime = 0x80;
 inline constexpr uint64_t namespaces = newns | newcgroup | newuts | newipc | newuser | newpid | newnet;
 }  // namespace clone_flag
 

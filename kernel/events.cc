@@ -14,7 +14,8 @@ void signal_init(uint32_t number) {
   if (!signal_valid(static_cast<int>(number))) return;
   Ref<ThreadGroup> init = find_group(1);
   if (!init) return;
-  (void)queue_signal_to_group(*init, abi::SigInfo(static_cast<int>(number), abi::sig_code::kernel), Origin::host);
+  (void)queue_signal_to_group(*init, abi::SigInfo(static_cast<int>(number), abi::sig_code::kernel),
+                              Origin::host);
 }
 
 void hand_on(const hostcall::Event& event) {

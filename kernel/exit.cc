@@ -4,12 +4,12 @@
 #include "kernel/blocking.h"
 #include "kernel/clone.h"
 #include "kernel/futex.h"
+#include "kernel/job_control.h"
 #include "kernel/notify.h"
 #include "kernel/pid.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/signal/signal.h"
 #include "kernel/time/clock.h"
-#include "kernel/job_control.h"
 #include "kvm/hostcall/client.h"
 #include "mm/user_copy.h"
 
@@ -116,6 +116,7 @@ void reparent_children_locked(ThreadGroup& group, Dropped& dropped) REQUIRES(g_t
     group.children.pop_front();
     death_signals_locked(child);
     child.parent = &parent;
+    child.parent_pid.store(parent.pid);
     child.parent_task = parent.leader;
     parent.children.push_back(child);
     wake_orphans_locked(group, child.pgid);
@@ -127,8 +128,9 @@ void reparent_children_locked(ThreadGroup& group, Dropped& dropped) REQUIRES(g_t
     if (ignores_children_locked(parent))
       dropped.add(reap_locked(child));
     else
-      notify_parent_locked(child, (child.wait_status & 0x7f) ? sig_code::cld_killed : sig_code::cld_exited,
-                           (child.wait_status & 0x7f) ? child.wait_status & 0x7f : child.wait_status >> 8 & 0xff);
+      notify_parent_locked(
+          child, (child.wait_status & 0x7f) ? sig_code::cld_killed : sig_code::cld_exited,
+          (child.wait_status & 0x7f) ? child.wait_status & 0x7f : child.wait_status >> 8 & 0xff);
   }
 }
 

@@ -64,8 +64,10 @@ namespace {
 void wake_locked(Bucket& b, Waiter& w) REQUIRES(b.lock) {
   take_out_locked(b, w);
   Parker* parker = w.parker;
-  if (w.pi.load(std::memory_order_relaxed) != PiState::none) w.pi.store(PiState::retry, std::memory_order_relaxed);
-  // The waiter's frame may be gone once it sees null; its parker is part of a task, whose memory stays a task's.
+  if (w.pi.load(std::memory_order_relaxed) != PiState::none)
+    w.pi.store(PiState::retry, std::memory_order_relaxed);
+  // The waiter's frame may be gone once it sees null; its parker is part of a task, whose memory stays a
+  // task's.
   w.bucket.store(nullptr, std::memory_order_release);
   parker->unpark();
 }
@@ -141,8 +143,8 @@ void futex_wake_address(Task& task, uint64_t address, uint32_t count) {
   if (auto key = key_of(task, address, true)) wake_key(*key, count, ~0u, true);
 }
 
-Result<size_t> futex_requeue(Task& task, uint64_t from, uint64_t to, bool shared, uint32_t wake, uint32_t move,
-                             const uint32_t* expected) NO_THREAD_SAFETY_ANALYSIS {
+Result<size_t> futex_requeue(Task& task, uint64_t from, uint64_t to, bool shared, uint32_t wake,
+                             uint32_t move, const uint32_t* expected) NO_THREAD_SAFETY_ANALYSIS {
   Key source = TRY(key_of(task, from, shared));
   Key target = TRY(key_of(task, to, shared));
   if (expected && TRY(mm::load_user32(task.mm(), from)) != *expected) return Errno::again;

@@ -15,8 +15,8 @@ void exit_robust_list(Task& task);
 Result<void> futex_wait(Task& task, uint64_t address, bool shared, uint32_t value, uint32_t mask,
                         uint64_t deadline_ns);
 Result<size_t> futex_wake(Task& task, uint64_t address, bool shared, uint32_t count, uint32_t mask);
-Result<size_t> futex_requeue(Task& task, uint64_t from, uint64_t to, bool shared, uint32_t wake, uint32_t move,
-                             const uint32_t* expected);
+Result<size_t> futex_requeue(Task& task, uint64_t from, uint64_t to, bool shared, uint32_t wake,
+                             uint32_t move, const uint32_t* expected);
 Result<size_t> futex_wake_op(Task& task, uint64_t address, uint64_t address2, bool shared, uint32_t wake,
                              uint32_t wake2, uint32_t operation);
 

@@ -1,5 +1,5 @@
-// Futexes with priority inheritance (futex(2)): the word holds the owner's tid, the kernel hands the lock over. The
-// scheduler knows no priorities, so nothing is inherited; order is first come, first served.
+// Futexes with priority inheritance (futex(2)): the word holds the owner's tid, the kernel hands the lock
+// over. The scheduler knows no priorities, so nothing is inherited; order is first come, first served.
 #include "kernel/futex_table.h"
 #include "kernel/pid.h"
 #include "mm/user_copy.h"

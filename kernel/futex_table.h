@@ -13,8 +13,8 @@ inline bool same(const Key& a, const Key& b) { return a.object == b.object && a.
 
 struct Bucket;
 
-// How a waiter for a lock with priority inheritance stands: whoever unlocks chooses one, hands the lock over in
-// user memory, and then lets it go on. From chosen on it may not give up.
+// How a waiter for a lock with priority inheritance stands: whoever unlocks chooses one, hands the lock over
+// in user memory, and then lets it go on. From chosen on it may not give up.
 enum class PiState : uint32_t { none, queued, chosen, granted, retry };
 
 // On the stack of who waits.

@@ -26,7 +26,8 @@ TEST_CASE("futex: FUTEX_WAKE_OP operations") {
 
 TEST_CASE("random: ChaCha20 block of RFC 8439, section 2.3.2") {
   uint32_t key[8], out[16];
-  for (uint32_t i = 0; i < 8; ++i) key[i] = (4 * i) | (4 * i + 1) << 8 | (4 * i + 2) << 16 | (4 * i + 3) << 24;
+  for (uint32_t i = 0; i < 8; ++i)
+    key[i] = (4 * i) | (4 * i + 1) << 8 | (4 * i + 2) << 16 | (4 * i + 3) << 24;
   const uint32_t nonce[3] = {0x09000000, 0x4a000000, 0};
   chacha20_block(key, 1, nonce, out);
   CHECK(out[0] == 0xe4e7f110);

@@ -31,7 +31,7 @@ namespace kernel {
 namespace {
 constinit SpinLock g_lock{LockRank::log};
 constinit char g_ring[kKlogSize] GUARDED_BY(g_lock) = {};
-constinit uint64_t g_end GUARDED_BY(g_lock) = 0;  // bytes ever written
+constinit uint64_t g_end GUARDED_BY(g_lock) = 0;       // bytes ever written
 constinit uint64_t g_first_ns GUARDED_BY(g_lock) = 0;  // when the first line came: the log's time 0
 
 void put(std::string_view s) REQUIRES(g_lock) {

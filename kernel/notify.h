@@ -5,8 +5,8 @@
 
 namespace runsc::kernel {
 
-// `code`: CLD_*; `status`: exit code or signal. Sends the exit signal (SIGCHLD when it is a matter of stopping)
-// and wakes wait(2).
+// `code`: CLD_*; `status`: exit code or signal. Sends the exit signal (SIGCHLD when it is a matter of
+// stopping) and wakes wait(2).
 void notify_parent_locked(ThreadGroup& group, int code, int status) REQUIRES(g_tree_lock);
 
 }  // namespace runsc::kernel

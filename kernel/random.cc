@@ -18,7 +18,8 @@ constinit uint64_t g_counter GUARDED_BY(g_lock) = 0;
 void take_key(uint32_t (&key)[8]) {
   uint32_t block[16];
   LockGuard guard(g_lock);
-  uint32_t nonce[3] = {static_cast<uint32_t>(arch::tsc()), static_cast<uint32_t>(arch::tsc() >> 32), 0x6b657931};
+  uint32_t nonce[3] = {static_cast<uint32_t>(arch::tsc()), static_cast<uint32_t>(arch::tsc() >> 32),
+                       0x6b657931};
   chacha20_block(g_key, static_cast<uint32_t>(g_counter++), nonce, block);
   std::copy(block, block + 8, g_key);
   std::copy(block + 8, block + 16, key);

@@ -47,9 +47,7 @@ class Limits {
     limits_[resource] = limit;
     soft_[resource].store(limit.soft, std::memory_order_relaxed);
   }
-  uint64_t soft(Resource r) const {
-    return soft_[static_cast<unsigned>(r)].load(std::memory_order_relaxed);
-  }
+  uint64_t soft(Resource r) const { return soft_[static_cast<unsigned>(r)].load(std::memory_order_relaxed); }
   void copy_from(const Limits& other) {
     for (unsigned i = 0; i < kResources; ++i) set(i, other.get(i));
   }

@@ -42,7 +42,9 @@ void exit_robust_list(Task& task) {
   uint64_t head_address = std::exchange(task.robust_list, 0);
   if (!head) return;
   // Bit 0 of an entry marks a priority-inheriting lock.
-  auto futex_of = [&](uint64_t entry) { return (entry & ~uint64_t{1}) + static_cast<uint64_t>(head->futex_offset); };
+  auto futex_of = [&](uint64_t entry) {
+    return (entry & ~uint64_t{1}) + static_cast<uint64_t>(head->futex_offset);
+  };
   uint64_t entry = head->list, pending = head->pending;
   for (int i = 0; i < kMaxEntries && (entry & ~uint64_t{1}) != head_address; ++i) {
     auto next = mm::copy_in(task.mm(), mm::UserPtr<uint64_t>(entry & ~uint64_t{1}));

@@ -6,8 +6,8 @@
 #include "kernel/sched/scheduler.h"
 #include "kernel/signal/signal.h"
 #include "kernel/syscalls/dispatch.h"
-#include "kernel/time/process_timers.h"
 #include "kernel/thread_group.h"
+#include "kernel/time/process_timers.h"
 
 namespace runsc::kernel {
 
@@ -110,7 +110,8 @@ bool handle_trap(Task& task, const arch::Trap& trap) {
 // Does the result in rax ask for a restart? They are the numbers that never leave the kernel.
 bool wants_restart(uint64_t rax) {
   auto e = -static_cast<int64_t>(rax);
-  return e >= static_cast<int64_t>(Errno::restartsys) && e <= static_cast<int64_t>(Errno::restart_restartblock);
+  return e >= static_cast<int64_t>(Errno::restartsys) &&
+         e <= static_cast<int64_t>(Errno::restart_restartblock);
 }
 
 }  // namespace

@@ -17,8 +17,8 @@
 
 namespace runsc::kernel {
 
-class ThreadGroup;   // process: pid, signal actions, limits, children, timers (kernel/thread_group.h)
-struct VforkWait;    // kernel/clone.h
+class ThreadGroup;  // process: pid, signal actions, limits, children, timers (kernel/thread_group.h)
+struct VforkWait;   // kernel/clone.h
 
 // A system call that restart_syscall(2) goes on with.
 struct RestartBlock {
@@ -30,8 +30,8 @@ struct RestartBlock {
 
 class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_hook<> {
  public:
-  // Memory of tasks is only ever reused for tasks: an unpark() that comes late, when who was woken has already
-  // run to its end, then hits a token that nobody minds.
+  // Memory of tasks is only ever reused for tasks: an unpark() that comes late, when who was woken has
+  // already run to its end, then hits a token that nobody minds.
   static void* operator new(size_t size, const std::nothrow_t&) noexcept;
   static void operator delete(void* p) noexcept;
 
@@ -94,7 +94,7 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   std::atomic<int> parent_death_signal{0};
   VforkWait* vfork = nullptr;
   bool in_syscall_restart = false;
-  int32_t exit_code = 0;            // wait status of this thread
+  int32_t exit_code = 0;  // wait status of this thread
   std::atomic<uint64_t> minor_faults{0}, major_faults{0};
   std::atomic<uint64_t> start_ns{0};
   std::atomic<uint32_t> personality{0};

@@ -18,7 +18,9 @@ Result<Ref<ThreadGroup>> ThreadGroup::create() {
 Limits::Limits() {
   constexpr uint64_t kMiB = 1 << 20;
   for (unsigned i = 0; i < kResources; ++i) set(i, {kNoLimit, kNoLimit});
-  auto put = [this](Resource r, uint64_t soft, uint64_t hard) { set(static_cast<unsigned>(r), {soft, hard}); };
+  auto put = [this](Resource r, uint64_t soft, uint64_t hard) {
+    set(static_cast<unsigned>(r), {soft, hard});
+  };
   put(Resource::stack, 8 * kMiB, kNoLimit);
   put(Resource::core, 0, kNoLimit);
   put(Resource::nofile, 1024, 4096);

@@ -4,10 +4,10 @@
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
 
+#include "fs/file.h"
 #include "kernel/base/lock.h"
 #include "kernel/base/ref.h"
 #include "kernel/base/wait_queue.h"
-#include "fs/file.h"
 #include "kernel/rlimit.h"
 #include "kernel/signal/state.h"
 #include "kernel/time/process_timers.h"
@@ -26,8 +26,8 @@ class Tty;
 extern SpinLock g_tree_lock;
 
 struct ResourceUsage {
-  uint64_t user_ticks = 0, system_ticks = 0, minor_faults = 0, major_faults = 0, voluntary = 0, involuntary = 0,
-           max_rss_kib = 0;
+  uint64_t user_ticks = 0, system_ticks = 0, minor_faults = 0, major_faults = 0, voluntary = 0,
+           involuntary = 0, max_rss_kib = 0;
   void add(const ResourceUsage& o) {
     user_ticks += o.user_ticks, system_ticks += o.system_ticks;
     minor_faults += o.minor_faults, major_faults += o.major_faults;
@@ -47,23 +47,26 @@ class ThreadGroup final : public RefCounted<ThreadGroup>,
   ~ThreadGroup();
 
   using ChildList = boost::intrusive::list<
-      ThreadGroup, boost::intrusive::base_hook<boost::intrusive::list_base_hook<boost::intrusive::tag<ChildListTag>>>,
+      ThreadGroup,
+      boost::intrusive::base_hook<boost::intrusive::list_base_hook<boost::intrusive::tag<ChildListTag>>>,
       boost::intrusive::constant_time_size<false>>;
   using GroupList = boost::intrusive::list<
-      ThreadGroup, boost::intrusive::base_hook<boost::intrusive::list_base_hook<boost::intrusive::tag<GroupListTag>>>,
+      ThreadGroup,
+      boost::intrusive::base_hook<boost::intrusive::list_base_hook<boost::intrusive::tag<GroupListTag>>>,
       boost::intrusive::constant_time_size<false>>;
 
   // Const after creation.
   int32_t pid = 0;
   // ---- Under g_tree_lock (plain reads of the numbers are allowed: they are hints then).
   Task* leader = nullptr;
-  Task* threads = nullptr;   // list through Task's next_thread
+  Task* threads = nullptr;  // list through Task's next_thread
   uint32_t thread_count = 0;
   uint32_t active_threads = 0;  // have not begun to exit
   uint32_t live_threads = 0;    // not yet through exit
   ThreadGroup* parent = nullptr;
   Task* parent_task = nullptr;  // who forked, for PR_SET_PDEATHSIG and __WNOTHREAD; null once it is gone
   ChildList children;
+  std::atomic<int32_t> parent_pid{0};  // of `parent`, or 0: getppid(2) takes no lock
   std::atomic<int32_t> pgid{0}, sid{0};
   std::atomic<int32_t> exec_count{0};
   int exit_signal = 17;  // what the parent gets; 0: nothing
@@ -79,21 +82,21 @@ class ThreadGroup final : public RefCounted<ThreadGroup>,
   SpinLock signal_lock{LockRank::signal};
   SignalQueue queue;  // to the process
   Ref<SignalActions> actions;
-  bool exiting = false;        // exit_group or a deadly signal: every thread leaves
-  int32_t exit_code = 0;       // wait status given by it
-  Task* exec_task = nullptr;   // execve waits for the other threads to leave
-  bool stopped = false;        // job control stop in force
+  bool exiting = false;       // exit_group or a deadly signal: every thread leaves
+  int32_t exit_code = 0;      // wait status given by it
+  Task* exec_task = nullptr;  // execve waits for the other threads to leave
+  bool stopped = false;       // job control stop in force
   int stop_signal = 0;
-  bool stop_pending_report = false;      // for wait(2): WUNTRACED
+  bool stop_pending_report = false;       // for wait(2): WUNTRACED
   bool continued_pending_report = false;  // WCONTINUED
 
   // exiting || exec_task, for threads to see without the lock.
   std::atomic<bool> must_leave{false};
 
-  WaitQueue child_wait;    // a child changed state
-  WaitQueue exit_wait;     // this process ended (pidfd), or threads left (execve)
+  WaitQueue child_wait;     // a child changed state
+  WaitQueue exit_wait;      // this process ended (pidfd), or threads left (execve)
   WaitQueue continue_wait;  // stopped threads sleep here
-  WaitQueue signal_wait;   // signalfd, sigtimedwait: something was queued
+  WaitQueue signal_wait;    // signalfd, sigtimedwait: something was queued
 
   Limits limits;
   ProcessTimers timers;

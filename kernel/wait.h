@@ -7,14 +7,14 @@
 namespace runsc::kernel {
 
 namespace wait_flag {
-inline constexpr uint32_t nohang = 1, untraced = 2, stopped = 2, exited = 4, continued = 8, nowait = 0x1000000,
-                          nothread = 0x20000000, all = 0x40000000, clone = 0x80000000;
+inline constexpr uint32_t nohang = 1, untraced = 2, stopped = 2, exited = 4, continued = 8,
+                          nowait = 0x1000000, nothread = 0x20000000, all = 0x40000000, clone = 0x80000000;
 }
 
 struct WaitRequest {
   enum class Who : uint8_t { any, pid, group, pidfd } who = Who::any;
   int32_t id = 0;
-  uint32_t flags = 0;            // wait_flag
+  uint32_t flags = 0;                  // wait_flag
   const ThreadGroup* exact = nullptr;  // pidfd
 };
 

@@ -23,7 +23,7 @@ inline constexpr int ill_illopn = 2, fpe_intdiv = 1, fpe_fltdiv = 3, fpe_fltovf 
                      bus_adrerr = 2, trap_brkpt = 1, trap_trace = 2, trap_hwbkpt = 4;
 inline constexpr int cld_exited = 1, cld_killed = 2, cld_dumped = 3, cld_trapped = 4, cld_stopped = 5,
                      cld_continued = 6;
-}
+}  // namespace sig_code
 
 // siginfo_t, 128 bytes; what stands behind `code` depends on the signal.
 struct SigInfo {
@@ -76,9 +76,9 @@ struct SigAction {
 };
 inline constexpr uint64_t kSigDfl = 0, kSigIgn = 1;
 namespace sa {
-inline constexpr uint64_t nocldstop = 1, nocldwait = 2, siginfo = 4, unsupported = 0x400, expose_tagbits = 0x800,
-                          restorer = 0x04000000, onstack = 0x08000000, restart = 0x10000000,
-                          nodefer = 0x40000000, resethand = 0x80000000;
+inline constexpr uint64_t nocldstop = 1, nocldwait = 2, siginfo = 4, unsupported = 0x400,
+                          expose_tagbits = 0x800, restorer = 0x04000000, onstack = 0x08000000,
+                          restart = 0x10000000, nodefer = 0x40000000, resethand = 0x80000000;
 }
 
 struct SigStack {

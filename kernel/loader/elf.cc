@@ -30,7 +30,8 @@ Result<void> check_load(const ElfSegment& s, const ElfImage& image) {
   uint64_t end = 0, file_end = 0;
   if (s.filesz > s.memsz) return Errno::inval;
   if (__builtin_add_overflow(s.vaddr, s.memsz, &end) || end > kUserLimit) return Errno::inval;
-  if (__builtin_add_overflow(s.offset, s.filesz, &file_end) || file_end > uint64_t{1} << 62) return Errno::inval;
+  if (__builtin_add_overflow(s.offset, s.filesz, &file_end) || file_end > uint64_t{1} << 62)
+    return Errno::inval;
   if ((s.vaddr ^ s.offset) & mm::kPageMask) return Errno::inval;
   if (!image.loads.empty() && s.vaddr < image.loads[image.loads.size() - 1].vaddr) return Errno::inval;
   return {};

@@ -19,10 +19,10 @@ Result<abi::ElfHeader> parse_elf_header(std::span<const std::byte> bytes);
 // What to map for a program or its interpreter; addresses as in the file.
 struct ElfImage {
   abi::ElfHeader header{};
-  Vec<abi::ElfSegment> loads;   // PT_LOAD, sizes and addresses checked, ascending
-  uint64_t low = 0, high = 0;   // page-rounded extent of the loads
+  Vec<abi::ElfSegment> loads;  // PT_LOAD, sizes and addresses checked, ascending
+  uint64_t low = 0, high = 0;  // page-rounded extent of the loads
   uint64_t max_align = 4096;
-  uint64_t phdr_vaddr = 0;      // where the program headers are in memory, or 0
+  uint64_t phdr_vaddr = 0;  // where the program headers are in memory, or 0
   bool has_interpreter = false;
   uint64_t interpreter_offset = 0, interpreter_size = 0;
   bool executable_stack = false;

@@ -14,7 +14,10 @@ namespace {
 
 ElfHeader good_header() {
   ElfHeader h{};
-  std::memcpy(h.ident, "\x7f" "ELF\x02\x01\x01", 7);
+  std::memcpy(h.ident,
+              "\x7f"
+              "ELF\x02\x01\x01",
+              7);
   h.type = kElfExec;
   h.machine = kElfX8664;
   h.phentsize = sizeof(ElfSegment);
@@ -55,7 +58,9 @@ TEST_CASE("elf: headers that are not ours are ENOEXEC") {
   h = good_header();
   h.phnum = 0;
   CHECK(parse(h).error() == Errno::noexec);
-  CHECK(parse_elf_header(bytes("\x7f" "ELF")).error() == Errno::noexec);
+  CHECK(parse_elf_header(bytes("\x7f"
+                               "ELF"))
+            .error() == Errno::noexec);
 }
 
 TEST_CASE("elf: segments are checked") {
@@ -71,9 +76,9 @@ TEST_CASE("elf: segments are checked") {
     s[1] = segment;
     return parse_elf_image(h, s, 1 << 20).error();
   };
-  CHECK(bad(load(0x300000, 1, 1)) == Errno::inval);                   // not ascending
-  CHECK(bad(load(0x405000, 2, 1)) == Errno::inval);                   // file part larger than memory part
-  CHECK(bad(load(0x7fffffffe000, 1, 0x10000)) == Errno::inval);       // past the user half
+  CHECK(bad(load(0x300000, 1, 1)) == Errno::inval);                    // not ascending
+  CHECK(bad(load(0x405000, 2, 1)) == Errno::inval);                    // file part larger than memory part
+  CHECK(bad(load(0x7fffffffe000, 1, 0x10000)) == Errno::inval);        // past the user half
   CHECK(bad(load(~uint64_t{0} - 0xfff, 1, 0x10000)) == Errno::inval);  // wraps
   ElfSegment crooked = load(0x405000, 1, 1);
   crooked.offset = 1;
@@ -107,7 +112,9 @@ TEST_CASE("script: the line after #!") {
   CHECK(with->argument == "python3 -u");
   CHECK(parse_script(bytes("#!\n")).error() == Errno::noexec);
   CHECK(parse_script(bytes("#!  \n")).error() == Errno::noexec);
-  auto none = parse_script(bytes("\x7f" "ELF"));
+  auto none =
+      parse_script(bytes("\x7f"
+                         "ELF"));
   REQUIRE(none);
   CHECK_FALSE(none->is_script);
   std::string cut = "#!/" + std::string(400, 'a');

@@ -77,8 +77,7 @@ struct Mapper {
     uint64_t start = page_down(s.vaddr + bias);
     uint64_t file_end = s.vaddr + bias + s.filesz;
     uint64_t mem_end = s.vaddr + bias + s.memsz;
-    if (s.filesz > 0)
-      TRY(map(start, page_up(file_end) - start, prot, false, page_down(s.offset), kMapFixed));
+    if (s.filesz > 0) TRY(map(start, page_up(file_end) - start, prot, false, page_down(s.offset), kMapFixed));
     uint64_t anonymous = s.filesz > 0 ? page_up(file_end) : start;
     if (page_up(mem_end) > anonymous)
       TRY(map(anonymous, page_up(mem_end) - anonymous, prot, true, 0, kMapFixed));

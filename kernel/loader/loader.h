@@ -35,10 +35,12 @@ struct LoadedProgram {
 Result<Ref<fs::File>> open_executable(Task& task, const fs::Path& start, std::string_view path,
                                       uint32_t walk_flags);
 
-// Follows #! lines (at most 5 deep; they change `args`), maps everything. ENOEXEC, ELIBBAD, ENOMEM, E2BIG, ...
+// Follows #! lines (at most 5 deep; they change `args`), maps everything. ENOEXEC, ELIBBAD, ENOMEM, E2BIG,
+// ...
 Result<LoadedProgram> load_program(Task& task, Ref<fs::File> file, std::string_view path, Arguments& args);
 
-// Once the space is the task's: clears bss, writes the stack. The stack pointer to start with. EFAULT, ENOMEM.
+// Once the space is the task's: clears bss, writes the stack. The stack pointer to start with. EFAULT,
+// ENOMEM.
 Result<uint64_t> build_stack(Task& task, LoadedProgram& program, const Arguments& args, bool secure);
 
 // Reads exactly; short files are ENOEXEC.

@@ -16,7 +16,8 @@ Result<ScriptLine> parse_script(std::span<const std::byte> head) {
   text.remove_prefix(2);
   size_t end = text.find('\n');
   bool whole = end != std::string_view::npos || head.size() < kScriptHead;
-  if (size_t nul = text.find('\0'); nul != std::string_view::npos && (end == std::string_view::npos || nul < end))
+  if (size_t nul = text.find('\0');
+      nul != std::string_view::npos && (end == std::string_view::npos || nul < end))
     end = nul, whole = true;
   text = text.substr(0, end);
   while (!text.empty() && blank(text.back())) text.remove_suffix(1);

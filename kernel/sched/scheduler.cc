@@ -118,8 +118,7 @@ static void finish_switch() {
       return;
     case Fate::park:
     case Fate::park_event: {
-      uint32_t token =
-          cpu.previous_fate == Fate::park ? SchedEntity::kLockToken : SchedEntity::kEventToken;
+      uint32_t token = cpu.previous_fate == Fate::park ? SchedEntity::kLockToken : SchedEntity::kEventToken;
       uint32_t old = gone->tokens.load(std::memory_order_relaxed);
       while (!(old & token))
         if (gone->tokens.compare_exchange_weak(old, old | SchedEntity::kParked, std::memory_order_acq_rel))
@@ -131,6 +130,9 @@ static void finish_switch() {
       arch::KernelStack stack = gone->context.stack;
       gone->context.stack = {};
       arch::stack_free(stack);
+      // A zombie that nobody reaps keeps no machine state.
+      if (arch::UserState* state = std::exchange(TaskInternals::user_state(gone->task), nullptr))
+        arch::user_state_destroy(state);
       gone->task.unref();
       return;
     }

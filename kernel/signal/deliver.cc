@@ -65,7 +65,8 @@ int take_locked(Task& task, uint64_t mask, SigInfo& info) REQUIRES(task.group().
 // would never end (POSIX).
 bool orphaned_group_locked(int32_t pgid) REQUIRES(g_tree_lock) {
   for (ThreadGroup& g : all_groups())
-    if (g.pgid == pgid && !g.zombie && g.parent && g.parent->pgid != pgid && g.parent->sid == g.sid) return false;
+    if (g.pgid == pgid && !g.zombie && g.parent && g.parent->pgid != pgid && g.parent->sid == g.sid)
+      return false;
   return true;
 }
 
@@ -77,7 +78,8 @@ void stop_process(Task& task, int signal) {
     LockGuard guard(group.signal_lock);
     if (group.exiting || group.stopped) return;
     // SIGCONT or SIGKILL may have come since the signal was taken.
-    if ((group.queue.pending() | task.signals.queue.pending()) & (sig_bit(sig::cont) | sig_bit(sig::kill))) return;
+    if ((group.queue.pending() | task.signals.queue.pending()) & (sig_bit(sig::cont) | sig_bit(sig::kill)))
+      return;
     group.stopped = true;
     group.stop_signal = signal;
     group.stop_pending_report = true;
@@ -96,7 +98,8 @@ void wait_while_stopped(Task& task) {
     {
       LockGuard guard(group.signal_lock);
       uint64_t pending = task.signals.queue.pending() | group.queue.pending();
-      if (!group.stopped || group.must_leave.load(std::memory_order_relaxed) || pending & sig_bit(sig::kill)) break;
+      if (!group.stopped || group.must_leave.load(std::memory_order_relaxed) || pending & sig_bit(sig::kill))
+        break;
     }
     task.sched.park_event();
   }
@@ -162,7 +165,8 @@ bool deliver_one(Task& task, bool& in_syscall) {
     if (group.must_leave.load(std::memory_order_relaxed) && group.exec_task != &task) {
       stopped = false;
       info.signo = -1;
-    } else if (group.stopped && !((task.signals.queue.pending() | group.queue.pending()) & sig_bit(sig::kill))) {
+    } else if (group.stopped &&
+               !((task.signals.queue.pending() | group.queue.pending()) & sig_bit(sig::kill))) {
       stopped = true;
     } else {
       int s = take_locked(task, ~task.signals.blocked.load(std::memory_order_relaxed), info);

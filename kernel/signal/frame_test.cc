@@ -1,10 +1,10 @@
 #include "kernel/signal/frame.h"
 
+#include <ucontext.h>
 #include <catch2/catch_test_macros.hpp>
 #include <csignal>
 #include <cstddef>
 #include <cstring>
-#include <ucontext.h>
 #include <vector>
 
 #include "kernel/signal/state.h"

@@ -37,7 +37,9 @@ void signal_wake(Task& task) {
 namespace {
 
 // The container's init is not killed by what it does not handle, unless the host asks (pid_namespaces(7)).
-bool protected_init(const ThreadGroup& group, Origin origin) { return group.pid == 1 && origin != Origin::host; }
+bool protected_init(const ThreadGroup& group, Origin origin) {
+  return group.pid == 1 && origin != Origin::host;
+}
 
 bool ignored(ThreadGroup& group, Task* task, int signal, Origin origin) {
   if (task && task->signals.blocked.load(std::memory_order_relaxed) & sig_bit(signal)) return false;
@@ -50,7 +52,8 @@ bool ignored(ThreadGroup& group, Task* task, int signal, Origin origin) {
 }
 
 bool wants(const Task& t, int signal) {
-  return !t.dead && (!(t.signals.blocked.load(std::memory_order_relaxed) & sig_bit(signal)) || signal == sig::kill);
+  return !t.dead &&
+         (!(t.signals.blocked.load(std::memory_order_relaxed) & sig_bit(signal)) || signal == sig::kill);
 }
 
 bool waits_for(const Task& t, int signal) {
@@ -166,7 +169,9 @@ bool queue_preallocated(ThreadGroup& group, Task* task, QueuedSignal& entry) {
   return true;
 }
 
-void send_signal_to_task(Task& task, const SigInfo& info) { (void)queue_signal(task, false, info, Origin::kernel); }
+void send_signal_to_task(Task& task, const SigInfo& info) {
+  (void)queue_signal(task, false, info, Origin::kernel);
+}
 
 void send_signal_to_group(ThreadGroup& group, const SigInfo& info) {
   (void)queue_signal_to_group(group, info, Origin::kernel);

@@ -6,8 +6,8 @@
 
 namespace runsc::kernel {
 
-// Reads take signals of whoever reads, as Linux does; but who waits is woken by signals of the process that made
-// it, so a process that inherits one should not block on it.
+// Reads take signals of whoever reads, as Linux does; but who waits is woken by signals of the process that
+// made it, so a process that inherits one should not block on it.
 class SignalFd final : public fs::File {
  public:
   SignalFd(Ref<ThreadGroup> home, uint64_t mask, uint32_t flags)

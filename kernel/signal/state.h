@@ -74,7 +74,7 @@ class SignalActions final : public RefCounted<SignalActions> {
 
 // Of one task. `blocked` is written by the task alone, under the signal lock; read by it without.
 struct TaskSignals {
-  SignalQueue queue;       // guarded by the group's signal lock
+  SignalQueue queue;  // guarded by the group's signal lock
   std::atomic<uint64_t> blocked{0};
   uint64_t saved_mask = 0;  // of sigsuspend and ppoll, put back after delivery
   bool restore_saved = false;

@@ -85,6 +85,7 @@ Result<Ref<File>> open_terminal_bridge(hostcall::Handle handle, uint32_t rows, u
   Ref<File> slave = TRY(open_console(console, open_flag::rdwr));
   g_bridge = bridge.release();
   terminal_resized(rows, columns);
+  TRY(console.tty->become_controlling(false));
   TRY(start_kernel_thread("console_in", host_to_tty, nullptr));
   TRY(start_kernel_thread("console_out", tty_to_host, nullptr));
   return slave;

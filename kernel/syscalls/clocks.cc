@@ -13,8 +13,8 @@ namespace {
 
 constexpr uint64_t kNsPerSec = 1'000'000'000;
 constexpr int kRealtime = 0, kMonotonic = 1, kProcessCpu = 2, kThreadCpu = 3, kMonotonicRaw = 4,
-              kRealtimeCoarse = 5, kMonotonicCoarse = 6, kBoottime = 7, kRealtimeAlarm = 8, kBoottimeAlarm = 9,
-              kTai = 11;
+              kRealtimeCoarse = 5, kMonotonicCoarse = 6, kBoottime = 7, kRealtimeAlarm = 8,
+              kBoottimeAlarm = 9, kTai = 11;
 
 bool is_wall(int clock) {
   return clock == kRealtime || clock == kRealtimeCoarse || clock == kRealtimeAlarm || clock == kTai;
@@ -206,7 +206,8 @@ Result<void> sys_nanosleep(Task& task, uint64_t request, uint64_t remaining) {
   return sleep_until(task, monotonic_ns() + ns, remaining);
 }
 
-Result<void> sys_clock_nanosleep(Task& task, int clock, uint32_t flags, uint64_t request, uint64_t remaining) {
+Result<void> sys_clock_nanosleep(Task& task, int clock, uint32_t flags, uint64_t request,
+                                 uint64_t remaining) {
   constexpr uint32_t kAbsolute = 1;
   if (clock == kThreadCpu || clock == kMonotonicRaw || clock == kRealtimeCoarse || clock == kMonotonicCoarse)
     return clock == kThreadCpu ? Errno::inval : Errno::opnotsupp;

@@ -16,9 +16,9 @@ namespace {
 constexpr uint32_t kKeep = ~0u;
 constexpr uint32_t kNoSetuidFixup = 4, kKeepCaps = 0x10;
 constexpr uint64_t cap_bit(Cap c) { return uint64_t{1} << static_cast<unsigned>(c); }
-constexpr uint64_t kFsCaps = cap_bit(Cap::chown) | cap_bit(Cap::dac_override) | cap_bit(Cap::dac_read_search) |
-                             cap_bit(Cap::fowner) | cap_bit(Cap::fsetid) | cap_bit(Cap::linux_immutable) |
-                             cap_bit(Cap::mknod) | cap_bit(Cap::mac_override);
+constexpr uint64_t kFsCaps = cap_bit(Cap::chown) | cap_bit(Cap::dac_override) |
+                             cap_bit(Cap::dac_read_search) | cap_bit(Cap::fowner) | cap_bit(Cap::fsetid) |
+                             cap_bit(Cap::linux_immutable) | cap_bit(Cap::mknod) | cap_bit(Cap::mac_override);
 
 // capabilities(7), "Effect of user ID changes on capabilities".
 void fix_capabilities(Credentials& c, const Credentials& old) {

@@ -13,21 +13,23 @@ constexpr uint32_t kWait = 0, kWake = 1, kRequeue = 3, kCmpRequeue = 4, kWakeOp 
 constexpr uint32_t kPrivate = 128, kClockRealtime = 256;
 constexpr uint64_t kRobustHeadSize = 24;
 
-Result<size_t> wait(Task& task, uint64_t address, bool shared, uint32_t value, uint32_t mask, uint64_t timeout,
-                    bool absolute, bool wall) {
+Result<size_t> wait(Task& task, uint64_t address, bool shared, uint32_t value, uint32_t mask,
+                    uint64_t timeout, bool absolute, bool wall) {
   uint64_t deadline = absolute ? TRY(read_absolute_deadline(task, timeout, wall))
                                : TRY(read_relative_deadline(task, timeout));
   auto r = futex_wait(task, address, shared, value, mask, deadline);
   if (r) return size_t{0};
   // A relative timeout must not start anew: restart_syscall(2) goes on with the same deadline.
   if (r.error() == Errno::restartsys && !absolute && timeout) {
-    task.restart = {RestartBlock::Kind::futex, deadline, address, value, uint64_t{mask} | uint64_t{shared} << 32, 0};
+    task.restart = {
+        RestartBlock::Kind::futex, deadline, address, value, uint64_t{mask} | uint64_t{shared} << 32, 0};
     return Errno::restart_restartblock;
   }
   return r.error();
 }
 
-Result<size_t> pi_call(Task& task, uint64_t address, bool shared, uint32_t command, uint64_t timeout, bool wall) {
+Result<size_t> pi_call(Task& task, uint64_t address, bool shared, uint32_t command, uint64_t timeout,
+                       bool wall) {
   if (command == kUnlockPi) {
     TRY(futex_unlock_pi(task, address, shared));
     return size_t{0};

@@ -7,15 +7,13 @@ namespace runsc::kernel {
 Result<int32_t> sys_getpid(Task& task) { return task.pid(); }
 Result<int32_t> sys_gettid(Task& task) { return task.tid(); }
 
-Result<int32_t> sys_getppid(Task& task) {
-  LockGuard tree(g_tree_lock);
-  ThreadGroup* parent = task.group().parent;
-  return parent ? parent->pid : 0;
-}
+Result<int32_t> sys_getppid(Task& task) { return task.group().parent_pid.load(std::memory_order_relaxed); }
 
 namespace {
 
-bool is_child_locked(ThreadGroup& parent, ThreadGroup& g) REQUIRES(g_tree_lock) { return g.parent == &parent; }
+bool is_child_locked(ThreadGroup& parent, ThreadGroup& g) REQUIRES(g_tree_lock) {
+  return g.parent == &parent;
+}
 
 // Linux's order of checks matters: shells look at the errno.
 Result<void> setpgid_locked(Task& task, int pid, int pgid) REQUIRES(g_tree_lock) {

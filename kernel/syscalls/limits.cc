@@ -36,8 +36,8 @@ bool may_touch(const Task& task, const Task& target) {
   const fs::Credentials& c = task.creds();
   if (&task.group() == &target.group() || c.has(fs::Cap::sys_resource)) return true;
   Ref<fs::Credentials> t = target.creds_ref();
-  return t && c.uid == t->euid && c.uid == t->suid && c.uid == t->uid && c.gid == t->egid && c.gid == t->sgid &&
-         c.gid == t->gid;
+  return t && c.uid == t->euid && c.uid == t->suid && c.uid == t->uid && c.gid == t->egid &&
+         c.gid == t->sgid && c.gid == t->gid;
 }
 
 Result<void> set_limit(Task& task, Task& target, uint32_t resource, Limit fresh) {

@@ -68,7 +68,9 @@ Result<uint64_t> sys_mmap(Task& task, uint64_t address, uint64_t size, uint32_t 
   return task.mm().mmap(std::move(r), limits_of(task));
 }
 
-Result<void> sys_munmap(Task& task, uint64_t address, uint64_t size) { return task.mm().munmap(address, size); }
+Result<void> sys_munmap(Task& task, uint64_t address, uint64_t size) {
+  return task.mm().munmap(address, size);
+}
 
 Result<void> sys_mprotect(Task& task, uint64_t address, uint64_t size, uint32_t prot) {
   constexpr uint32_t kKnown = kProtRead | kProtWrite | kProtExec | 8 | kProtGrowsDown | kProtGrowsUp;
@@ -93,7 +95,8 @@ Result<void> sys_msync(Task& task, uint64_t address, uint64_t size, int flags) {
 
 namespace {
 Result<void> may_lock(const Task& task) {
-  if (task.group().limits.soft(Resource::memlock) == 0 && !task.creds().has(fs::Cap::ipc_lock)) return Errno::perm;
+  if (task.group().limits.soft(Resource::memlock) == 0 && !task.creds().has(fs::Cap::ipc_lock))
+    return Errno::perm;
   return {};
 }
 }  // namespace

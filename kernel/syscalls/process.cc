@@ -215,7 +215,8 @@ int32_t status_for_siginfo(const WaitOutcome& o) {
 
 }  // namespace
 
-Result<void> sys_waitid(Task& task, int type, int id, uint64_t info_address, uint32_t options, uint64_t usage) {
+Result<void> sys_waitid(Task& task, int type, int id, uint64_t info_address, uint32_t options,
+                        uint64_t usage) {
   using namespace wait_flag;
   if (options & ~(nohang | nowait | exited | stopped | continued | nothread | all | wait_flag::clone) ||
       !(options & (exited | stopped | continued)))

@@ -11,8 +11,8 @@ struct TimeVal {
 };
 struct RUsage {
   TimeVal utime, stime;
-  int64_t maxrss, ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd, msgrcv, nsignals, nvcsw,
-      nivcsw;
+  int64_t maxrss, ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd, msgrcv, nsignals,
+      nvcsw, nivcsw;
 };
 static_assert(sizeof(RUsage) == 144);
 

@@ -1,5 +1,5 @@
-// sched_yield(2), sched_setaffinity(2), sched_setscheduler(2), getpriority(2) and companions. Policies and nice
-// values are kept and shown; the scheduler itself is fair to all.
+// sched_yield(2), sched_setaffinity(2), sched_setscheduler(2), getpriority(2) and companions. Policies and
+// nice values are kept and shown; the scheduler itself is fair to all.
 #include <algorithm>
 
 #include "kernel/pid.h"
@@ -98,7 +98,9 @@ Result<void> sys_sched_setscheduler(Task& task, int pid, int policy, uint64_t pa
   return set_policy(task, *t, policy, priority);
 }
 
-Result<int> sys_sched_getscheduler(Task& task, int pid) { return TRY(target_of(task, pid))->sched.policy.load(); }
+Result<int> sys_sched_getscheduler(Task& task, int pid) {
+  return TRY(target_of(task, pid))->sched.policy.load();
+}
 
 Result<int> sys_sched_get_priority_max(Task&, int policy) {
   if (real_time(policy)) return 99;

@@ -147,8 +147,8 @@ void interrupt_other_cpus() {
     auto& state = arch::shared().cpu[i].state;
     if (state.load(std::memory_order_seq_cst) != hostcall::CpuShared::user) continue;
     arch::cpu_wake(i);
-    for (uint32_t round = 0; round < 100000 && state.load(std::memory_order_seq_cst) == hostcall::CpuShared::user;
-         ++round)
+    for (uint32_t round = 0;
+         round < 100000 && state.load(std::memory_order_seq_cst) == hostcall::CpuShared::user; ++round)
       spin_relax(round);
   }
 }

@@ -1,4 +1,5 @@
-// The calls of x86-64 that nothing here serves, by name: they return ENOSYS. Rows of the other tables replace these.
+// The calls of x86-64 that nothing here serves, by name: they return ENOSYS. Rows of the other tables replace
+// these.
 #include "kernel/syscalls/tables.h"
 
 namespace runsc::kernel {

@@ -121,8 +121,9 @@ Result<SigEvent> check_event(Task& task, SigEvent e) {
   return e;
 }
 
-
-ITimerSpec to_itimerspec(const TimerSetting& s) { return {to_timespec(s.interval_ns), to_timespec(s.value_ns)}; }
+ITimerSpec to_itimerspec(const TimerSetting& s) {
+  return {to_timespec(s.interval_ns), to_timespec(s.value_ns)};
+}
 
 bool timer_clock(int clock) {
   // realtime, monotonic, boottime, their alarms, TAI
@@ -165,9 +166,7 @@ Result<void> sys_timer_gettime(Task& task, int id, uint64_t value) {
   return mm::copy_out(task.mm(), UserPtr<ITimerSpec>(value), to_itimerspec(timer->get()));
 }
 
-Result<int> sys_timer_getoverrun(Task& task, int id) {
-  return TRY(task.group().timers.find(id))->overrun();
-}
+Result<int> sys_timer_getoverrun(Task& task, int id) { return TRY(task.group().timers.find(id))->overrun(); }
 
 Result<void> sys_timer_delete(Task& task, int id) { return task.group().timers.remove(id); }
 

@@ -39,10 +39,9 @@ struct Snapshot {
 Snapshot snapshot() {
   for (;;) {
     uint32_t before = g_params.sequence.load(std::memory_order_acquire);
-    Snapshot s{g_params.tsc_base.load(std::memory_order_relaxed),
-               g_params.mono_base.load(std::memory_order_relaxed),
-               g_params.mult.load(std::memory_order_relaxed),
-               g_params.wall_offset.load(std::memory_order_relaxed)};
+    Snapshot s{
+        g_params.tsc_base.load(std::memory_order_relaxed), g_params.mono_base.load(std::memory_order_relaxed),
+        g_params.mult.load(std::memory_order_relaxed), g_params.wall_offset.load(std::memory_order_relaxed)};
     std::atomic_thread_fence(std::memory_order_acquire);
     if (!(before & 1) && g_params.sequence.load(std::memory_order_relaxed) == before) return s;
   }
@@ -94,8 +93,7 @@ void anchor(uint64_t tsc, int64_t realtime, int64_t host_mono) REQUIRES(g_lock) 
   if (error > limit) error = limit;
   if (error < -limit) error = -limit;
   int64_t delta = static_cast<int64_t>(g_nominal_mult) * error / static_cast<int64_t>(kRefreshNs);
-  Snapshot fresh{now, base, g_nominal_mult + static_cast<uint64_t>(delta),
-                 realtime - host_mono};
+  Snapshot fresh{now, base, g_nominal_mult + static_cast<uint64_t>(delta), realtime - host_mono};
   publish(fresh);
 }
 

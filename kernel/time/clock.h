@@ -7,8 +7,8 @@
 
 namespace runsc::kernel {
 
-// Nanoseconds of CLOCK_MONOTONIC (and CLOCK_BOOTTIME): the host's, as in other containers, because programs subtract
-// from it and do not expect a machine that booted a moment ago. Never goes backwards. Any context.
+// Nanoseconds of CLOCK_MONOTONIC (and CLOCK_BOOTTIME): the host's, as in other containers, because programs
+// subtract from it and do not expect a machine that booted a moment ago. Never goes backwards. Any context.
 uint64_t monotonic_ns();
 // Nanoseconds since 1970 (CLOCK_REALTIME).
 int64_t realtime_ns();

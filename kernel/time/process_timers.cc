@@ -52,7 +52,8 @@ void check_cpu_limit(Task& task, uint64_t used_ns) {
   if (seconds < limit.soft) return;
   send_signal_to_group(task.group(), SigInfo(sig::xcpu, sig_code::kernel));
   // Once a second from now on.
-  if (seconds + 1 <= limit.hard) task.group().limits.set(static_cast<unsigned>(Resource::cpu), {seconds + 1, limit.hard});
+  if (seconds + 1 <= limit.hard)
+    task.group().limits.set(static_cast<unsigned>(Resource::cpu), {seconds + 1, limit.hard});
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ class PosixTimer final : public Timer, public RefCounted<PosixTimer> {
   SpinLock lock_{LockRank::leaf};
   uint64_t interval_ GUARDED_BY(lock_) = 0;
   uint64_t deadline_ GUARDED_BY(lock_) = 0;
-  QueuedSignal entry_;  // queued at most once: further expirations count as overruns
+  QueuedSignal entry_;                // queued at most once: further expirations count as overruns
   std::atomic<int32_t> overruns_{0};  // since it was queued
   std::atomic<int32_t> last_overrun_{0};
 };

@@ -49,7 +49,8 @@ struct Now {
 Now now() {
   for (;;) {
     uint32_t before = __atomic_load_n(&vvar_page.sequence, __ATOMIC_ACQUIRE);
-    uint64_t base = load(vvar_page.tsc_base), mono = load(vvar_page.mono_base_ns), mult = load(vvar_page.mult);
+    uint64_t base = load(vvar_page.tsc_base), mono = load(vvar_page.mono_base_ns),
+             mult = load(vvar_page.mult);
     int64_t wall = load(vvar_page.wall_offset_ns);
     uint64_t tsc = read_tsc();
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
@@ -72,7 +73,8 @@ bool wall_clock(int clock) { return clock == 0 || clock == 5 || clock == 11; }
 extern "C" {
 
 __attribute__((visibility("default"))) int __vdso_clock_gettime(int clock, KernelTimespec* out) {
-  if (!known(clock)) return static_cast<int>(system_call(kSysClockGettime, clock, reinterpret_cast<long>(out), 0));
+  if (!known(clock))
+    return static_cast<int>(system_call(kSysClockGettime, clock, reinterpret_cast<long>(out), 0));
   Now n = now();
   uint64_t ns = wall_clock(clock) ? n.mono + static_cast<uint64_t>(n.wall_offset) : n.mono;
   out->sec = static_cast<int64_t>(ns / kNsPerSec);
@@ -100,14 +102,16 @@ __attribute__((visibility("default"))) int64_t __vdso_time(int64_t* out) {
 }
 
 __attribute__((visibility("default"))) int __vdso_clock_getres(int clock, KernelTimespec* out) {
-  if (!known(clock)) return static_cast<int>(system_call(kSysClockGetres, clock, reinterpret_cast<long>(out), 0));
+  if (!known(clock))
+    return static_cast<int>(system_call(kSysClockGetres, clock, reinterpret_cast<long>(out), 0));
   bool coarse = clock == 5 || clock == 6;
   if (out) *out = {0, coarse ? 4000000 : 1};
   return 0;
 }
 
 __attribute__((visibility("default"))) int __vdso_getcpu(unsigned* cpu, unsigned* node, void*) {
-  return static_cast<int>(system_call(kSysGetcpu, reinterpret_cast<long>(cpu), reinterpret_cast<long>(node), 0));
+  return static_cast<int>(
+      system_call(kSysGetcpu, reinterpret_cast<long>(cpu), reinterpret_cast<long>(node), 0));
 }
 
 int clock_gettime(int, KernelTimespec*) __attribute__((weak, alias("__vdso_clock_gettime")));

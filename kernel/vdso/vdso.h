@@ -1,5 +1,5 @@
-// The vDSO (vdso(7)): clocks without a system call. One page of data that the kernel writes (vvar.h), then the
-// image of a small shared object of our own.
+// The vDSO (vdso(7)): clocks without a system call. One page of data that the kernel writes (vvar.h), then
+// the image of a small shared object of our own.
 #pragma once
 
 #include "kernel/base/result.h"

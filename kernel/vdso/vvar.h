@@ -9,7 +9,7 @@ namespace runsc::kernel {
 struct VvarData {
   uint32_t sequence;
   uint32_t reserved;
-  uint64_t tsc_base;       // monotonic = mono_base + ((tsc - tsc_base) * mult >> 32)
+  uint64_t tsc_base;  // monotonic = mono_base + ((tsc - tsc_base) * mult >> 32)
   uint64_t mono_base_ns;
   uint64_t mult;           // ns per tick, 32.32
   int64_t wall_offset_ns;  // realtime = monotonic + this
