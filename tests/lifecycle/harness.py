@@ -84,8 +84,7 @@ class Box:
     _serial = itertools.count()
 
     def __init__(self, options):
-        self.mode, self.runtime = options.on, os.path.abspath(options.runsc) if "/" in options.runsc else options.runsc
-        self.rootfs = os.path.abspath(options.rootfs)
+        self.mode, self.runtime, self.rootfs = options.on, options.runsc, options.rootfs
         self.slow = 4 if options.on == "ring0" else 1
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="lifecycle."))
         self.work.chmod(0o755)
