@@ -51,6 +51,7 @@ constexpr std::uint32_t kLeaf7EdxAvx512 = bits({8, 23});
 constexpr std::uint32_t kLeaf7_1EaxAvx512 = bits({5});
 
 constexpr std::uint32_t kHighestBasicLeaf = 0x16;
+constexpr std::uint32_t kFirstExtendedLeaf = 0x80000000;
 constexpr std::uint32_t kHighestExtendedLeaf = 0x80000021;
 
 void clear(kvm_cpuid_entry2& e) { e.eax = e.ebx = e.ecx = e.edx = 0; }
@@ -107,6 +108,7 @@ void CpuidModel::add_xsave_leaf(const kvm_cpuid_entry2& entry) {
 }
 
 void CpuidModel::add_filtered(kvm_cpuid_entry2 e) {
+  if (e.function >= kFirstExtendedLeaf) return add_extended(e);
   const bool avx = (xcr0_ & kXcr0Avx) != 0;
   const bool avx512 = (xcr0_ & kXcr0Avx512) != 0;
   switch (e.function) {
@@ -147,6 +149,21 @@ void CpuidModel::add_filtered(kvm_cpuid_entry2 e) {
     case 2:
     case 0x15:
     case 0x16:
+      break;
+    case 0xb:  // built below
+    case 0x1f:
+      return;
+    default:
+      // Within the range that leaf 0 announces a hidden leaf reads as zero.
+      if (e.function > kHighestBasicLeaf || e.index != 0) return;
+      clear(e);
+      break;
+  }
+  entries_.push_back(e);
+}
+
+void CpuidModel::add_extended(kvm_cpuid_entry2 e) {
+  switch (e.function) {
     case 0x80000002:  // brand string
     case 0x80000003:
     case 0x80000004:
@@ -157,7 +174,7 @@ void CpuidModel::add_filtered(kvm_cpuid_entry2 e) {
       e.eax = std::min(e.eax, kHighestExtendedLeaf);
       break;
     case 0x80000001:
-      e.ecx &= kExt1Ecx & (avx ? ~0U : ~kExt1EcxAvx);
+      e.ecx &= kExt1Ecx & ((xcr0_ & kXcr0Avx) != 0 ? ~0U : ~kExt1EcxAvx);
       e.edx &= kExt1Edx;
       break;
     case 0x80000007:
@@ -178,12 +195,7 @@ void CpuidModel::add_filtered(kvm_cpuid_entry2 e) {
       e.eax &= kExt21Eax;
       e.ebx = e.ecx = e.edx = 0;
       break;
-    case 0xb:  // built below
-    case 0x1f:
-      return;
     default:
-      // Within the range that leaf 0 announces a hidden leaf reads as zero.
-      if (e.function > kHighestBasicLeaf && e.function < 0x80000000) return;
       if (e.function > kHighestExtendedLeaf || e.index != 0) return;
       clear(e);
       break;

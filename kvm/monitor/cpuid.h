@@ -48,6 +48,7 @@ class CpuidModel {
 
  private:
   void add_filtered(kvm_cpuid_entry2 entry);
+  void add_extended(kvm_cpuid_entry2 entry);
   void add_xsave_leaf(const kvm_cpuid_entry2& entry);
   void add_topology_leaves();
 
