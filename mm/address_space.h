@@ -126,37 +126,43 @@ class AddressSpace final : public RefCounted<AddressSpace> {
   AddressSpace() = default;
 
   // vma_ops.cc. All: lock_ held exclusively.
-  Result<void> split(Vma& v, uint64_t at);             // v keeps what is below
-  Result<void> isolate(uint64_t start, uint64_t end);  // no VMA crosses start or end
-  void merge(uint64_t start, uint64_t end,
-             VmaGrave& grave);  // joins equal neighbours in and at the edges of the range
-  void link(Unique<Vma> v);
-  Unique<Vma> unlink(Vma& v);
-  void account(const Vma& v, int sign);
-  Result<void> check_room(uint64_t size, const Vma& like, const AddressSpaceLimits& limits,
-                          uint64_t replaced);
-  Result<uint64_t> unmap(uint64_t start, uint64_t end,
-                         VmaGrave& grave);  // whole pages; returns pages unmapped
-  void unmap_isolated(uint64_t start, uint64_t end, VmaGrave& grave);
-  uint64_t mapped_pages(uint64_t start, uint64_t end) const;
-  Result<void> grow_down(Vma& v, uint64_t start);
+  // v keeps what is below
+  Result<void> split(Vma& v, uint64_t at) REQUIRES(lock_);
+  // no VMA crosses start or end
+  Result<void> isolate(uint64_t start, uint64_t end) REQUIRES(lock_);
+  // joins equal neighbours in and at the edges of the range
+  void merge(uint64_t start, uint64_t end, VmaGrave& grave) REQUIRES(lock_);
+  void link(Unique<Vma> v) REQUIRES(lock_);
+  Unique<Vma> unlink(Vma& v) REQUIRES(lock_);
+  void account(const Vma& v, int sign) REQUIRES(lock_);
+  Result<void> check_room(uint64_t size, const Vma& like, const AddressSpaceLimits& limits, uint64_t replaced)
+      REQUIRES(lock_);
+  // whole pages; returns pages unmapped
+  Result<uint64_t> unmap(uint64_t start, uint64_t end, VmaGrave& grave) REQUIRES(lock_);
+  void unmap_isolated(uint64_t start, uint64_t end, VmaGrave& grave) REQUIRES(lock_);
+  uint64_t mapped_pages(uint64_t start, uint64_t end) const REQUIRES_SHARED(lock_);
+  Result<void> grow_down(Vma& v, uint64_t start) REQUIRES(lock_);
   // placement.cc: where a mapping may go. ENOMEM, EEXIST, EINVAL, EPERM.
-  Result<uint64_t> place(uint64_t hint, uint64_t size, uint32_t flags);
-  uint64_t gap_below(uint64_t size, uint64_t low, uint64_t high) const;
-  uint64_t gap_above(uint64_t size, uint64_t low, uint64_t high) const;
+  Result<uint64_t> place(uint64_t hint, uint64_t size, uint32_t flags) REQUIRES(lock_);
+  uint64_t gap_below(uint64_t size, uint64_t low, uint64_t high) const REQUIRES_SHARED(lock_);
+  uint64_t gap_above(uint64_t size, uint64_t low, uint64_t high) const REQUIRES_SHARED(lock_);
 
-  Result<uint64_t> map_at(uint64_t address, uint64_t size, Unique<Vma> v, VmaGrave& grave);
-  void protect_entries(const Vma& v, Zap& zap);
+  // These take `v` if they succeed; else it must outlive the lock.
+  Result<uint64_t> insert(const MmapRequest& r, uint64_t size, Unique<Vma>& v,
+                          const AddressSpaceLimits& limits, VmaGrave& grave) REQUIRES(lock_);
+  Result<uint64_t> map_at(uint64_t address, uint64_t size, Unique<Vma>& v, VmaGrave& grave) REQUIRES(lock_);
+  void protect_entries(const Vma& v, Zap& zap) REQUIRES(lock_);
   Result<uint64_t> move_to(uint64_t old_address, uint64_t old_size, uint64_t new_size, uint32_t flags,
-                           uint64_t new_address, const AddressSpaceLimits& limits, VmaGrave& grave);
+                           uint64_t new_address, const AddressSpaceLimits& limits, VmaGrave& grave)
+      REQUIRES(lock_);
   Result<uint64_t> resize(uint64_t old_address, uint64_t old_size, uint64_t new_size, uint32_t flags,
-                          const AddressSpaceLimits& limits, VmaGrave& grave);
+                          const AddressSpaceLimits& limits, VmaGrave& grave) REQUIRES(lock_);
   // Checks that [address, address + old_size) of one mapping may become new_size long.
   Result<Vma*> check_resize(uint64_t address, uint64_t old_size, uint64_t new_size, uint32_t flags,
-                            const AddressSpaceLimits& limits);
+                            const AddressSpaceLimits& limits) REQUIRES(lock_);
   Result<uint64_t> move(uint64_t from, uint64_t old_size, uint64_t to, uint64_t new_size, uint32_t flags,
-                        VmaGrave& grave);
-  void move_entries(uint64_t from, uint64_t to, uint64_t size, Zap& zap);
+                        VmaGrave& grave) REQUIRES(lock_);
+  void move_entries(uint64_t from, uint64_t to, uint64_t size, Zap& zap) REQUIRES(lock_);
   Result<void> discard(uint64_t start, uint64_t end, Advice advice);
   Result<void> set_marks(uint64_t start, uint64_t end, Advice advice, VmaGrave& grave);
   Result<void> remove_pages(uint64_t start, uint64_t end);

@@ -20,7 +20,7 @@ class SpaceCopy {
   ~SpaceCopy() {
     while (pool_ != pool_end_) put_page(*pool_++);
   }
-  Result<void> run();
+  Result<void> run() NO_THREAD_SAFETY_ANALYSIS;  // both locks are held: AddressSpace::fork
 
  private:
   static constexpr uint64_t kEagerPages = 1024;

@@ -52,14 +52,27 @@ Result<Unique<Vma>> vma_of(MmapRequest& r, uint64_t size) {
 
 }  // namespace
 
-// Puts the mapping there, over whatever was there.
-Result<uint64_t> AddressSpace::map_at(uint64_t address, uint64_t size, Unique<Vma> v, VmaGrave& grave) {
+// Puts the mapping there, over whatever was there. Takes `v` if it succeeds; else it dies outside the lock.
+Result<uint64_t> AddressSpace::map_at(uint64_t address, uint64_t size, Unique<Vma>& v, VmaGrave& grave) {
   TRY(unmap(address, address + size, grave));
   v->start = address;
   v->end = address + size;
   link(std::move(v));
   merge(address, address + size, grave);
   return address;
+}
+
+Result<uint64_t> AddressSpace::insert(const MmapRequest& r, uint64_t size, Unique<Vma>& v,
+                                      const AddressSpaceLimits& limits, VmaGrave& grave) {
+  if (vmas_.size() > kMaxVmas) return Errno::nomem;
+  uint64_t at = TRY(place(r.address, size, r.flags));
+  if (v->locked) {
+    if (limits.locked == 0) return Errno::perm;
+    if (locked_pages_ + size / kPageSize > limits.locked / kPageSize) return Errno::again;
+  }
+  TRY(check_room(size, *v, limits, r.flags & kMapFixed ? mapped_pages(at, at + size) : 0));
+  TRY(check_commit(*v, size, r.flags));
+  return map_at(at, size, v, grave);
 }
 
 Result<uint64_t> AddressSpace::mmap(MmapRequest r, const AddressSpaceLimits& limits) {
@@ -76,28 +89,18 @@ Result<uint64_t> AddressSpace::mmap(MmapRequest r, const AddressSpaceLimits& lim
   bool populate;
   {
     LockGuard guard(lock_);
-    if (vmas_.size() > kMaxVmas) return Errno::nomem;
-    at = TRY(place(r.address, size, r.flags));
     v->locked = lock_future_ || (r.flags & kMapLocked);
     populate = v->locked || (r.flags & kMapPopulate);
-    if (v->locked) {
-      if (limits.locked == 0) return Errno::perm;
-      if (locked_pages_ + size / kPageSize > limits.locked / kPageSize) return Errno::again;
-    }
-    auto placed = [&]() -> Result<uint64_t> {
-      TRY(check_room(size, *v, limits, r.flags & kMapFixed ? mapped_pages(at, at + size) : 0));
-      TRY(check_commit(*v, size, r.flags));
-      return map_at(at, size, std::move(v), grave);
-    }();
-    if (!placed) {
+    auto placed = insert(r, size, v, limits, grave);
+    if (!placed) {  // the search may have passed the hole that stays
       gap_hint_ = mmap_top_;
       gap_size_ = 0;
       return placed.error();
     }
+    at = *placed;
   }
   if (populate && r.prot != Prot::none && !(r.flags & kMapNonBlock))
-    (void)this->populate(at, at + size, has(r.prot, Prot::write),
-                         true);  // mmap(2): does not fail if this does
+    (void)this->populate(at, at + size, has(r.prot, Prot::write), true);  // its failure is not mmap(2)'s
   return at;
 }
 
@@ -142,7 +145,7 @@ uint64_t AddressSpace::brk(uint64_t end, const AddressSpaceLimits& limits) {
     v->locked = lock_future_;
     uint64_t size = new_end - old_end;
     if (!check_room(size, *v, limits, 0) || !check_commit(*v, size, 0)) return now;
-    if (!map_at(old_end, size, std::move(v), grave)) return now;
+    if (!map_at(old_end, size, v, grave)) return now;
   }
   layout_.brk = end;
   return end;
@@ -158,7 +161,7 @@ Result<void> AddressSpace::map_stack(uint64_t end, uint64_t initial, Prot prot) 
   uint64_t start = page_down(end - initial);
   VmaGrave grave;
   LockGuard guard(lock_);
-  TRY(map_at(start, end - start, std::move(v), grave));
+  TRY(map_at(start, end - start, v, grave));
   // Room for the stack to grow into, and a gap (mmap_base of Linux).
   constexpr uint64_t kMinRoom = uint64_t{128} << 20;
   uint64_t room =

@@ -132,7 +132,10 @@ void release_down_to(uint64_t keep) {
 void phys_init(const hostcall::BootInfo& boot) {
   retired_tables_init(boot.ram_limit);
   detail::usable_is_low.store(false, std::memory_order_relaxed);
-  g.free = {};
+  {
+    LockGuard guard(g.lock);
+    g.free = {};
+  }
   std::fill(std::begin(g.sections), std::end(g.sections), nullptr);
   g.limit = std::min(page_down(boot.ram_limit), hostcall::kWindowBase);
   uint64_t start = page_up(boot.free_start), ready = std::min(page_down(boot.ram_ready), g.limit);

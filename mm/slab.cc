@@ -36,7 +36,7 @@ struct Class {
 };
 struct Magazine {
   uint32_t count = 0;
-  void* objects[kMagazine];
+  void* objects[kMagazine] = {};
 };
 struct alignas(64) CpuCache {
   Magazine of[kMagazineClasses];
