@@ -1,4 +1,6 @@
 // Directories of hostfs: listing, and changes of shared ones.
+#include <algorithm>
+
 #include "fs/hostfs/hostfs.h"
 
 namespace runsc::fs {
@@ -18,12 +20,9 @@ Result<size_t> add_record(HostSuper& host, std::span<const std::byte> bytes, uin
     return Errno::io;
   HostListing::Entry entry;
   entry.name = TRY(String::from({reinterpret_cast<const char*>(bytes.data() + sizeof e), e.name_length}));
-  hostcall::HostStat stat = e.stat;
-  if (!e.has_stat) {
-    stat = {};
-    stat.ino = e.ino;
-  }
-  entry.ino = e.has_stat ? host.map_ino(stat) : e.ino;
+  entry.has_stat = e.has_stat != 0;
+  entry.stat = e.stat;
+  entry.ino = entry.has_stat ? host.map_ino(e.stat) : e.ino;
   entry.type = e.type;
   next = e.next_offset;
   TRY(out.entries.push_back(std::move(entry)));
@@ -35,7 +34,7 @@ Result<void> read_all(HostSuper& host, const HostHandle& handle, mm::Page& room,
   for (;;) {
     auto reply = hostcall::call<hostcall::ReadDir>([&](hostcall::ReadDir::Request& r) {
       r.handle = handle.number();
-      r.with_stat = 0;
+      r.with_stat = host.exclusive();
       r.offset = offset;
       r.buffer = {mm::page_phys(room), mm::kPageSize << kListOrder};
     });
@@ -50,11 +49,29 @@ Result<void> read_all(HostSuper& host, const HostHandle& handle, mm::Page& room,
 
 }  // namespace
 
+Result<void> HostListing::sort() {
+  TRY(by_name.reserve(entries.size()));
+  for (uint32_t i = 0; i < entries.size(); ++i) TRY(by_name.push_back(i));
+  std::sort(by_name.begin(), by_name.end(),
+            [this](uint32_t a, uint32_t b) { return entries[a].name.view() < entries[b].name.view(); });
+  return {};
+}
+
+const HostListing::Entry* HostListing::find(std::string_view name) const {
+  auto it = std::lower_bound(by_name.begin(), by_name.end(), name,
+                             [this](uint32_t i, std::string_view n) { return entries[i].name.view() < n; });
+  if (it == by_name.end() || entries[*it].name.view() != name) return nullptr;
+  return &entries[*it];
+}
+
+Ref<HostListing> HostInode::known_listing() {
+  LockGuard guard(listing_lock_);
+  return listing_;
+}
+
 Result<Ref<HostListing>> HostInode::listing() {
-  if (host().exclusive()) {
-    LockGuard guard(listing_lock_);
-    if (listing_) return listing_;
-  }
+  if (host().exclusive())
+    if (Ref<HostListing> known = known_listing()) return known;
   Ref<HostHandle> handle = TRY(open_handle(false));
   Ref<HostListing> fresh = make_ref<HostListing>();
   if (!fresh) return Errno::nomem;
@@ -63,6 +80,7 @@ Result<Ref<HostListing>> HostInode::listing() {
   mm::put_page(*room);
   if (!done) return done.error();
   if (host().exclusive()) {
+    TRY(fresh->sort());
     LockGuard guard(listing_lock_);
     listing_ = fresh;
   }

@@ -115,6 +115,14 @@ Result<Attr> HostInode::cached_attr() const {
 }
 
 Result<Ref<HostInode>> HostInode::lookup_host(std::string_view name) {
+  if (host().exclusive()) {
+    // A directory that has been listed knows all of its names.
+    if (Ref<HostListing> names = known_listing()) {
+      const HostListing::Entry* e = names->find(name);
+      if (!e) return Errno::noent;
+      if (e->has_stat) return adopt_child(name, e->stat);
+    }
+  }
   auto reply = hostcall::call<hostcall::StatPath>([&](hostcall::PathArg& p) { write_path(p, name); });
   if (!reply) return reply.error();
   HostStat stat = **reply;

@@ -46,14 +46,21 @@ class HostSuper final : public SuperBlock {
   SpinLock tree_lock_{LockRank::dcache};
 };
 
-// The names of a host directory at one moment.
+// The names of a host directory at one moment, in the host's order; of exclusive directories with attributes.
 struct HostListing final : RefCounted<HostListing> {
   struct Entry {
     String name;
     uint64_t ino;
     uint8_t type;
+    bool has_stat;
+    hostcall::HostStat stat;
   };
   Vec<Entry> entries;
+  Vec<uint32_t> by_name;  // indexes of entries, sorted; empty: not made
+
+  // Makes by_name. ENOMEM.
+  Result<void> sort();
+  const Entry* find(std::string_view name) const;
 };
 
 // What mmap(2) of a host file sees: pages of the window.
@@ -112,6 +119,7 @@ class HostInode final : public Inode, public PageSource, public HandleOwner {
   Result<Ref<HostInode>> lookup_host(std::string_view name);
   // All names; kept for exclusive directories.
   Result<Ref<HostListing>> listing();
+  Ref<HostListing> known_listing();  // null: not read yet
 
   // An open handle of the host file. EROFS for writing to an exclusive layer.
   Result<Ref<HostHandle>> open_handle(bool write);

@@ -127,6 +127,18 @@ TEST_CASE("names and attributes of the lower layer are asked for once", "[fs]") 
   CHECK(fake_host::calls() == before);
 }
 
+TEST_CASE("a listed directory answers for its names", "[fs]") {
+  Lower lower;
+  Tree t;
+  t.mount_overlay(lower);
+  CHECK(t.list("d") == Names{"sub", "x", "y"});
+  uint64_t before = fake_host::calls();
+  CHECK(t.stat("d/x")->size == 1);
+  CHECK((t.stat("d/sub")->mode & kTypeMask) == kDirectory);
+  CHECK(t.open_error("d/none", rdonly) == Errno::noent);
+  CHECK(fake_host::calls() == before);
+}
+
 TEST_CASE("shared directories show what the host does", "[fs]") {
   Lower dir;
   Tree t;

@@ -102,8 +102,7 @@ int serve_read_dir(const ReadDir::Request& r, ReadDir::Reply& out) {
     e.name_length = static_cast<uint16_t>(length);
     e.type = all[i].d_type;
     e.ino = all[i].d_ino;
-    if (r.with_stat)
-      e.has_stat = stat_reply(g_files.at(r.handle).path + "/" + all[i].d_name, e.stat) == 0;
+    if (r.with_stat) e.has_stat = stat_reply(g_files.at(r.handle).path + "/" + all[i].d_name, e.stat) == 0;
     std::memcpy(to + out.size, &e, sizeof e);
     std::memcpy(to + out.size + sizeof e, all[i].d_name, length + 1);
     out.size += size;
