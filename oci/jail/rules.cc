@@ -95,7 +95,8 @@ constexpr Alternative kMknod[] = {
 };
 
 constexpr Alternative kFcntl[] = {
-    equal(1, F_GETFL, "F_GETFL", "status flags of a donated stream"),
+    equal(1, F_GETFL, "F_GETFL", "status flags of a donated file or stream"),
+    equal(1, F_DUPFD_CLOEXEC, "F_DUPFD_CLOEXEC", "a donated file is opened"),
 };
 
 constexpr Alternative kPrctl[] = {
@@ -172,7 +173,7 @@ constexpr Rule kRules[] = {
     ANY(fsetxattr, "writable bind mounts"),
     ANY(fremovexattr, "writable bind mounts"),
     ANY(fstatfs, "statfs(2) on host files"),
-    SOME(fcntl, kFcntl, "donated streams"),
+    SOME(fcntl, kFcntl, "donated files and streams"),
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     // What the sanitizers' runtimes do beside the program: builds for tests only.

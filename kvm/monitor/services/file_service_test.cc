@@ -75,6 +75,35 @@ TEST_CASE("stat, open, read and write beneath a donated directory", "[monitor][f
   CHECK(f.s.call<hc::Close>([&](auto& r) { r.handle = open->handle; }).error() == Errno::badf);
 }
 
+TEST_CASE("a donated file is opened by its empty path", "[monitor][files]") {
+  ScratchDir dir;
+  dir.write("one", "content");
+  const std::string path = dir.path() + "/one";
+  ServiceFixture s{{adopt_donated(UniqueFd(::open(path.c_str(), O_RDWR | O_CLOEXEC))),
+                    adopt_donated(UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)))}};
+  const auto open = [&s](hc::Handle root, std::string_view name, int flags) {
+    return s.call<hc::OpenPath>([&](auto& r) {
+      set_path(r.path, name, root);
+      r.flags = static_cast<std::uint32_t>(flags);
+      r.uid = r.gid = ~0U;
+    });
+  };
+  auto opened = open(0, "", O_RDWR);
+  REQUIRE(opened);
+  CHECK(opened->stat.size == 7);
+  auto read = s.call<hc::Read>([&](auto& r) {
+    r.handle = opened->handle;
+    r.offset = 3;
+    set_ranges(r.ranges, {{ServiceFixture::kBuffer, 100}});
+  });
+  CHECK(read->size == 4);
+  CHECK(open(0, "", O_RDONLY | O_DIRECTORY).error() == Errno::notdir);
+  CHECK(open(0, "x", O_RDONLY).error() == Errno::notdir);
+  CHECK(open(1, "", O_RDWR).error() == Errno::rofs);
+  CHECK(open(1, "", O_RDONLY));
+  CHECK(open(0, "", O_RDWR | O_TRUNC)->stat.size == 0);
+}
+
 TEST_CASE("nothing leads out of a donated directory", "[monitor][files]") {
   FileFixture f;
   ScratchDir outside;

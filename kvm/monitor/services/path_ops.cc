@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -21,6 +23,23 @@ Result<UniqueFd> open_beneath(int root, const char* path, int flags, std::uint32
     // EAGAIN: a rename elsewhere raced with the walk (openat2(2)).
     if (errno != EAGAIN && errno != EINTR) return host_errno(errno);
   }
+}
+
+Result<UniqueFd> open_entry(int root, const char* name, int flags) {
+  if (*name != 0) return open_beneath(root, name, flags);
+  struct stat st {};
+  if (::fstat(root, &st) < 0) return host_errno(errno);
+  if (S_ISDIR(st.st_mode)) return open_beneath(root, ".", flags);
+  if ((flags & O_DIRECTORY) != 0) return Errno::notdir;
+  if (!S_ISREG(st.st_mode) && (flags & O_PATH) == 0) return Errno::nxio;
+  const int held = ::fcntl(root, F_GETFL);
+  if (held < 0) return host_errno(errno);
+  const bool writes = (flags & O_PATH) == 0 && (flags & O_ACCMODE) != O_RDONLY;
+  if (writes && (held & O_ACCMODE) != O_RDWR) return Errno::rofs;
+  UniqueFd fd(::fcntl(root, F_DUPFD_CLOEXEC, 0));
+  if (!fd.valid()) return host_errno(errno);
+  if (writes && (flags & O_TRUNC) != 0 && ::ftruncate(fd.get(), 0) < 0) return host_errno(errno);
+  return fd;
 }
 
 Result<ParentDirectory> ParentDirectory::open(const FileTable& files, const ValidPath& path) {

@@ -17,6 +17,11 @@ Errno host_errno(int code);
 // openat2 of a path of one or more components; ELOOP at a symbolic link on the way.
 Result<UniqueFd> open_beneath(int root, const char* path, int flags, std::uint32_t mode = 0);
 
+// The entry `name` of a directory, or with an empty name what `root` itself is. A donated file is not opened
+// anew, which takes /proc: the new descriptor shares what it may do (EROFS: it was donated for reading) with
+// the donated one.
+Result<UniqueFd> open_entry(int root, const char* name, int flags);
+
 // The directory that holds the last component of a path. For a path of one component it is the root itself.
 class ParentDirectory {
  public:

@@ -33,7 +33,7 @@ Result<UniqueFd> open_existing(int directory, const char* name, int flags) {
     if (S_ISLNK(st.st_mode)) return Errno::loop;
     if (!may_open(st.st_mode)) return Errno::nxio;
   }
-  return open_beneath(directory, *name == 0 ? "." : name, flags);
+  return open_entry(directory, name, flags);
 }
 
 Result<UniqueFd> open_or_create(int directory, const ValidOpen& open) {
@@ -103,14 +103,10 @@ Result<void> serve_set_attr(Services& s, const hc::SetAttr::Request& request, hc
     // fchmodat(2) would follow a link that takes the name's place: change what is held open instead.
     struct stat st = TRY(stat_entry(parent.fd(), name));
     if (!may_open(st.st_mode)) return Errno::opnotsupp;
-    UniqueFd fd = TRY(
-        open_beneath(parent.fd(), *name == 0 ? "." : name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+    UniqueFd fd = TRY(open_entry(parent.fd(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
     if (::fchmod(fd.get(), valid.mode) < 0) return host_errno(errno);
   }
-  if (valid.sets_times &&
-      ::utimensat(parent.fd(), *name == 0 ? "." : name, valid.times, AT_SYMLINK_NOFOLLOW) < 0) {
-    return host_errno(errno);
-  }
+  if (valid.sets_times && ::utimensat(parent.fd(), name, valid.times, flags) < 0) return host_errno(errno);
   reply = to_host_stat(TRY(stat_entry(parent.fd(), name)));
   return {};
 }

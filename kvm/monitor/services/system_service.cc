@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "kernel/base/log.h"
 #include "kvm/monitor/services/path_ops.h"
 #include "kvm/monitor/services/services.h"
 #include "kvm/monitor/tsc.h"
@@ -13,8 +14,13 @@ namespace runsc::monitor {
 
 Result<void> serve_log(Services& s, const hc::Log::Request& request) {
   ValidText line = parse_log(request);
-  if (s.log_fd < 0) return {};
   line.text += '\n';
+  // An error is for the person who started the container: why it did not run, for instance.
+  if (line.level == static_cast<unsigned>(LogLevel::error)) {
+    const std::string shown = "runsc: " + line.text;
+    if (::write(STDERR_FILENO, shown.data(), shown.size()) < 0) return {};
+  }
+  if (s.log_fd < 0) return {};
   // One write a line: lines of several CPUs do not mix. A log that cannot be written is no reason to stop.
   if (::write(s.log_fd, line.text.data(), line.text.size()) < 0) return {};
   return {};

@@ -19,7 +19,7 @@ Result<UniqueFd> open_for_xattr(const FileTable& files, const ValidPath& path) {
   const char* name = path.name();
   struct stat st = TRY(stat_entry(parent.fd(), name));
   if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) return Errno::opnotsupp;
-  return open_beneath(parent.fd(), *name == 0 ? "." : name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  return open_entry(parent.fd(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 }
 
 }  // namespace
