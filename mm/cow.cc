@@ -18,7 +18,7 @@ size_t PageFault::gather(Copy* out, Pte old) const {
   out[0] = {address_, old, nullptr};
   size_t n = 1;
   if constexpr (arch::kTrapsAreDear) {
-    Run run = block(kMaxCopies);
+    Run run = block(copied_pages());
     for (uint64_t at = run.start; at < run.end; at += kPageSize) {
       Pte pte = at == address_ ? Pte() : slot_of(at).load();
       if (pte.present() && pte.anon() && !pte.writable() && !is_zero_page(pte.phys()))

@@ -70,11 +70,20 @@ FaultResult PageFault::missing() {
   return missing_file(write_);
 }
 
+Pte PageFault::before(uint64_t start) const {
+  if (start <= vma_.start || (start & (kTableSpan - 1)) == 0) return {};
+  return slot_of(start - kPageSize).load();
+}
+
+// More at once where the block in front is done already: the application seems to go through it in order.
 size_t PageFault::anon_pages() const {
-  uint64_t start = address_ & ~(kAnonPages * kPageSize - 1);
-  bool table_starts = (start & (kTableSpan - 1)) == 0;
-  if (start <= vma_.start || table_starts) return kAnonPages;
-  return slot_of(start - kPageSize).load().has_page() ? kAnonPagesSequential : kAnonPages;
+  return before(address_ & ~(kAnonPages * kPageSize - 1)).has_page() ? kAnonPagesSequential : kAnonPages;
+}
+
+size_t PageFault::copied_pages() const {
+  if constexpr (!arch::kTrapsAreDear) return 1;
+  constexpr size_t kPages = 8;
+  return before(address_ & ~(kPages * kPageSize - 1)).writable() ? kMaxCopies : kPages;
 }
 
 void PageFault::map_zero_page(Run run) {
@@ -177,7 +186,7 @@ FaultResult PageFault::missing_copy() {
   around[0] = *source;
   size_t count = 1;
   if constexpr (arch::kTrapsAreDear) {
-    Run run = none_run(block(kMaxCopies));
+    Run run = none_run(block(copied_pages()));
     size_t want = (run.end - address_) / kPageSize - 1;
     if (want > 0)
       count += std::min(want, vma_.file->get_pages_around(vma_.file_offset(address_), want, around + 1));

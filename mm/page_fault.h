@@ -32,7 +32,7 @@ class PageFault {
     Page* fresh;
     bool busy = false;
   };
-  static constexpr size_t kMaxCopies = 8;
+  static constexpr size_t kMaxCopies = 32;
 
   FaultResult missing();
   FaultResult missing_anon();
@@ -46,6 +46,9 @@ class PageFault {
   Run block(size_t pages) const;   // aligned, inside the VMA, around the address
   Run none_run(Run within) const;  // the entries around the address that are none
   size_t anon_pages() const;
+  size_t copied_pages() const;
+  Pte before(
+      uint64_t start) const;  // the entry in front of a block; none if that is another table's or VMA's
   PteSlot slot_of(uint64_t address) const;
   Pte make(uint64_t phys, bool writable, bool anon) const {
     return Pte::make(phys, vma_.prot, writable, anon);
