@@ -29,6 +29,10 @@ class Dentry final : public RefCounted<Dentry> {
 
   std::atomic<uint32_t> mounts{0};  // mounts that stand on this dentry
 
+  // RefCounted's hook. A chain of removed directories may be as deep as somebody had patience: each parent is
+  // let go of after its child is gone, by a call in tail position.
+  void last_ref();
+
  private:
   friend struct DentryCache;
   template <class T, class... A>

@@ -5,7 +5,9 @@ namespace runsc::fs {
 Result<Ref<Dentry>> lookup_child_locked(Dentry& directory, std::string_view name) {
   Inode& dir = *directory.inode();
   Ref<Dentry> known = dcache_find(directory, name);
-  if (known && dir.super().cache_names()) return known;
+  // A mount point stays what it is: what is mounted there must not come off because the name is asked again.
+  if (known && (dir.super().cache_names() || known->mounts.load(std::memory_order_acquire) != 0))
+    return known;
   Result<Ref<Inode>> found = dir.lookup(name);
   if (!found && found.error() != Errno::noent) return found.error();
   Inode* now = found ? found->get() : nullptr;
