@@ -117,6 +117,7 @@ def steps():
         Step("hostile hosted", ["tests/hostile/run", *hosted], NORMAL, needs=["build"], limit=1200),
         Step("hostile ring0", [*vm, "1200", "tests/hostile/run", *ring0, "--configs", "20"], NORMAL, needs=["build"],
              limit=1260),
+        Step("seam ring0", [*vm, "300", "build/kvm/arch/ring0/selftest/ring0_selftest"], needs=["build"], limit=360),
         Step("vm", ["tests/vm/check"], NORMAL, limit=300),
         Step("build asan", ["scripts/build", "--asan", "runsc", "units"], NORMAL, kind="build", limit=3600),
         Step("unit asan", ["scripts/units", "build-asan"], NORMAL, needs=["build asan"], env=asan),
