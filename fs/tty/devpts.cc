@@ -53,7 +53,8 @@ class DeviceNode final : public Inode {
 
 class RootNode final : public Inode {
  public:
-  explicit RootNode(DevPts& super) : Inode(super, kDirectory), pts_(super), born_(now_realtime()) {}
+  RootNode(DevPts& super, Ref<Inode> ptmx, Time born)
+      : Inode(super, kDirectory), pts_(super), born_(born), ptmx_(std::move(ptmx)) {}
   Result<Attr> get_attr() override {
     Attr a;
     a.dev = pts_.dev();
@@ -66,7 +67,7 @@ class RootNode final : public Inode {
   }
   Result<void> set_attr(const SetAttr&) override { return Errno::perm; }
   Result<Ref<Inode>> lookup(std::string_view name) override {
-    if (name == "ptmx") return ptmx();
+    if (name == "ptmx") return ptmx_;
     uint32_t index = 0;
     if (name.empty() || name.size() > 4 || (name[0] == '0' && name.size() > 1)) return Errno::noent;
     for (char c : name) {
@@ -78,27 +79,28 @@ class RootNode final : public Inode {
     return node;
   }
   Result<Ref<File>> open(uint32_t flags) override;
-  Result<Ref<Inode>> ptmx() {
-    LockGuard guard(lock);
-    if (!ptmx_) {
-      Attr a;
-      a.dev = pts_.dev();
-      a.ino = kPtmxIno;
-      a.mode = kCharDev | pts_.ptmx_mode();
-      a.rdev = make_dev(5, 2);
-      a.atime = a.mtime = a.ctime = a.btime = born_;
-      ptmx_ = make_ref<DeviceNode>(pts_, a, Ref<Tty>());
-      if (!ptmx_) return Errno::nomem;
-    }
-    return ptmx_;
-  }
   DevPts& pts() { return pts_; }
 
  private:
   DevPts& pts_;
   const Time born_;
-  Ref<Inode> ptmx_ GUARDED_BY(lock);
+  const Ref<Inode> ptmx_;
 };
+
+Result<Ref<Inode>> make_root(DevPts& pts) {
+  const Time born = now_realtime();
+  Attr a;
+  a.dev = pts.dev();
+  a.ino = kPtmxIno;
+  a.mode = kCharDev | pts.ptmx_mode();
+  a.rdev = make_dev(5, 2);
+  a.atime = a.mtime = a.ctime = a.btime = born;
+  Ref<Inode> ptmx = make_ref<DeviceNode>(pts, a, Ref<Tty>());
+  if (!ptmx) return Errno::nomem;
+  Ref<Inode> root = make_ref<RootNode>(pts, std::move(ptmx), born);
+  if (!root) return Errno::nomem;
+  return root;
+}
 
 class RootFile final : public File {
  public:
@@ -179,8 +181,7 @@ Result<Ref<SuperBlock>> DevPts::mount(std::string_view, std::string_view data) {
       return Errno::inval;
     }
   }
-  pts->root_ = make_ref<RootNode>(*pts);
-  if (!pts->root_) return Errno::nomem;
+  pts->root_ = TRY(make_root(*pts));
   {
     LockGuard guard(g_newest_lock);
     g_newest = pts.get();
