@@ -76,11 +76,23 @@ Result<Ref<ThreadGroup>> new_group(Task& parent, const CloneRequest& r) {
   return group;
 }
 
+uint64_t tasks_of_user(uint32_t uid) {
+  uint64_t n = 0;
+  LockGuard tree(g_tree_lock);
+  for (ThreadGroup& g : all_groups())
+    for_each_thread_locked(g, [&](Task& t) {
+      Ref<fs::Credentials> c = t.creds_ref();
+      if (c && c->uid == uid) ++n;
+    });
+  return n;
+}
+
 Result<void> check_process_limit(Task& parent) {
   const fs::Credentials& creds = parent.creds();
   uint64_t limit = parent.limit(static_cast<unsigned>(Resource::nproc));
   if (creds.uid == 0 || creds.has(fs::Cap::sys_resource) || creds.has(fs::Cap::sys_admin)) return {};
-  if (task_count() >= limit) return Errno::again;
+  // Counting is dear: only where all tasks together reach the limit.
+  if (task_count() >= limit && tasks_of_user(creds.uid) >= limit) return Errno::again;
   return {};
 }
 

@@ -168,7 +168,7 @@ Result<size_t> futex_requeue(Task& task, uint64_t from, uint64_t to, bool shared
     b.waiters.fetch_add(1, std::memory_order_seq_cst);
     w.bucket.store(&b, std::memory_order_release);
   }
-  return expected ? woken + moved : woken;
+  return woken + moved;
 }
 
 Result<size_t> futex_wake_op(Task& task, uint64_t address, uint64_t address2, bool shared, uint32_t wake,

@@ -4,9 +4,11 @@
 #include "kernel/events.h"
 #include "kernel/exit.h"
 #include "kernel/sched/scheduler.h"
+#include "kernel/signal/frame.h"
 #include "kernel/signal/signal.h"
 #include "kernel/syscalls/dispatch.h"
 #include "kernel/thread_group.h"
+#include "kernel/time/clock.h"
 #include "kernel/time/process_timers.h"
 
 namespace runsc::kernel {
@@ -67,7 +69,7 @@ SigInfo exception_signal(Task& task, const arch::Trap& trap) {
       break;
     case 16:
     case 19:
-      info = SigInfo(sig::fpe, sig_code::fpe_fltinv);
+      info = SigInfo(sig::fpe, current_fpe_code(task, trap.vector == 16));
       info.fault.address = rip;
       break;
     case 17:
@@ -102,6 +104,7 @@ bool handle_trap(Task& task, const arch::Trap& trap) {
       return false;
     case arch::TrapKind::interrupt:
       take_host_events();
+      clock_refresh();
       return false;
   }
   return false;

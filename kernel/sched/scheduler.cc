@@ -22,7 +22,10 @@ namespace {
 // costs far more than a switch, and most wakers sleep soon.
 constexpr uint64_t kKickDelayNs = 150'000;
 constexpr uint64_t kSliceNs = 4'000'000;
-constexpr uint64_t kReclaimIntervalNs = 20'000'000;
+// Freed memory stays at hand for so long before an idle CPU gives it back to the host, if it is worth the
+// while.
+constexpr uint64_t kReclaimIntervalNs = 100'000'000;
+constexpr uint64_t kReclaimPages = 2048;  // more than mm keeps anyway
 
 }  // namespace
 
@@ -239,7 +242,9 @@ void SchedEntity::unpark() {
   while (!tokens.compare_exchange_weak(old, (old | kLockToken | kEventToken) & ~kParked,
                                        std::memory_order_acq_rel))
     ;
-  if (old & kParked) make_ready(*this);
+  if (!(old & kParked)) return;
+  asleep.store(false, std::memory_order_relaxed);  // ready, though it has not run yet
+  make_ready(*this);
 }
 
 void IdleParker::park() { spin_relax(1); }
@@ -334,11 +339,12 @@ static bool work_somewhere(const Cpu& cpu) {
   return false;
 }
 
-static void idle_wait(Cpu& cpu) {
+static void idle_wait(Cpu& cpu, uint64_t housekeeping_tsc) {
   uint64_t bit = uint64_t{1} << cpu.id;
   g_cpus.idle_mask.fetch_or(bit, std::memory_order_seq_cst);
   uint64_t before = arch::tsc();
   uint64_t deadline = timer_tsc(cpu);
+  if (housekeeping_tsc < deadline) deadline = housekeeping_tsc;
   if (!work_somewhere(cpu) && before < deadline) {
     auto& state = arch::shared().cpu[cpu.id].state;
     state.store(hostcall::CpuShared::idle, std::memory_order_seq_cst);
@@ -349,12 +355,16 @@ static void idle_wait(Cpu& cpu) {
   cpu.idle_ticks += arch::tsc() - before;
 }
 
-static void idle_housekeeping(Cpu& cpu) {
+// Anchors the clock and gives memory back, now and then. When to be here again although there is nothing to
+// run.
+static uint64_t idle_housekeeping(Cpu& cpu) {
   uint64_t now = arch::tsc();
-  if (now < cpu.next_reclaim_tsc) return;
-  cpu.next_reclaim_tsc = now + ns_to_tsc(kReclaimIntervalNs);
-  clock_refresh();
-  mm::phys_reclaim_to_host();
+  if (now >= cpu.next_reclaim_tsc) {
+    cpu.next_reclaim_tsc = now + ns_to_tsc(kReclaimIntervalNs);
+    clock_refresh();
+    mm::phys_reclaim_to_host();
+  }
+  return mm::phys_stats().dirty_pages > kReclaimPages ? cpu.next_reclaim_tsc : ~uint64_t{0};
 }
 
 void sched_run_cpu() {
@@ -367,8 +377,7 @@ void sched_run_cpu() {
       run_next(mine, nullptr, Fate::yield, next);
       continue;
     }
-    idle_housekeeping(mine);
-    idle_wait(mine);
+    idle_wait(mine, idle_housekeeping(mine));
   }
 }
 

@@ -178,6 +178,31 @@ size_t extended_state_size(const FpxSwBytes& sw, uint32_t xsave_size) {
   return sw.xstate_size;
 }
 
+int fpe_code(std::span<const std::byte> image, bool x87) {
+  uint16_t control = 0, status = 0;
+  uint32_t mxcsr = 0;
+  __builtin_memcpy(&control, image.data(), sizeof control);
+  __builtin_memcpy(&status, image.data() + 2, sizeof status);
+  __builtin_memcpy(&mxcsr, image.data() + 24, sizeof mxcsr);
+  // Raised and not masked; the bits are in the same order in all of them (SDM, volume 1, 8.1.3 and 10.2.3).
+  uint32_t raised = x87 ? status & ~uint32_t{control} : mxcsr & ~(mxcsr >> 7);
+  constexpr uint32_t kInvalid = 1, kDenormal = 2, kDivide = 4, kOverflow = 8, kUnderflow = 16,
+                     kPrecision = 32;
+  if (raised & kInvalid) return sig_code::fpe_fltinv;
+  if (raised & kDivide) return sig_code::fpe_fltdiv;
+  if (raised & kOverflow) return sig_code::fpe_fltovf;
+  if (raised & (kDenormal | kUnderflow)) return sig_code::fpe_fltund;
+  if (raised & kPrecision) return sig_code::fpe_fltres;
+  return 0;
+}
+
+int current_fpe_code(Task& task, bool x87) {
+  Vec<std::byte> image;
+  if (!image.resize(arch::boot_info().xsave_size)) return 0;
+  arch::xstate_save(task.user_state(), image.span());
+  return fpe_code(image.span(), x87);
+}
+
 void mask_xstate_header(std::span<std::byte> image, uint64_t features) {
   uint64_t bits;
   __builtin_memcpy(&bits, image.data() + 512, sizeof bits);

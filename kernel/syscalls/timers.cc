@@ -49,8 +49,7 @@ TimerSetting exchange_cpu_timer(Task& task, int which, const TimerSetting* fresh
   if (fresh) {
     t.deadline_ns = fresh->value_ns ? used + fresh->value_ns : 0;
     t.interval_ns = fresh->interval_ns;
-    bool armed = timers.virt.deadline_ns || timers.prof.deadline_ns;
-    timers.cpu_timers_armed.store(armed, std::memory_order_relaxed);
+    if (t.deadline_ns) timers.cpu_timers_armed.store(true, std::memory_order_relaxed);
   }
   return old;
 }
@@ -126,15 +125,15 @@ ITimerSpec to_itimerspec(const TimerSetting& s) {
 }
 
 bool timer_clock(int clock) {
-  // realtime, monotonic, boottime, their alarms, TAI
-  return clock == 0 || clock == 1 || clock == 7 || clock == 8 || clock == 9 || clock == 11;
+  // realtime, monotonic, CPU time, boottime, alarms, TAI
+  return clock == 2 || clock == 3 || clock == 0 || clock == 1 || clock == 7 || clock == 8 || clock == 9 ||
+         clock == 11;
 }
 
 }  // namespace
 
 Result<void> sys_timer_create(Task& task, int clock, uint64_t event, uint64_t id) {
-  // CPU-time clocks have no timers here: as if CONFIG_POSIX_TIMERS lacked them.
-  if (!timer_clock(clock)) return clock == 2 || clock == 3 || clock < 0 ? Errno::opnotsupp : Errno::inval;
+  if (!timer_clock(clock)) return clock < 0 ? Errno::opnotsupp : Errno::inval;
   SigEvent e{};
   e.signo = abi::sig::alrm;
   if (event) e = TRY(check_event(task, TRY(mm::copy_in(task.mm(), UserPtr<SigEvent>(event)))));
@@ -143,6 +142,7 @@ Result<void> sys_timer_create(Task& task, int clock, uint64_t event, uint64_t id
   timer->signal = e.signo;
   timer->value = event ? e.value : static_cast<uint64_t>(timer->id);
   timer->target_tid = e.tid;
+  timer->owner_tid = task.tid();
   auto r = mm::copy_out(task.mm(), UserPtr<int32_t>(id), timer->id);
   if (!r) (void)task.group().timers.remove(timer->id);
   return r;

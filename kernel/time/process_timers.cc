@@ -66,11 +66,18 @@ void check_cpu_timers(Task& task) {
   task.next_cpu_check_tsc = now + ns_to_tsc(1'000'000);
   CpuTimeNs used = process_cpu_time(group);
   bool virt = false, prof = false;
+  Vec<Ref<PosixTimer>> posix;
   {
     LockGuard guard(group.timers.lock);
-    virt = expire(group.timers.virt, used.user);
-    prof = expire(group.timers.prof, used.user + used.system);
+    ProcessTimers& timers = group.timers;
+    virt = expire(timers.virt, used.user);
+    prof = expire(timers.prof, used.user + used.system);
+    bool left = timers.virt.deadline_ns || timers.prof.deadline_ns;
+    for (auto& t : timers.posix)
+      if (t->on_cpu_clock()) left = posix.push_back(t).has_value() || left;
+    timers.cpu_timers_armed.store(left, std::memory_order_relaxed);
   }
+  for (auto& t : posix) t->check_cpu();
   if (virt) send_signal_to_group(group, SigInfo(sig::vtalrm, sig_code::kernel));
   if (prof) send_signal_to_group(group, SigInfo(sig::prof, sig_code::kernel));
   check_cpu_limit(task, used.user + used.system);
@@ -129,40 +136,69 @@ uint64_t to_monotonic(int clock, uint64_t ns) {
 }
 }  // namespace
 
+uint64_t PosixTimer::now() {
+  if (clock == kProcessCpuClock) {
+    CpuTimeNs t = process_cpu_time(group_);
+    return t.user + t.system;
+  }
+  if (clock == kThreadCpuClock) {
+    Ref<Task> owner = find_task(owner_tid);
+    if (!owner) return 0;
+    CpuTimeNs t = task_cpu_time(*owner);
+    return t.user + t.system;
+  }
+  return monotonic_ns();
+}
+
 TimerSetting PosixTimer::get() {
+  uint64_t at = now();
   LockGuard guard(lock_);
-  uint64_t now = monotonic_ns();
   TimerSetting s;
   s.interval_ns = interval_;
-  if (deadline_ != 0) s.value_ns = deadline_ > now ? deadline_ - now : 1;
+  if (deadline_ != 0) s.value_ns = deadline_ > at ? deadline_ - at : 1;
   return s;
+}
+
+void PosixTimer::check_cpu() {
+  uint64_t at = now();
+  bool due = false;
+  {
+    LockGuard guard(lock_);
+    due = deadline_ != 0 && at >= deadline_;
+  }
+  if (due) fire();
 }
 
 TimerSetting PosixTimer::set(TimerSetting setting, bool absolute) {
   TimerSetting old = get();
   cancel();
   uint64_t deadline = 0;
+  if (setting.value_ns)
+    deadline = absolute ? to_monotonic(clock, setting.value_ns) : now() + setting.value_ns;
   {
     LockGuard guard(lock_);
-    if (setting.value_ns)
-      deadline = absolute ? to_monotonic(clock, setting.value_ns) : monotonic_ns() + setting.value_ns;
     deadline_ = deadline;
     interval_ = setting.interval_ns;
   }
   overruns_.store(0, std::memory_order_relaxed);
-  if (deadline) arm(deadline);
+  if (deadline && on_cpu_clock()) {
+    LockGuard guard(group_.timers.lock);
+    group_.timers.cpu_timers_armed.store(true, std::memory_order_relaxed);
+  } else if (deadline) {
+    arm(deadline);
+  }
   return old;
 }
 
 void PosixTimer::fire() {
   uint64_t next = 0;
   int64_t missed = 0;
+  uint64_t at = now();
   {
     LockGuard guard(lock_);
     if (deadline_ == 0) return;
-    uint64_t now = monotonic_ns();
     if (interval_) {
-      missed = static_cast<int64_t>((now > deadline_ ? now - deadline_ : 0) / interval_);
+      missed = static_cast<int64_t>((at > deadline_ ? at - deadline_ : 0) / interval_);
       next = deadline_ + (static_cast<uint64_t>(missed) + 1) * interval_;
     }
     deadline_ = next;
@@ -179,7 +215,7 @@ void PosixTimer::fire() {
     if (notify == kNotifySignal || target) fresh = queue_preallocated(group_, target.get(), entry_);
     overruns_.fetch_add(static_cast<int32_t>(missed) + (fresh ? 0 : 1), std::memory_order_relaxed);
   }
-  if (next) arm(next);
+  if (next && !on_cpu_clock()) arm(next);
 }
 
 int32_t PosixTimer::taken() {

@@ -51,6 +51,9 @@ class PosixTimer final : public Timer, public RefCounted<PosixTimer> {
   void retire();
   // Called under the signal lock when its signal is taken; the overrun count to show.
   int32_t taken();
+  // On a CPU-time clock: fires if it is due. No locks held.
+  void check_cpu();
+  bool on_cpu_clock() const { return clock == kProcessCpuClock || clock == kThreadCpuClock; }
   int32_t overrun() const { return last_overrun_.load(std::memory_order_relaxed); }
 
   const int32_t id;
@@ -59,9 +62,12 @@ class PosixTimer final : public Timer, public RefCounted<PosixTimer> {
   int signal = 14;
   uint64_t value = 0;
   int32_t target_tid = 0;
+  int32_t owner_tid = 0;  // whose time the thread clock is
+  static constexpr int kProcessCpuClock = 2, kThreadCpuClock = 3;
 
  private:
   void fire() override;
+  uint64_t now();
   ThreadGroup& group_;
   SpinLock lock_{LockRank::leaf};
   uint64_t interval_ GUARDED_BY(lock_) = 0;
@@ -77,7 +83,8 @@ struct CpuTimeNs {
 };
 CpuTimeNs process_cpu_time(ThreadGroup& group);
 CpuTimeNs task_cpu_time(const Task& task);
-// ITIMER_VIRTUAL, ITIMER_PROF and RLIMIT_CPU of the current task's process: signals what is due.
+// ITIMER_VIRTUAL, ITIMER_PROF, timers on CPU-time clocks and RLIMIT_CPU of the current task's process:
+// signals what is due.
 void check_cpu_timers(Task& task);
 
 struct ProcessTimers {
@@ -87,7 +94,7 @@ struct ProcessTimers {
   RealTimer real;
   SpinLock lock{LockRank::leaf};
   CpuTimer virt GUARDED_BY(lock), prof GUARDED_BY(lock);
-  std::atomic<bool> cpu_timers_armed{false};
+  std::atomic<bool> cpu_timers_armed{false};  // set under `lock`; cleared by check_cpu_timers()
   Vec<Ref<PosixTimer>> posix GUARDED_BY(lock);
   int32_t next_id GUARDED_BY(lock) = 0;
   Result<Ref<PosixTimer>> find(int32_t id);
