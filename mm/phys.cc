@@ -21,20 +21,20 @@ constexpr uint64_t kLowPages = 1024;
 // Growing itself may need pages (for the direct map): applications do not get these while there is RAM to
 // grow into.
 constexpr uint64_t kGrowthPages = 64;
-// Dirty free pages that stay when the rest goes back to the host, and how many may pile up in a busy sandbox.
+// Dirty free pages that stay when the rest goes back to the host.
 constexpr uint64_t kKeepPages = 1024;
-constexpr uint64_t kPileUpPages = 16384;
 // Blocks below 64 KiB are not worth a host operation.
 constexpr unsigned kMinReleaseOrder = 4;
 
 struct Phys {
   SpinLock lock{LockRank::phys_memory};
   BuddyLists free GUARDED_BY(lock);
-  uint64_t limit = 0;                 // bytes; constant after phys_init
-  uint64_t reserve = 0;               // pages for Use::sentry; constant after phys_init
-  uint64_t total = 0;                 // pages that boot left; constant after phys_init
-  uint64_t zero_page = 0;             // constant after phys_init
-  std::atomic<uint64_t> ready{0};     // bytes; grows under grow_lock
+  uint64_t limit = 0;              // bytes; constant after phys_init
+  uint64_t reserve = 0;            // pages for Use::sentry; constant after phys_init
+  uint64_t pile_up = 0;            // dirty free pages that a busy sandbox may keep; constant after phys_init
+  uint64_t total = 0;              // pages that boot left; constant after phys_init
+  uint64_t zero_page = 0;          // constant after phys_init
+  std::atomic<uint64_t> ready{0};  // bytes; grows under grow_lock
   Page* sections[kMaxSections] = {};  // [i] written before `ready` covers it
   Mutex grow_lock;
 };
@@ -143,6 +143,9 @@ void phys_init(const hostcall::BootInfo& boot) {
   g.ready.store(ready, std::memory_order_relaxed);
   g.total = (g.limit - start) / kPageSize;
   g.reserve = std::clamp<uint64_t>(g.limit / kPageSize / 64, 64, 2048);
+  // Memory from the host is dear: the host clears it, and in ring 0 each page costs an exit when it is
+  // touched first.
+  g.pile_up = std::clamp<uint64_t>(g.total / 8, 4096, (uint64_t{512} << 20) / kPageSize);
   add_ram(start, ready);
   Page* zero = take(0, Use::sentry).page;
   CHECK(zero, "boot left no memory");
@@ -258,9 +261,9 @@ void phys_reclaim_to_host() { release_down_to(kKeepPages); }
 void phys_after_large_free() {
   {
     LockGuard guard(g.lock);
-    if (g.free.dirty_pages() < kPileUpPages) return;
+    if (g.free.dirty_pages() < g.pile_up) return;
   }
-  release_down_to(kPileUpPages / 4);
+  release_down_to(g.pile_up / 2);
 }
 
 }  // namespace runsc::mm
