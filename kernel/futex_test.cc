@@ -1,6 +1,6 @@
 #include "kernel/futex.h"
 
-#include <catch2/catch_test_macros.hpp>
+#include <catch2/catch.hpp>
 
 #include "kernel/chacha20.h"
 

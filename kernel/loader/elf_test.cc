@@ -1,6 +1,6 @@
 #include "kernel/loader/elf.h"
 
-#include <catch2/catch_test_macros.hpp>
+#include <catch2/catch.hpp>
 #include <cstring>
 #include <vector>
 

@@ -1,7 +1,7 @@
 #include "kernel/signal/frame.h"
 
 #include <ucontext.h>
-#include <catch2/catch_test_macros.hpp>
+#include <catch2/catch.hpp>
 #include <csignal>
 #include <cstddef>
 #include <cstring>
@@ -14,18 +14,18 @@ using namespace runsc::kernel;
 using namespace runsc::abi;
 
 TEST_CASE("signal frame: layouts are those of the C library's headers") {
-  STATIC_CHECK(sizeof(SigInfo) == sizeof(siginfo_t));
-  STATIC_CHECK(offsetof(SigInfo, bytes) == 16);
-  STATIC_CHECK(offsetof(UContext, mcontext) == offsetof(ucontext_t, uc_mcontext));
-  STATIC_CHECK(offsetof(UContext, sigmask) == offsetof(ucontext_t, uc_sigmask));
-  STATIC_CHECK(offsetof(UContext, stack) == offsetof(ucontext_t, uc_stack));
-  STATIC_CHECK(offsetof(SigContext, rip) == REG_RIP * 8);
-  STATIC_CHECK(offsetof(SigContext, rsp) == REG_RSP * 8);
-  STATIC_CHECK(offsetof(SigContext, rdi) == REG_RDI * 8);
-  STATIC_CHECK(offsetof(SigContext, eflags) == REG_EFL * 8);
-  STATIC_CHECK(offsetof(SigContext, cr2) == REG_CR2 * 8);
-  STATIC_CHECK(offsetof(SigContext, fpstate) == offsetof(mcontext_t, fpregs));
-  STATIC_CHECK(sizeof(SigAction) == 32);
+  STATIC_REQUIRE(sizeof(SigInfo) == sizeof(siginfo_t));
+  STATIC_REQUIRE(offsetof(SigInfo, bytes) == 16);
+  STATIC_REQUIRE(offsetof(UContext, mcontext) == offsetof(ucontext_t, uc_mcontext));
+  STATIC_REQUIRE(offsetof(UContext, sigmask) == offsetof(ucontext_t, uc_sigmask));
+  STATIC_REQUIRE(offsetof(UContext, stack) == offsetof(ucontext_t, uc_stack));
+  STATIC_REQUIRE(offsetof(SigContext, rip) == REG_RIP * 8);
+  STATIC_REQUIRE(offsetof(SigContext, rsp) == REG_RSP * 8);
+  STATIC_REQUIRE(offsetof(SigContext, rdi) == REG_RDI * 8);
+  STATIC_REQUIRE(offsetof(SigContext, eflags) == REG_EFL * 8);
+  STATIC_REQUIRE(offsetof(SigContext, cr2) == REG_CR2 * 8);
+  STATIC_REQUIRE(offsetof(SigContext, fpstate) == offsetof(mcontext_t, fpregs));
+  STATIC_REQUIRE(sizeof(SigAction) == 32);
 }
 
 TEST_CASE("signal frame: alignment") {

@@ -133,6 +133,10 @@ bool timer_clock(int clock) {
 }  // namespace
 
 Result<void> sys_timer_create(Task& task, int clock, uint64_t event, uint64_t id) {
+  // What clock_getcpuclockid(3) gives for the caller itself.
+  constexpr int kOwnProcess = -6, kOwnThread = -2;
+  if (clock == kOwnProcess) clock = PosixTimer::kProcessCpuClock;
+  if (clock == kOwnThread) clock = PosixTimer::kThreadCpuClock;
   if (!timer_clock(clock)) return clock < 0 ? Errno::opnotsupp : Errno::inval;
   SigEvent e{};
   e.signo = abi::sig::alrm;
