@@ -18,7 +18,9 @@ class TextFile final : public File {
  public:
   TextFile(uint32_t flags, Ref<TextNode> node) : File(flags, node), node_(std::move(node)) {}
   bool seekable() const override { return true; }
-  Result<uint64_t> seek(int64_t offset, int whence, uint64_t current) override { return plain_seek(offset, whence, current); }
+  Result<uint64_t> seek(int64_t offset, int whence, uint64_t current) override {
+    return plain_seek(offset, whence, current);
+  }
 
   Result<size_t> read(mm::IoBuf& buf, uint64_t offset) override {
     Vec<char> fresh;
@@ -65,7 +67,9 @@ class DirFile final : public File {
  public:
   DirFile(uint32_t flags, Ref<DirNode> node) : File(flags, node), node_(std::move(node)) {}
   bool seekable() const override { return true; }
-  Result<uint64_t> seek(int64_t offset, int whence, uint64_t current) override { return plain_seek(offset, whence, current); }
+  Result<uint64_t> seek(int64_t offset, int whence, uint64_t current) override {
+    return plain_seek(offset, whence, current);
+  }
   Result<size_t> read(mm::IoBuf&, uint64_t) override { return Errno::isdir; }
 
   // Offsets 0 and 1 are "." and ".."; 2 + n is the node's n.
@@ -97,7 +101,8 @@ class DirFile final : public File {
 
 class StaticText final : public TextNode {
  public:
-  StaticText(PseudoSuper& super, const StaticEntry& entry) : TextNode(super, kRegular | entry.mode), entry_(entry) {}
+  StaticText(PseudoSuper& super, const StaticEntry& entry)
+      : TextNode(super, kRegular | entry.mode), entry_(entry) {}
   Result<void> show(TextSink& out) override { return entry_.show(out); }
   Result<void> store(std::string_view text) override {
     if (!entry_.store) return Errno::inval;
@@ -195,7 +200,8 @@ Result<uint64_t> StaticDir::list(DirSink& sink, uint64_t offset) {
 }
 
 std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ' || text.back() == 0)) text.remove_suffix(1);
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ' || text.back() == 0))
+    text.remove_suffix(1);
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   return text;
 }

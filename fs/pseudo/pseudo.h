@@ -73,7 +73,8 @@ class LinkNode : public PseudoInode {
   LinkNode(PseudoSuper& super, uint32_t mode = kSymlink | 0777) : PseudoInode(super, mode) {}
 };
 
-// ---- trees known at compile time -------------------------------------------------------------------------------
+// ---- trees known at compile time
+// -------------------------------------------------------------------------------
 
 using ShowFunction = Result<void> (*)(TextSink& out);
 using StoreFunction = Result<void> (*)(std::string_view text);
@@ -92,7 +93,8 @@ struct StaticEntry {
 };
 
 template <size_t N>
-constexpr StaticEntry static_dir(std::string_view name, const StaticEntry (&children)[N], uint32_t mode = 0555) {
+constexpr StaticEntry static_dir(std::string_view name, const StaticEntry (&children)[N],
+                                 uint32_t mode = 0555) {
   StaticEntry e;
   e.name = name;
   e.mode = mode;
@@ -100,7 +102,8 @@ constexpr StaticEntry static_dir(std::string_view name, const StaticEntry (&chil
   e.child_count = N;
   return e;
 }
-constexpr StaticEntry static_text(std::string_view name, ShowFunction show, uint32_t mode = 0444, StoreFunction store = nullptr) {
+constexpr StaticEntry static_text(std::string_view name, ShowFunction show, uint32_t mode = 0444,
+                                  StoreFunction store = nullptr) {
   StaticEntry e;
   e.name = name;
   e.mode = mode;

@@ -59,12 +59,18 @@ TEST_CASE("a short read leaves the rest of the line") {
 
 TEST_CASE("erase, word erase and kill edit the line") {
   Terminal t;
-  t.type("ab\x7f" "c\n");
+  t.type(
+      "ab\x7f"
+      "c\n");
   CHECK(t.read() == "ac\n");
   CHECK(t.shown() == "ab\b \bc\r\n");
-  t.type("one two\x17" "three\n");
+  t.type(
+      "one two\x17"
+      "three\n");
   CHECK(t.read() == "one three\n");
-  t.type("gone\x15" "here\n");
+  t.type(
+      "gone\x15"
+      "here\n");
   CHECK(t.read() == "here\n");
 }
 

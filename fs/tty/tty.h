@@ -56,6 +56,7 @@ class Tty final : public RefCounted<Tty> {
   // Job control of background processes: ERESTARTSYS after SIGTTIN/SIGTTOU was sent, EIO.
   Result<void> check_background(int signo);
   Result<void> set_termios(uint32_t request, uint64_t argument, const IoctlContext& context);
+  Result<uint64_t> queue_ioctl(bool master, uint32_t request, uint64_t argument, const IoctlContext& context);
   Result<uint64_t> control_ioctl(bool master, uint32_t request, uint64_t argument,
                                  const IoctlContext& context);
   Result<uint64_t> master_ioctl(uint32_t request, uint64_t argument, const IoctlContext& context);

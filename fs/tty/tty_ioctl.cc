@@ -151,6 +151,44 @@ Result<uint64_t> Tty::master_ioctl(uint32_t request, uint64_t argument, const Io
   }
 }
 
+// What is queued, who may open, the line discipline's number.
+Result<uint64_t> Tty::queue_ioctl(bool master, uint32_t request, uint64_t argument,
+                                  const IoctlContext& context) {
+  switch (request) {
+    case kFionread:
+    case kTiocoutq: {
+      int32_t n;
+      {
+        LockGuard guard(lock_);
+        bool output = master == (request == kFionread);
+        n = static_cast<int32_t>(output ? discipline_.output().size() : discipline_.available());
+      }
+      return give(context, argument, n);
+    }
+    case kTiocexcl:
+    case kTiocnxcl: {
+      LockGuard guard(lock_);
+      exclusive_ = request == kTiocexcl;
+      return uint64_t{0};
+    }
+    case kTiocgexcl: {
+      int32_t on;
+      {
+        LockGuard guard(lock_);
+        on = exclusive_;
+      }
+      return give(context, argument, on);
+    }
+    case kTiocgetd:
+      return give<int32_t>(context, argument, 0);
+    case kTiocsetd:
+      if (TRY(take_int(context, argument)) != 0) return Errno::inval;
+      return uint64_t{0};
+    default:
+      return Errno::notty;
+  }
+}
+
 Result<uint64_t> Tty::ioctl(bool master, uint32_t request, uint64_t argument, const IoctlContext& context) {
   switch (request) {
     case kTcgets: {
@@ -192,38 +230,11 @@ Result<uint64_t> Tty::ioctl(bool master, uint32_t request, uint64_t argument, co
     case kTiocswinsz:
       set_window_size(TRY(mm::copy_in(context.space, mm::UserPtr<WindowSize>(argument))));
       return uint64_t{0};
-    case kFionread:
-    case kTiocoutq: {
-      int32_t n;
-      {
-        LockGuard guard(lock_);
-        bool output = master == (request == kFionread);
-        n = static_cast<int32_t>(output ? discipline_.output().size() : discipline_.available());
-      }
-      return give(context, argument, n);
-    }
-    case kTiocexcl:
-    case kTiocnxcl: {
-      LockGuard guard(lock_);
-      exclusive_ = request == kTiocexcl;
-      return uint64_t{0};
-    }
-    case kTiocgexcl: {
-      int32_t on;
-      {
-        LockGuard guard(lock_);
-        on = exclusive_;
-      }
-      return give(context, argument, on);
-    }
-    case kTiocgetd:
-      return give<int32_t>(context, argument, 0);
-    case kTiocsetd:
-      if (TRY(take_int(context, argument)) != 0) return Errno::inval;
-      return uint64_t{0};
     default:
       break;
   }
+  auto queue = queue_ioctl(master, request, argument, context);
+  if (queue || queue.error() != Errno::notty) return queue;
   auto control = control_ioctl(master, request, argument, context);
   if (control || control.error() != Errno::notty || !master) return control;
   return master_ioctl(request, argument, context);
