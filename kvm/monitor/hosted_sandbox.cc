@@ -30,7 +30,7 @@ class HostedSandbox final : public SandboxBase {
   using SandboxBase::SandboxBase;
 
   Expected<void> prepare() override {
-    MON_TRY(take_over());
+    MON_TRY(make_vm());
     BootAllocator allocator(vm_->memory(), kBootStart);
     MON_TRY(lay_out_boot(allocator, 0));
     MON_TRY(open_doors(cpus_, 0));
@@ -78,9 +78,8 @@ class HostedSandbox final : public SandboxBase {
 
 }  // namespace
 
-std::unique_ptr<SandboxBase> make_hosted_sandbox(std::unique_ptr<KvmSystem> kvm, std::unique_ptr<Vm> vm,
-                                                 SandboxConfig config) {
-  return std::make_unique<HostedSandbox>(std::move(kvm), std::move(vm), std::move(config));
+std::unique_ptr<SandboxBase> make_hosted_sandbox(std::unique_ptr<KvmSystem> kvm, SandboxConfig config) {
+  return std::make_unique<HostedSandbox>(std::move(kvm), std::move(config));
 }
 
 }  // namespace runsc::monitor

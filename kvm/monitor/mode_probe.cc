@@ -2,8 +2,10 @@
 
 #include <cpuid.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 
@@ -23,21 +25,21 @@ constexpr std::uint64_t kTurns = 300;
 constexpr int kMostRounds = 6;
 constexpr std::uint32_t kMsrArchCapabilities = 0x10a;
 
-// Guest RAM for the probe, handed back at the end.
 class ProbeMemory {
  public:
-  explicit ProbeMemory(GuestMemory& memory) : memory_(memory) {}
+  ProbeMemory()
+      : p_(::mmap(nullptr, kProbeMemory, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {}
   ~ProbeMemory() {
-    PhysRange range{0, kProbeMemory};
-    (void)memory_.release({&range, 1});  // what stays is garbage in pages that boot overwrites or zeroes
+    if (valid()) ::munmap(p_, kProbeMemory);
   }
   ProbeMemory(const ProbeMemory&) = delete;
   ProbeMemory& operator=(const ProbeMemory&) = delete;
-  std::byte* at(std::uint64_t phys) const { return memory_.at(phys); }
+  bool valid() const { return p_ != MAP_FAILED; }
+  std::byte* at(std::uint64_t phys) const { return static_cast<std::byte*>(p_) + phys; }
   void put(std::uint64_t phys, std::uint64_t value) { std::memcpy(at(phys), &value, sizeof value); }
 
  private:
-  GuestMemory& memory_;
+  void* p_;
 };
 
 kvm_segment ring0_segment(std::uint16_t selector, std::uint8_t type, bool code) {
@@ -88,13 +90,22 @@ Expected<std::uint64_t> time_loop(Vcpu& vcpu, std::uint64_t turns) {
 
 }  // namespace
 
-Expected<Ring0Speed> measure_ring0(Vm& vm) {
-  ProbeMemory memory(vm.memory());
+Expected<Ring0Speed> measure_ring0(const KvmSystem& kvm) {
+  UniqueFd vm = MON_TRY(kvm.create_vm());
+  ProbeMemory memory;
+  if (!memory.valid()) return fail_errno("memory for the ring 0 probe", errno);
   memory.put(kPml4, kPdpt | kTable);
   memory.put(kPdpt, kDirectory | kTable);
   memory.put(kDirectory, kLargePage);
   std::memcpy(memory.at(kCode), kLoop, sizeof kLoop);
-  auto vcpu = MON_TRY(vm.create_vcpu(0));
+  kvm_userspace_memory_region region{};
+  region.memory_size = kProbeMemory;
+  region.userspace_addr = reinterpret_cast<std::uintptr_t>(memory.at(0));
+  if (::ioctl(vm.get(), KVM_SET_USER_MEMORY_REGION, &region) < 0) {
+    return fail_errno("KVM memory slot of the ring 0 probe", errno);
+  }
+  CpuidModel model = CpuidModel::build(kvm.supported_cpuid(), 1);
+  auto vcpu = MON_TRY(Vcpu::create(kvm, vm.get(), model, 0, 0));
   // The first run pays for translations; after it the shortest of a few differences is the speed.
   MON_TRY(time_loop(*vcpu, 1));
   std::uint64_t best = ~std::uint64_t{0};
@@ -124,11 +135,11 @@ bool needs_page_table_isolation(const KvmSystem& kvm) {
   return (list.entries[0].data & kRdclNo) == 0;
 }
 
-Expected<ModeChoice> choose_mode(Vm& vm) {
-  if (needs_page_table_isolation(vm.kvm())) {
+Expected<ModeChoice> choose_mode(const KvmSystem& kvm) {
+  if (needs_page_table_isolation(kvm)) {
     return ModeChoice{false, "hosted: this CPU needs page table isolation (RDCL_NO is not set)"};
   }
-  Ring0Speed speed = MON_TRY(measure_ring0(vm));
+  Ring0Speed speed = MON_TRY(measure_ring0(kvm));
   bool fast = speed.picoseconds_per_instruction <= kSlowestRing0Picoseconds;
   return ModeChoice{
       fast, fmt::format("{}: guest ring 0 takes {}.{:03} ns an instruction", fast ? "ring0" : "hosted",

@@ -6,7 +6,6 @@
 
 #include "kvm/monitor/error.h"
 #include "kvm/monitor/kvm_system.h"
-#include "kvm/monitor/vm.h"
 
 namespace runsc::monitor {
 
@@ -18,10 +17,10 @@ struct Ring0Speed {
   std::uint64_t picoseconds_per_instruction;
 };
 
-// Times a short loop of guest ring 0, on a vCPU of its own and in pages of guest RAM that are given back. The
-// VM must not run yet. Takes 1 to 2 ms where ring 0 is interpreted, less elsewhere. (A VM of its own would
-// cost more to take down than all of this: the kernel waits for every reader of its memory slots.)
-Expected<Ring0Speed> measure_ring0(Vm& vm);
+// Times a short loop of guest ring 0 in a VM of its own, which is gone on return: some kernels give a VM that
+// has run a thread in this process, which must have no other before the jail is closed. Takes 1 to 2 ms where
+// ring 0 is interpreted, less elsewhere.
+Expected<Ring0Speed> measure_ring0(const KvmSystem& kvm);
 
 // Whether the CPU needs page table isolation against Meltdown (CVE-2017-5754): ring 0 mode, which maps the
 // whole sentry beside the application, is not for such CPUs. AMD's are safe; Intel's say so by RDCL_NO in
@@ -32,6 +31,6 @@ struct ModeChoice {
   bool ring0;
   std::string reason;  // one line for the log
 };
-Expected<ModeChoice> choose_mode(Vm& vm);
+Expected<ModeChoice> choose_mode(const KvmSystem& kvm);
 
 }  // namespace runsc::monitor

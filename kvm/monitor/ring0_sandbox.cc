@@ -17,7 +17,7 @@ class Ring0Sandbox final : public SandboxBase {
 
   Expected<void> prepare() override {
     image_ = std::make_unique<ElfImage>(MON_TRY(ElfImage::parse(sentry_image())));
-    MON_TRY(take_over());
+    MON_TRY(make_vm());
     const std::uint64_t image_end = MON_TRY(load_sentry(vm_->memory(), *image_));
     BootAllocator allocator(vm_->memory(), image_end);
     cr3_ = MON_TRY(build_boot_tables(*vm_, allocator, *image_));
@@ -56,9 +56,8 @@ class Ring0Sandbox final : public SandboxBase {
 
 }  // namespace
 
-std::unique_ptr<SandboxBase> make_ring0_sandbox(std::unique_ptr<KvmSystem> kvm, std::unique_ptr<Vm> vm,
-                                                SandboxConfig config) {
-  return std::make_unique<Ring0Sandbox>(std::move(kvm), std::move(vm), std::move(config));
+std::unique_ptr<SandboxBase> make_ring0_sandbox(std::unique_ptr<KvmSystem> kvm, SandboxConfig config) {
+  return std::make_unique<Ring0Sandbox>(std::move(kvm), std::move(config));
 }
 
 }  // namespace runsc::monitor

@@ -21,7 +21,7 @@ Expected<void> check(const SandboxConfig& config) {
   return {};
 }
 
-Expected<ModeChoice> mode_of(Vm& vm, SandboxConfig::Mode wish) {
+Expected<ModeChoice> mode_of(const KvmSystem& kvm, SandboxConfig::Mode wish) {
   switch (wish) {
     case SandboxConfig::Mode::ring0:
       return ModeChoice{true, "ring0: as asked"};
@@ -30,7 +30,7 @@ Expected<ModeChoice> mode_of(Vm& vm, SandboxConfig::Mode wish) {
     case SandboxConfig::Mode::automatic:
       break;
   }
-  return choose_mode(vm);
+  return choose_mode(kvm);
 }
 
 void write_all(int fd, const std::string& text) {
@@ -46,9 +46,7 @@ void write_all(int fd, const std::string& text) {
 std::expected<std::unique_ptr<Sandbox>, Error> Sandbox::create(SandboxConfig config) {
   MON_TRY(check(config));
   auto kvm = std::make_unique<KvmSystem>(MON_TRY(KvmSystem::open()));
-  MON_TRY(Vcpu::install_kick_handler());
-  auto vm = MON_TRY(Vm::create(*kvm, config.memory_limit, config.cpus));
-  ModeChoice mode = MON_TRY(mode_of(*vm, config.mode));
+  ModeChoice mode = MON_TRY(mode_of(*kvm, config.mode));
   if (config.debug_log_fd >= 0)
     write_all(config.debug_log_fd, fmt::format("monitor: mode {}\n", mode.reason));
   // The sentry applies the umask of its tasks; a pipe without readers is an errno, not the end of the
@@ -57,17 +55,19 @@ std::expected<std::unique_ptr<Sandbox>, Error> Sandbox::create(SandboxConfig con
   ::signal(SIGPIPE, SIG_IGN);
   // Told, malloc need not ask the host how many CPUs there are, which the jail does not allow.
   ::mallopt(M_ARENA_MAX, static_cast<int>(config.cpus) + 2);
-  auto sandbox = mode.ring0 ? make_ring0_sandbox(std::move(kvm), std::move(vm), std::move(config))
-                            : make_hosted_sandbox(std::move(kvm), std::move(vm), std::move(config));
+  auto sandbox = mode.ring0 ? make_ring0_sandbox(std::move(kvm), std::move(config))
+                            : make_hosted_sandbox(std::move(kvm), std::move(config));
   MON_TRY(sandbox->prepare());
   return sandbox;
 }
 
-Expected<void> SandboxBase::take_over() {
+Expected<void> SandboxBase::make_vm() {
   std::vector<HostFileRef> donated;
   for (int fd : config_.donated) donated.push_back(adopt_donated(UniqueFd(fd)));
   files_ = std::make_unique<FileTable>(std::move(donated));
   events_ = MON_TRY(EventLoop::create());
+  MON_TRY(Vcpu::install_kick_handler());
+  vm_ = MON_TRY(Vm::create(*kvm_, config_.memory_limit, config_.cpus));
   tsc_hz_ = MON_TRY(tsc_frequency(*kvm_, vm_->fd()));
   return {};
 }

@@ -18,8 +18,8 @@ namespace runsc::monitor {
 
 class SandboxBase : public Sandbox, public SandboxEnd {
  public:
-  SandboxBase(std::unique_ptr<KvmSystem> kvm, std::unique_ptr<Vm> vm, SandboxConfig config)
-      : kvm_(std::move(kvm)), config_(std::move(config)), vm_(std::move(vm)) {}
+  SandboxBase(std::unique_ptr<KvmSystem> kvm, SandboxConfig config)
+      : kvm_(std::move(kvm)), config_(std::move(config)) {}
 
   std::expected<int, Error> run() override;
   void signal(int signo) override { events_->signal(signo); }
@@ -35,8 +35,7 @@ class SandboxBase : public Sandbox, public SandboxEnd {
   virtual Expected<void> prepare() = 0;
 
  protected:
-  // Donated files, events, the clock.
-  Expected<void> take_over();
+  Expected<void> make_vm();
   // Boot data from `start` on; sets boot_info_.
   Expected<void> lay_out_boot(BootAllocator& allocator, std::int64_t tsc_offset);
   // After lay_out_boot(): the services, and whom events go to.
@@ -73,9 +72,7 @@ class SandboxBase : public Sandbox, public SandboxEnd {
   std::optional<std::string> crashed_;  // guarded by end_mutex_; first line of the report
 };
 
-std::unique_ptr<SandboxBase> make_ring0_sandbox(std::unique_ptr<KvmSystem> kvm, std::unique_ptr<Vm> vm,
-                                                SandboxConfig config);
-std::unique_ptr<SandboxBase> make_hosted_sandbox(std::unique_ptr<KvmSystem> kvm, std::unique_ptr<Vm> vm,
-                                                 SandboxConfig config);
+std::unique_ptr<SandboxBase> make_ring0_sandbox(std::unique_ptr<KvmSystem> kvm, SandboxConfig config);
+std::unique_ptr<SandboxBase> make_hosted_sandbox(std::unique_ptr<KvmSystem> kvm, SandboxConfig config);
 
 }  // namespace runsc::monitor
