@@ -256,7 +256,15 @@ PhysStats phys_stats() {
   return {g.total, g.free.free_pages() + ungrown_pages(), g.free.dirty_pages()};
 }
 
-void phys_reclaim_to_host() { release_down_to(kKeepPages); }
+// By halves: a CPU that only waits for others soon wants the memory again, a sandbox that idles calls again.
+void phys_reclaim_to_host() {
+  uint64_t dirty;
+  {
+    LockGuard guard(g.lock);
+    dirty = g.free.dirty_pages();
+  }
+  if (dirty > kKeepPages) release_down_to(std::max(kKeepPages, dirty / 2));
+}
 
 void phys_after_large_free() {
   {
