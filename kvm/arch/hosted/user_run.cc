@@ -3,6 +3,7 @@
 #include "kvm/arch/hosted/guest_half.h"
 #include "kvm/arch/hosted/machine.h"
 #include "kvm/arch/hosted/vcpu_pool.h"
+#include "kvm/monitor/crash_report.h"
 
 namespace runsc::arch {
 
@@ -84,7 +85,7 @@ bool exception_is_queued(const Lease& lease) {
   return events.exception.injected || events.exception.pending;
 }
 
-// What a run of the vCPU has come to; false: nothing yet, run on.
+// What a run of the vCPU has come to.
 enum class Outcome : uint8_t { run_on, trap };
 
 Outcome after_interruption(const Lease& lease, UserState& state, UserRegs& r, Trap& trap) {
@@ -109,12 +110,10 @@ Outcome after_exit(const Lease& lease, UserState& state, UserRegs& r, Trap& trap
     case KVM_EXIT_INTR:
     case KVM_EXIT_IRQ_WINDOW_OPEN:
       return Outcome::run_on;
-    case KVM_EXIT_MMIO:
-      PANIC("user code reached guest-physical memory without a slot");
-    case KVM_EXIT_SHUTDOWN:
-      PANIC("triple fault of a vCPU that runs user code");
     default:
-      PANIC("unexpected exit of a vCPU that runs user code");
+      // MMIO: user code reached memory without a slot. Shutdown: a triple fault. Nothing that user code can
+      // do leads here.
+      panic(__FILE__, __LINE__, monitor::describe_exit(run).c_str());
   }
   const unsigned stub = run.io.port - hosted::kTrapPort;
   store_registers(lease, state, r);
