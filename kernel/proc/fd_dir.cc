@@ -32,8 +32,7 @@ Result<fs::Path> reopening_path(fs::PseudoSuper& super, Ref<fs::File> file) {
   // A regular type: the VFS would route special ones to the device they name.
   Ref<fs::Inode> node = make_ref<ReopenNode>(super, std::move(file), fs::kRegular | 0600);
   if (!node) return Errno::nomem;
-  Ref<fs::Dentry> dentry = TRY(fs::Dentry::create({}, "", std::move(node)));
-  return fs::Path(Task::current().fs().root().mount, std::move(dentry));
+  return fs::anonymous_path(std::move(node), "");
 }
 
 class FdLink final : public fs::LinkNode {
