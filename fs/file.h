@@ -103,6 +103,8 @@ class File : public RefCounted<File> {
   virtual uint32_t poll() { return poll_bit::in | poll_bit::out | poll_bit::rdnorm | poll_bit::wrnorm; }
   // Woken with the bits that became ready; null: readiness never changes.
   virtual WaitQueue* wait_queue() { return nullptr; }
+  // The same for who stays beyond one call (epoll): never depends on who asks.
+  virtual WaitQueue* watch_queue() { return wait_queue(); }
   // True for files with a position (lseek works, pread allowed). Default false.
   virtual bool seekable() const { return false; }
   // End of file for SEEK_END, and SEEK_DATA/SEEK_HOLE (whence 3, 4). Default ESPIPE.

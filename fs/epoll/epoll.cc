@@ -145,7 +145,7 @@ EpollItem* Epoll::find_locked(int fd, const File& file) {
 }
 
 void Epoll::drop_locked(EpollItem& item) {
-  if (WaitQueue* q = item.file_.wait_queue()) q->remove(item);
+  if (WaitQueue* q = item.file_.watch_queue()) q->remove(item);
   {
     LockGuard guard(ready_lock_);
     if (item.ready_hook_.is_linked()) ready_.erase(ready_.iterator_to(item));
@@ -178,7 +178,7 @@ Result<void> Epoll::add(int fd, File& file, EpollEvent event) {
   EpollItem& i = *item.release();
   items_.insert(i);
   i.attach(file);
-  if (WaitQueue* q = file.wait_queue())
+  if (WaitQueue* q = file.watch_queue())
     q->add(i, (event.events | kAlways) & ~kPrivateBits, event.events & epoll_bit::exclusive);
   mark_ready(i, 0);  // what is ready already is found by the next scan
   return {};
@@ -190,7 +190,7 @@ Result<void> Epoll::modify(int fd, File& file, EpollEvent event) {
   if (!item) return Errno::noent;
   if ((item->event_.events | event.events) & epoll_bit::exclusive) return Errno::inval;
   item->event_ = event;
-  if (WaitQueue* q = file.wait_queue()) {
+  if (WaitQueue* q = file.watch_queue()) {
     q->remove(*item);
     q->add(*item, (event.events | kAlways) & ~kPrivateBits);
   }

@@ -59,9 +59,16 @@ class DirNode : public PseudoInode {
   Result<Ref<File>> open(uint32_t flags) override;
   // Entries but "." and ".."; `offset` counts from 0 at will of the node; returns the new offset.
   virtual Result<uint64_t> list(DirSink& sink, uint64_t offset) = 0;
+  // Nothing can be made here: ENOENT in proc, EPERM elsewhere, as Linux says it.
+  Result<Ref<Inode>> create(std::string_view, const NewNode&) override { return refusal(); }
+  Result<Ref<Inode>> make_dir(std::string_view, const NewNode&) override { return refusal(); }
+  Result<Ref<Inode>> symlink(std::string_view, std::string_view, const NewNode&) override { return refusal(); }
 
  protected:
   using PseudoInode::PseudoInode;
+
+ private:
+  Errno refusal() const { return pseudo().type_name() == "proc" ? Errno::noent : Errno::perm; }
 };
 
 class LinkNode : public PseudoInode {

@@ -1,5 +1,6 @@
 #include "fs/tty/devpts.h"
 
+#include "fs/special.h"
 #include "fs/tty/job_control.h"
 
 namespace runsc::fs {
@@ -42,7 +43,7 @@ class DeviceNode final : public Inode {
     attr_.ctime = now;
     return {};
   }
-  Result<Ref<File>> open(uint32_t) override { return Errno::nxio; }  // the VFS goes through open_device
+  Result<Ref<File>> open(uint32_t flags) override { return open_special(*this, flags); }
   const Ref<Tty>& tty() const { return tty_; }
 
  private:

@@ -72,7 +72,10 @@ void SignalFd::set_mask(uint64_t mask) {
   mask_.store(mask, std::memory_order_relaxed);
   // Whoever waits looks again with the new mask.
   home_->signal_wait.wake_all();
+  Task::current().group().signal_wait.wake_all();
 }
+
+WaitQueue* SignalFd::wait_queue() { return &Task::current().group().signal_wait; }
 
 uint32_t SignalFd::poll() {
   Task& task = Task::current();

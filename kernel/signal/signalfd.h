@@ -6,8 +6,7 @@
 
 namespace runsc::kernel {
 
-// Reads take signals of whoever reads, as Linux does; but who waits is woken by signals of the process that
-// made it, so a process that inherits one should not block on it.
+// Reads take signals of whoever reads, as Linux does.
 class SignalFd final : public fs::File {
  public:
   SignalFd(Ref<ThreadGroup> home, uint64_t mask, uint32_t flags)
@@ -16,7 +15,9 @@ class SignalFd final : public fs::File {
   Result<size_t> read(mm::IoBuf& buf,
                       uint64_t offset) override;  // EINVAL below sizeof(struct signalfd_siginfo)
   uint32_t poll() override;
-  WaitQueue* wait_queue() override { return &home_->signal_wait; }
+  // Who waits hears of signals of its own process; an epoll, of the one that made this.
+  WaitQueue* wait_queue() override;
+  WaitQueue* watch_queue() override { return &home_->signal_wait; }
   fs::FileKind kind() const override { return fs::FileKind::signalfd; }
   void describe(TextSink& out) const override { format(out, "anon_inode:[signalfd]"); }
   void fdinfo(TextSink& out) const override;
