@@ -94,10 +94,10 @@ void wake_orphans_locked(ThreadGroup& leaving, int32_t pgid) REQUIRES(g_tree_loc
 }
 
 void death_signals_locked(ThreadGroup& child) REQUIRES(g_tree_lock) {
-  for_each_thread_locked(child, [&](Task& t) {
-    int s = t.parent_death_signal.load(std::memory_order_relaxed);
-    if (s != 0) (void)queue_signal_tree_locked(child, &t, SigInfo(s, sig_code::user), Origin::kernel);
-  });
+  for (Task* t = child.threads; t; t = t->next_thread) {
+    int s = t->parent_death_signal.load(std::memory_order_relaxed);
+    if (s != 0) (void)queue_signal_tree_locked(child, t, SigInfo(s, sig_code::user), Origin::kernel);
+  }
 }
 
 // Zombies whose new parent does not want to hear of them are collected here and dropped without locks.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/task.h"
+#include "kernel/thread_group.h"
 
 namespace runsc::kernel {
 
@@ -13,6 +14,6 @@ constexpr int32_t death_status(int signal) { return signal & 0x7f; }
 // Ends its process.
 [[noreturn]] void exit_group(Task& task, int32_t status);
 // Takes a zombie out of the tree; the caller drops the returned reference without locks.
-Ref<Task> reap_locked(ThreadGroup& group);
+Ref<Task> reap_locked(ThreadGroup& group) REQUIRES(g_tree_lock);
 
 }  // namespace runsc::kernel

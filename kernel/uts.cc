@@ -10,13 +10,12 @@ SpinLock g_lock{LockRank::leaf};
 UtsName g_hostname GUARDED_BY(g_lock) = {"localhost"};
 UtsName g_domainname GUARDED_BY(g_lock) = {"(none)"};
 
-Result<void> set(UtsName& which, std::string_view name) {
+// EINVAL: longer than kUtsMax.
+Result<UtsName> checked(std::string_view name) {
   if (name.size() > kUtsMax) return Errno::inval;
   UtsName fresh{};
   __builtin_memcpy(fresh.text, name.data(), name.size());
-  LockGuard guard(g_lock);
-  which = fresh;
-  return {};
+  return fresh;
 }
 
 }  // namespace
@@ -31,7 +30,18 @@ UtsName domainname() {
   return g_domainname;
 }
 
-Result<void> set_hostname(std::string_view name) { return set(g_hostname, name); }
-Result<void> set_domainname(std::string_view name) { return set(g_domainname, name); }
+Result<void> set_hostname(std::string_view name) {
+  UtsName fresh = TRY(checked(name));
+  LockGuard guard(g_lock);
+  g_hostname = fresh;
+  return {};
+}
+
+Result<void> set_domainname(std::string_view name) {
+  UtsName fresh = TRY(checked(name));
+  LockGuard guard(g_lock);
+  g_domainname = fresh;
+  return {};
+}
 
 }  // namespace runsc::kernel

@@ -62,7 +62,9 @@ class DirNode : public PseudoInode {
   // Nothing can be made here: ENOENT in proc, EPERM elsewhere, as Linux says it.
   Result<Ref<Inode>> create(std::string_view, const NewNode&) override { return refusal(); }
   Result<Ref<Inode>> make_dir(std::string_view, const NewNode&) override { return refusal(); }
-  Result<Ref<Inode>> symlink(std::string_view, std::string_view, const NewNode&) override { return refusal(); }
+  Result<Ref<Inode>> symlink(std::string_view, std::string_view, const NewNode&) override {
+    return refusal();
+  }
 
  protected:
   using PseudoInode::PseudoInode;

@@ -23,7 +23,7 @@ void set_blocked(Task& task, uint64_t mask) {
   mask &= ~kUnblockable;
   uint64_t orphaned = 0;
   {
-    LockGuard guard(group.signal_lock);
+    LockGuard guard(task.group().signal_lock);
     uint64_t old = task.signals.blocked.exchange(mask, std::memory_order_relaxed);
     orphaned = group.queue.pending() & mask & ~old;
     recalculate_pending_locked(task);
@@ -75,7 +75,7 @@ void stop_process(Task& task, int signal) {
   LockGuard tree(g_tree_lock);
   if (signal != sig::stop && orphaned_group_locked(group.pgid)) return;
   {
-    LockGuard guard(group.signal_lock);
+    LockGuard guard(task.group().signal_lock);
     if (group.exiting || group.stopped) return;
     // SIGCONT or SIGKILL may have come since the signal was taken.
     if ((group.queue.pending() | task.signals.queue.pending()) & (sig_bit(sig::cont) | sig_bit(sig::kill)))
@@ -96,7 +96,7 @@ void wait_while_stopped(Task& task) {
   group.continue_wait.add(waiter);
   for (;;) {
     {
-      LockGuard guard(group.signal_lock);
+      LockGuard guard(task.group().signal_lock);
       uint64_t pending = task.signals.queue.pending() | group.queue.pending();
       if (!group.stopped || group.must_leave.load(std::memory_order_relaxed) || pending & sig_bit(sig::kill))
         break;
@@ -161,7 +161,7 @@ bool deliver_one(Task& task, bool& in_syscall) {
   SigAction action;
   bool stopped = false;
   {
-    LockGuard guard(group.signal_lock);
+    LockGuard guard(task.group().signal_lock);
     if (group.must_leave.load(std::memory_order_relaxed) && group.exec_task != &task) {
       stopped = false;
       info.signo = -1;

@@ -69,13 +69,12 @@ void check_cpu_timers(Task& task) {
   Vec<Ref<PosixTimer>> posix;
   {
     LockGuard guard(group.timers.lock);
-    ProcessTimers& timers = group.timers;
-    virt = expire(timers.virt, used.user);
-    prof = expire(timers.prof, used.user + used.system);
-    bool left = timers.virt.deadline_ns || timers.prof.deadline_ns;
-    for (auto& t : timers.posix)
+    virt = expire(group.timers.virt, used.user);
+    prof = expire(group.timers.prof, used.user + used.system);
+    bool left = group.timers.virt.deadline_ns || group.timers.prof.deadline_ns;
+    for (auto& t : group.timers.posix)
       if (t->on_cpu_clock()) left = posix.push_back(t).has_value() || left;
-    timers.cpu_timers_armed.store(left, std::memory_order_relaxed);
+    group.timers.cpu_timers_armed.store(left, std::memory_order_relaxed);
   }
   for (auto& t : posix) t->check_cpu();
   if (virt) send_signal_to_group(group, SigInfo(sig::vtalrm, sig_code::kernel));
