@@ -105,8 +105,8 @@ int main(void) {
   pid = start(set_value, 0);
   FAILS(waitpid(pid, NULL, 0), ECHILD);
   CHECK_EQ(waitpid(pid, NULL, __WCLONE), pid);
-  pid = start(set_value, SIGUSR2 | CLONE_VM);
   CHECK_EQ(signal(SIGUSR2, SIG_IGN), SIG_DFL);
+  pid = start(set_value, SIGUSR2 | CLONE_VM);
   CHECK_EQ(waitpid(pid, NULL, __WALL), pid);
 
   void* top = g_stack + sizeof(g_stack);
