@@ -1,7 +1,8 @@
 // fork(2): a second address space with the same contents.
 //
 // Private pages become shared and read-only in both (copy-on-write), which costs the parent a shoot-down and
-// later both a fault per page. Where these are dear a small parent's pages are copied at once instead.
+// later both a fault per page. Where these are dear a small parent's pages are copied at once instead, if no
+// other task can write to them meanwhile: a child has the memory of one moment.
 #include <algorithm>
 
 #include "kernel/base/check.h"
@@ -15,7 +16,10 @@ class SpaceCopy {
       : from_(from), to_(to), zap_(from.user_space_, from.resident_, Zap::Space::live) {
     uint64_t own = from.resident_.total.load(std::memory_order_relaxed) -
                    from.resident_.file.load(std::memory_order_relaxed);
-    eager_ = arch::kTrapsAreDear && own <= kEagerPages;
+    // Acquire: what a task wrote that has left the space since.
+    bool alone = from.ref_count() == 1;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    eager_ = arch::kTrapsAreDear && alone && own <= kEagerPages;
   }
   ~SpaceCopy() {
     while (pool_ != pool_end_) put_page(*pool_++);

@@ -48,7 +48,7 @@ int main(void) {
   // Forks see memory of one moment, whatever the threads do to it.
   g_area = OK(mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   ZERO(pthread_create(&busy, NULL, writer, NULL));
-  for (int i = 0; i < 12; i++) {
+  for (int i = 0; i < 60; i++) {
     IN_CHILD({
       uint64_t* words = (uint64_t*)g_area;
       uint64_t first = words[0];
