@@ -201,7 +201,7 @@ Result<void> start_init_task(const hostcall::BootInfo& boot) {
   Ref<Task> task = TRY(Task::create());
   Ref<ThreadGroup> group = TRY(ThreadGroup::create());
   group->actions = TRY(SignalActions::create());
-  group->start_ns.store(monotonic_ns());
+  task->start_ns.store(monotonic_ns());
   TaskInternals::group(*task) = group;
   TaskInternals::user_state(*task) = TRY(arch::user_state_create());
   TaskInternals::files(*task) = TRY(fs::FdTable::create());

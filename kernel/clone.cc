@@ -72,7 +72,6 @@ Result<Ref<ThreadGroup>> new_group(Task& parent, const CloneRequest& r) {
   group->auxv_start.store(old.auxv_start.load());
   group->auxv_end.store(old.auxv_end.load());
   group->set_executable(old.executable());
-  group->start_ns.store(monotonic_ns());
   return group;
 }
 

@@ -100,7 +100,6 @@ class ThreadGroup final : public RefCounted<ThreadGroup>,
 
   Limits limits;
   ProcessTimers timers;
-  std::atomic<uint64_t> start_ns{0};
   std::atomic<int32_t> dumpable{1};
   std::atomic<int32_t> oom_score_adj{0};
   std::atomic<uint64_t> timer_slack_ns{50000};
