@@ -49,12 +49,16 @@ void on_fault(int signo, siginfo_t* info, void* context) {
   const greg_t* r = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
   auto reg = [&](int n) { return static_cast<std::uint64_t>(r[n]); };
   SafeText report;
-  report.text("sandbox crash: the sentry got ").text(sigabbrev_np(signo)).text(" at ").hex(reg(REG_RIP));
-  report.text(", address ")
-      .hex(reinterpret_cast<std::uint64_t>(info->si_addr))
-      .text("\n  rsp ")
-      .hex(reg(REG_RSP));
-  report.text(" rbp ").hex(reg(REG_RBP)).text(" rax ").hex(reg(REG_RAX)).text(" rbx ").hex(reg(REG_RBX));
+  report.text("sandbox crash: the sentry got ").text(sigabbrev_np(signo)).text(" at address ");
+  report.hex(reinterpret_cast<std::uint64_t>(info->si_addr)).text("\n  rip ").hex(reg(REG_RIP));
+  report.text(" rsp ")
+      .hex(reg(REG_RSP))
+      .text(" rbp ")
+      .hex(reg(REG_RBP))
+      .text(" rax ")
+      .hex(reg(REG_RAX))
+      .text(" rbx ")
+      .hex(reg(REG_RBX));
   report.text("\n  rcx ").hex(reg(REG_RCX)).text(" rdx ").hex(reg(REG_RDX)).text(" rsi ").hex(reg(REG_RSI));
   report.text(" rdi ").hex(reg(REG_RDI)).text("\nbacktrace:\n");
   void* frames[kMostFrames];
