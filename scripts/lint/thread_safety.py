@@ -17,7 +17,7 @@ FLAGS = [
     "-std=c++2b", "-fsyntax-only", "-Wno-everything", "-Wthread-safety", "-Werror=thread-safety",
     # clang 16 is the first that takes std::expected of libstdc++ 12, once told of a newer concepts version.
     "-D__cpp_concepts=202002L",
-    "-fno-exceptions", "-fno-rtti", f"-I{tree.TOP}", f"-I{tree.TOP}/kvm/arch/hosted",
+    "-fno-exceptions", "-fno-rtti", "-I.", "-Ikvm/arch/hosted",
 ]
 
 
@@ -29,7 +29,8 @@ def cache_folder():
 
 
 def check(name, folder):
-    text = subprocess.run(["clang++-16", "-E", *FLAGS, name], cwd=tree.TOP, capture_output=True)
+    # Without line markers: what moves within a file, or in another checkout, is the same text.
+    text = subprocess.run(["clang++-16", "-E", "-P", *FLAGS, name], cwd=tree.TOP, capture_output=True)
     key = hashlib.sha256(repr(FLAGS).encode() + text.stdout).hexdigest()
     if text.returncode == 0 and (folder / key).exists():
         return None
