@@ -16,6 +16,30 @@ Inode::Inode(SuperBlock& super, uint32_t type) : super_(super), type_(type & kTy
 
 Inode::~Inode() { super_.unref(); }
 
+void Inode::last_ref() {
+  if (!is_dir()) {
+    delete this;
+    return;
+  }
+  Ref<SuperBlock> super(super_);
+  {
+    LockGuard guard(super->dying_lock_);
+    next_dying_ = std::exchange(super->dying_, this);
+    if (std::exchange(super->reaping_, true)) return;
+  }
+  for (;;) {
+    Inode* dead;
+    {
+      LockGuard guard(super->dying_lock_);
+      dead = super->dying_;
+      super->reaping_ = dead;
+      if (!dead) return;
+      super->dying_ = dead->next_dying_;
+    }
+    delete dead;
+  }
+}
+
 Result<Ref<Inode>> Inode::lookup(std::string_view) { return Errno::noent; }
 
 Result<Ref<Inode>> Inode::create(std::string_view, const NewNode&) {

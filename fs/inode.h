@@ -16,6 +16,8 @@ struct FsStat {
            free_files = 0, name_length = 255, flags = 0;
 };
 
+class Inode;
+
 class SuperBlock : public RefCounted<SuperBlock> {
  public:
   virtual ~SuperBlock() = default;
@@ -40,6 +42,12 @@ class SuperBlock : public RefCounted<SuperBlock> {
  protected:
   SuperBlock();  // takes a fresh anonymous device number (major 0)
   uint64_t dev_;
+
+ private:
+  friend class Inode;
+  SpinLock dying_lock_{LockRank::leaf};
+  Inode* dying_ GUARDED_BY(dying_lock_) = nullptr;  // directories without users
+  bool reaping_ GUARDED_BY(dying_lock_) = false;    // a task destroys them
 };
 
 // What others keep at an inode: the pipe of a FIFO, the socket bound to a name, the locks of a file.
@@ -110,6 +118,10 @@ class Inode : public RefCounted<Inode> {
   Ref<InodeAttachment> attach(AttachmentKind kind, Ref<InodeAttachment> fresh);
   void detach(AttachmentKind kind);
 
+  // RefCounted's hook. A directory may be the last to keep another, and so on as deep as somebody had
+  // patience: those of one file system die one after the other, by whichever task is at it already.
+  void last_ref();
+
   Mutex lock{LockRank::inode};  // directory contents and multi-step changes
 
  protected:
@@ -118,6 +130,7 @@ class Inode : public RefCounted<Inode> {
  private:
   SuperBlock& super_;
   const uint32_t type_;
+  Inode* next_dying_ = nullptr;
   mutable SpinLock attachment_lock_{LockRank::leaf};
   Ref<InodeAttachment> attachments_[2] GUARDED_BY(attachment_lock_);
 };

@@ -1,4 +1,5 @@
 // Names and permissions, over tmpfs.
+#include "fs/tmpfs/tmpfs.h"
 #include "tests/unit/fake_host/fs_fixture.h"
 
 namespace runsc::fs {
@@ -173,6 +174,20 @@ TEST_CASE("hard links share an inode", "[fs]") {
   CHECK(testing::read_all(*file) == "one");
   CHECK(t.mkdir("d"));
   CHECK(error_of(t.link("d", "e")) == Errno::perm);
+}
+
+TEST_CASE("a tree of any depth goes away at once", "[fs]") {
+  constexpr int kDepth = 200'000;
+  Ref<SuperBlock> super = Ref<SuperBlock>(TmpfsSuper::create("nr_inodes=1000000").value());
+  {
+    Ref<Inode> at = super->root();
+    NewNode dir;
+    dir.mode = kDirectory | 0755;
+    for (int i = 0; i < kDepth; ++i) at = at->make_dir("d", dir).value();
+  }
+  CHECK(super->stat_fs().files - super->stat_fs().free_files >= kDepth);
+  super->unmounted();
+  CHECK(super->stat_fs().files == super->stat_fs().free_files);
 }
 
 TEST_CASE("the cache of names is bounded", "[fs]") {
