@@ -14,8 +14,11 @@ void signal_init(uint32_t number) {
   if (!signal_valid(static_cast<int>(number))) return;
   Ref<ThreadGroup> init = find_group(1);
   if (!init) return;
-  (void)queue_signal_to_group(*init, abi::SigInfo(static_cast<int>(number), abi::sig_code::kernel),
-                              Origin::host);
+  int signal = static_cast<int>(number);
+  bool forced = signal == abi::sig::kill || signal == abi::sig::stop;
+  // From a process outside: sent by number 0 of user 0.
+  abi::SigInfo info(signal, forced ? abi::sig_code::kernel : abi::sig_code::user);
+  (void)queue_signal_to_group(*init, info, Origin::host);
 }
 
 void hand_on(const hostcall::Event& event) {

@@ -195,7 +195,7 @@ bool deliver_one(Task& task, bool& in_syscall) {
     case DefaultAction::resume:
       return true;
     case DefaultAction::stop:
-      if (group.pid != 1) stop_process(task, info.signo);
+      if (group.pid != 1 || info.code == abi::sig_code::kernel) stop_process(task, info.signo);
       return true;
     case DefaultAction::terminate:
       if (group.pid == 1 && info.code <= 0) return true;  // init is protected from those inside

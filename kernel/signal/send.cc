@@ -36,9 +36,10 @@ void signal_wake(Task& task) {
 
 namespace {
 
-// The container's init is not killed by what it does not handle, unless the host asks (pid_namespaces(7)).
-bool protected_init(const ThreadGroup& group, Origin origin) {
-  return group.pid == 1 && origin != Origin::host;
+// The container's init does not get what it has no handler for; of the host's signals SIGKILL and SIGSTOP it does
+// (pid_namespaces(7)).
+bool protected_init(const ThreadGroup& group, int signal, Origin origin) {
+  return group.pid == 1 && (origin != Origin::host || (signal != sig::kill && signal != sig::stop));
 }
 
 bool ignored(ThreadGroup& group, Task* task, int signal, Origin origin) {
@@ -48,7 +49,7 @@ bool ignored(ThreadGroup& group, Task* task, int signal, Origin origin) {
   if (a.handler != kSigDfl) return false;
   DefaultAction d = default_action(signal);
   if (d == DefaultAction::ignore) return true;
-  return protected_init(group, origin) && d != DefaultAction::resume;
+  return protected_init(group, signal, origin) && d != DefaultAction::resume;
 }
 
 bool wants(const Task& t, int signal) {

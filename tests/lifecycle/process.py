@@ -106,5 +106,15 @@ def test_signals_are_passed_on(box):
     expect(process.wait(60 * box.slow), 5)
 
 
+def test_init_without_a_handler_gets_only_sigkill(box):
+    process = box.background("echo up; read -r line; echo $line; read -r line")
+    expect(read_line(process), "up")
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+        process.send_signal(number)
+    process.stdin.write(b"still here\n")
+    process.stdin.flush()
+    expect(read_line(process), "still here")
+
+
 def test_orphans_end_with_the_first(box):
     expect(box.run("sleep 1000 & echo up").ok(), "up\n")
