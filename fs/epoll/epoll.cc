@@ -20,7 +20,15 @@ Mutex g_watch_lock{LockRank::epoll_watch};
 // ---- items
 // -----------------------------------------------------------------------------------------------------
 
-bool EpollItem::notify(uint32_t events) { return epoll_.mark_ready(*this, events); }
+// With EPOLLEXCLUSIVE a waiter counts only if somebody woke who asked for this; a change in both directions
+// (a hang-up) is told to all.
+bool EpollItem::notify(uint32_t events) {
+  if (spent_.load(std::memory_order_relaxed)) return true;
+  bool woke = epoll_.mark_ready(*this);
+  constexpr uint32_t kBoth = poll_bit::in | poll_bit::out;
+  if (!woke || events == ~0u || (events & kBoth) == 0) return woke;
+  return (events & kBoth) != kBoth && (events & kBoth & first_events_);
+}
 
 void EpollItem::file_gone() NO_THREAD_SAFETY_ANALYSIS {
   Epoll& epoll = epoll_;
@@ -48,12 +56,23 @@ void FileWatch::detach() {
 // ---- ready list
 // ------------------------------------------------------------------------------------------------
 
-bool Epoll::mark_ready(EpollItem& item, uint32_t) {
+bool Epoll::mark_ready(EpollItem& item) {
+  bool woke;
   {
     LockGuard guard(ready_lock_);
     if (!item.ready_hook_.is_linked()) ready_.push_back(item);
+    woke = sleepers_.wake() > 0;
   }
-  return queue_.wake(poll_bit::in | poll_bit::rdnorm) > 0;
+  queue_.wake(poll_bit::in | poll_bit::rdnorm);
+  return woke;
+}
+
+bool Epoll::add_sleeper(EpollSleeper& sleeper) {
+  LockGuard guard(ready_lock_);
+  if (scanning_ || !ready_.empty()) return false;
+  sleeper.woken_ = false;
+  sleepers_.add(sleeper, ~0u, true);
+  return true;
 }
 
 template <class Take>
@@ -62,6 +81,7 @@ void Epoll::scan_locked(Take&& take) {
   {
     LockGuard guard(ready_lock_);
     batch.swap(ready_);
+    scanning_ = true;
   }
   Ready again;
   while (!batch.empty()) {
@@ -86,19 +106,28 @@ void Epoll::scan_locked(Take&& take) {
   LockGuard guard(ready_lock_);
   ready_.splice(ready_.begin(), batch);
   ready_.splice(ready_.end(), again);
+  scanning_ = false;
+  if (!ready_.empty()) sleepers_.wake();  // the next may have what is left
 }
 
-size_t Epoll::collect(std::span<EpollEvent> out) {
+Result<size_t> Epoll::collect(size_t max, EventSink& out) {
   LockGuard guard(lock_);
   size_t n = 0;
+  bool fault = false;
   scan_locked([&](EpollItem& item, uint32_t bits) {
-    if (n == out.size()) return false;
-    out[n].events = bits;
-    out[n].data = item.event_.data;
+    if (n == max) return false;
+    if (!out.put({bits, item.event_.data})) {
+      fault = true;
+      return false;
+    }
     ++n;
-    if (item.event_.events & epoll_bit::oneshot) item.event_.events = 0;
+    if (item.event_.events & epoll_bit::oneshot) {
+      item.event_.events = 0;
+      item.spent_.store(true, std::memory_order_relaxed);
+    }
     return true;
   });
+  if (n == 0 && fault) return Errno::fault;
   return n;
 }
 
@@ -180,7 +209,7 @@ Result<void> Epoll::add(int fd, File& file, EpollEvent event) {
   i.attach(file);
   if (WaitQueue* q = file.watch_queue())
     q->add(i, (event.events | kAlways) & ~kPrivateBits, event.events & epoll_bit::exclusive);
-  mark_ready(i, 0);  // what is ready already is found by the next scan
+  mark_ready(i);  // what is ready already is found by the next scan
   return {};
 }
 
@@ -190,11 +219,12 @@ Result<void> Epoll::modify(int fd, File& file, EpollEvent event) {
   if (!item) return Errno::noent;
   if ((item->event_.events | event.events) & epoll_bit::exclusive) return Errno::inval;
   item->event_ = event;
+  item->spent_.store(false, std::memory_order_relaxed);  // seen by notify() through the queue's lock
   if (WaitQueue* q = file.watch_queue()) {
     q->remove(*item);
     q->add(*item, (event.events | kAlways) & ~kPrivateBits);
   }
-  mark_ready(*item, 0);
+  mark_ready(*item);
   return {};
 }
 

@@ -19,27 +19,42 @@ Result<Ref<fs::File>> epoll_file(Task& task, int fd) {
   return file;
 }
 
+class UserEvents final : public fs::EventSink {
+ public:
+  UserEvents(Task& task, uint64_t address) : mm_(task.mm()), at_(address) {}
+  bool put(const fs::EpollEvent& event) override {
+    if (!mm::copy_out_bytes(mm_, at_, &event, sizeof event)) return false;
+    at_ += sizeof event;
+    return true;
+  }
+
+ private:
+  mm::AddressSpace& mm_;
+  uint64_t at_;
+};
+
+Result<size_t> wait_for_events(Task& task, fs::Epoll& epoll, size_t max, UserEvents& out, uint64_t deadline) {
+  fs::EpollSleeper sleeper;
+  for (;;) {
+    size_t n = TRY(epoll.collect(max, out));
+    if (n > 0 || deadline == 0) return n;
+    if (!epoll.add_sleeper(sleeper)) continue;
+    auto parked = park_interruptible(task, deadline);
+    epoll.remove_sleeper(sleeper);
+    if (parked) continue;
+    // An event may have chosen this sleeper meanwhile: nobody else was woken for it.
+    n = TRY(epoll.collect(max, out));
+    if (n > 0 || parked.error() == Errno::timedout) return n;
+    return parked.error() == Errno::restartsys ? Errno::intr : parked.error();
+  }
+}
+
 Result<size_t> do_wait(Task& task, int epfd, uint64_t events, int max, uint64_t deadline) {
   constexpr int kMax = 0x7fffffff / static_cast<int>(sizeof(fs::EpollEvent));
   if (max <= 0 || max > kMax) return Errno::inval;
   Ref<fs::File> file = TRY(epoll_file(task, epfd));
-  auto& epoll = static_cast<fs::Epoll&>(*file);
-  Vec<fs::EpollEvent> ready;
-  TRY(ready.resize(max < 1024 ? max : 1024));
-  auto attempt = [&]() -> Result<size_t> {
-    size_t n = epoll.collect(ready.span());
-    if (n == 0) return Errno::again;
-    return n;
-  };
-  Result<size_t> r =
-      deadline == 0 ? attempt() : block_on(task, *epoll.wait_queue(), fs::poll_bit::in, deadline, attempt);
-  if (!r) {
-    if (r.error() == Errno::again || r.error() == Errno::timedout) return size_t{0};
-    if (r.error() == Errno::restartsys) return Errno::intr;
-    return r;
-  }
-  TRY(mm::copy_out_bytes(task.mm(), events, ready.data(), *r * sizeof(fs::EpollEvent)));
-  return r;
+  UserEvents out(task, events);
+  return wait_for_events(task, static_cast<fs::Epoll&>(*file), static_cast<size_t>(max), out, deadline);
 }
 
 }  // namespace

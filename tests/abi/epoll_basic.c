@@ -101,6 +101,12 @@ static void errors(void) {
   FAILS(epoll_wait(999, g_events, 1, 0), EBADF);
   eventfd_write(event, 1);
   FAILS(epoll_wait(epoll, (void*)8, 1, 0), EFAULT);
+  // What could not be told is told again, even an edge or the one shot.
+  int edge = OK(epoll_create1(0));
+  add(edge, event, EPOLLIN | EPOLLET | EPOLLONESHOT);
+  FAILS(epoll_wait(edge, (void*)8, 1, 0), EFAULT);
+  CHECK_EQ(ready(edge), 1);
+  CHECK_EQ(ready(edge), 0);
   e.events = EPOLLIN | EPOLLEXCLUSIVE;
   int other = OK(eventfd(0, 0));
   OK(epoll_ctl(epoll, EPOLL_CTL_ADD, other, &e));

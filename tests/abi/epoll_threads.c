@@ -39,6 +39,38 @@ static void edge(void) {
   }
 }
 
+static void* edge_waiter(void* arg) {
+  atomic_int* tid = arg;
+  struct epoll_event event;
+  atomic_store(tid, abi_tid());
+  CHECK_EQ(epoll_wait(g_epoll, &event, 1, -1), 1);
+  atomic_fetch_add(&g_handled, 1);
+  return NULL;
+}
+
+// As many edges as sleepers: each has one, whoever of them runs first.
+static void edges_to_sleepers(void) {
+  g_epoll = OK(epoll_create1(0));
+  int event_fd = OK(eventfd(0, EFD_NONBLOCK));
+  struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+  OK(epoll_ctl(g_epoll, EPOLL_CTL_ADD, event_fd, &event));
+  pthread_t threads[kWorkers];
+  atomic_int tids[kWorkers] = {0};
+  atomic_store(&g_handled, 0);
+  for (int i = 0; i < kWorkers; i++) ZERO(pthread_create(&threads[i], NULL, edge_waiter, &tids[i]));
+  for (int i = 0; i < kWorkers; i++) {
+    while (atomic_load(&tids[i]) == 0) sched_yield();
+    abi_await_state(atomic_load(&tids[i]), 'S');
+  }
+  for (int i = 0; i < kWorkers; i++) {
+    eventfd_write(event_fd, 1);
+    abi_await(&g_handled, i + 1);
+  }
+  for (int i = 0; i < kWorkers; i++) ZERO(pthread_join(threads[i], NULL));
+  OK(close(event_fd));
+  OK(close(g_epoll));
+}
+
 static void exclusive(void) {
   int event_fd = OK(eventfd(0, EFD_SEMAPHORE | EFD_NONBLOCK));
   pid_t pids[3];
@@ -76,6 +108,7 @@ int main(void) {
   for (int i = 0; i < kWorkers; i++) ZERO(pthread_join(threads[i], NULL));
   CHECK_EQ(atomic_load(&g_handled), kEvents);
   edge();
+  edges_to_sleepers();
   exclusive();
   // An epoll descriptor in poll, and shared over fork.
   int inner = OK(epoll_create1(0)), source = OK(eventfd(0, 0));
