@@ -1,5 +1,7 @@
 #include "kernel/pidfd.h"
 
+#include "fs/mount.h"
+#include "fs/pseudo/pseudo.h"
 #include "kernel/pid.h"
 #include "mm/user_copy.h"
 
@@ -33,6 +35,18 @@ Result<Ref<ThreadGroup>> group_of_pidfd(Task& task, int fd) {
   Ref<File> file = TRY(task.files().get(fd));
   if (file->kind() != FileKind::pidfd) return Errno::badf;
   return Ref<ThreadGroup>(static_cast<PidFile&>(*file).group());
+}
+
+Result<Ref<ThreadGroup>> group_to_signal(Task& task, int fd) {
+  Ref<File> file = TRY(task.files().get(fd));
+  Inode* inode = file->path().dentry ? file->path().dentry->inode() : nullptr;
+  // Directories of procfs are all of this class.
+  if (!inode || !inode->is_dir() || inode->super().type_name() != "proc") return group_of_pidfd(task, fd);
+  int32_t pid = static_cast<DirNode*>(inode)->process();
+  if (pid == 0) return Errno::badf;
+  Ref<ThreadGroup> group = pid > 0 ? find_group(pid) : nullptr;
+  if (!group) return Errno::srch;
+  return group;
 }
 
 }  // namespace runsc::kernel

@@ -25,6 +25,8 @@ class PidFile final : public fs::File {
 Result<int> open_pidfd(Task& task, ThreadGroup& group, uint32_t flags);
 // CLONE_PIDFD: writes the number to user memory.
 Result<void> install_pidfd(Task& task, ThreadGroup& group, uint64_t address);
+// The process behind a pidfd, or behind a directory /proc/PID as pidfd_send_signal(2) takes it: EBADF; ESRCH.
+Result<Ref<ThreadGroup>> group_to_signal(Task& task, int fd);
 // The process behind a pidfd: EBADF.
 Result<Ref<ThreadGroup>> group_of_pidfd(Task& task, int fd);
 

@@ -59,6 +59,8 @@ class DirNode : public PseudoInode {
   Result<Ref<File>> open(uint32_t flags) override;
   // Entries but "." and ".."; `offset` counts from 0 at will of the node; returns the new offset.
   virtual Result<uint64_t> list(DirSink& sink, uint64_t offset) = 0;
+  // The process that a directory of procfs stands for; 0: it stands for none, -1: for one that is gone.
+  virtual int32_t process() const { return 0; }
   // Nothing can be made here: ENOENT in proc, EPERM elsewhere, as Linux says it.
   Result<Ref<Inode>> create(std::string_view, const NewNode&) override { return refusal(); }
   Result<Ref<Inode>> make_dir(std::string_view, const NewNode&) override { return refusal(); }

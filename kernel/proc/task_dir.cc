@@ -248,6 +248,12 @@ class TaskDir final : public fs::DirNode {
     own_by(*this, *task_);
   }
 
+  int32_t process() const override {
+    if (!process_) return 0;
+    LockGuard guard(g_tree_lock);
+    return task_->group().reaped ? -1 : task_->group().pid;
+  }
+
   Result<Ref<fs::Inode>> lookup(std::string_view name) override {
     Ref<fs::Inode> node;
     if (name == "stat") {

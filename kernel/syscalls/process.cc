@@ -251,7 +251,7 @@ Result<int> sys_pidfd_open(Task& task, int pid, uint32_t flags) {
 
 Result<void> sys_pidfd_send_signal(Task& task, int fd, int signal, uint64_t info_address, uint32_t flags) {
   if (flags != 0) return Errno::inval;
-  Ref<ThreadGroup> group = TRY(group_of_pidfd(task, fd));
+  Ref<ThreadGroup> group = TRY(group_to_signal(task, fd));
   if (signal != 0 && !signal_valid(signal)) return Errno::inval;
   SigInfo info = user_signal_info(task, signal, sig_code::user);
   if (info_address) {

@@ -16,11 +16,15 @@ namespace {
 constexpr int kOther = 0, kFifo = 1, kRoundRobin = 2, kBatch = 3, kIdle = 5, kDeadline = 6;
 constexpr int kResetOnFork = 0x40000000;
 
-Result<Ref<Task>> target_of(Task& task, int pid) {
-  if (pid < 0) return Errno::inval;
+Result<Ref<Task>> find_target(Task& task, int pid) {
   Ref<Task> t = pid == 0 ? Ref<Task>(task) : find_task(pid);
   if (!t) return Errno::srch;
   return t;
+}
+
+Result<Ref<Task>> target_of(Task& task, int pid) {
+  if (pid < 0) return Errno::inval;
+  return find_target(task, pid);
 }
 
 Result<void> may_change(const Task& task, const Task& target) {
@@ -59,7 +63,7 @@ Result<void> sys_sched_yield(Task&) {
 
 Result<size_t> sys_sched_getaffinity(Task& task, int pid, uint32_t size, uint64_t mask) {
   if (size < sizeof(uint64_t) || size % sizeof(uint64_t)) return Errno::inval;
-  Ref<Task> t = TRY(target_of(task, pid));
+  Ref<Task> t = TRY(find_target(task, pid));
   uint64_t cpus = t->sched.affinity.load() & all_cpus();
   TRY(mm::copy_out(task.mm(), UserPtr<uint64_t>(mask), cpus));
   return sizeof cpus;
@@ -68,7 +72,7 @@ Result<size_t> sys_sched_getaffinity(Task& task, int pid, uint32_t size, uint64_
 Result<void> sys_sched_setaffinity(Task& task, int pid, uint32_t size, uint64_t mask) {
   uint64_t cpus = 0;
   TRY(mm::copy_in_bytes(task.mm(), &cpus, mask, std::min<size_t>(size, sizeof cpus)));
-  Ref<Task> t = TRY(target_of(task, pid));
+  Ref<Task> t = TRY(find_target(task, pid));
   TRY(may_change(task, *t));
   cpus &= all_cpus();
   if (cpus == 0) return Errno::inval;

@@ -61,6 +61,17 @@ int main(void) {
   FAILS(waitid(P_PIDFD, pidfd, &info, WEXITED), ECHILD);
   FAILS(waitid(P_PIDFD, fds[0], &info, WEXITED), EBADF);
   FAILS(syscall(SYS_pidfd_open, pid, 0), ESRCH);
+  // pidfd_send_signal takes a directory of procfs, too.
+  pid_t target = FORK(pause());
+  snprintf(path, sizeof(path), "/proc/%d", target);
+  int dir = OK(open(path, O_RDONLY | O_DIRECTORY));
+  int tasks = OK(openat(dir, "task", O_RDONLY | O_DIRECTORY));
+  FAILS(syscall(SYS_pidfd_send_signal, tasks, 0, NULL, 0), EBADF);
+  OK(syscall(SYS_pidfd_send_signal, dir, SIGTERM, NULL, 0));
+  int status;
+  OK(waitpid(target, &status, 0));
+  CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+  FAILS(syscall(SYS_pidfd_send_signal, dir, SIGTERM, NULL, 0), ESRCH);
   // Numbers go on upwards; one just freed does not come back at once.
   pid_t first = FORK(_exit(0));
   WAIT_OK(first);

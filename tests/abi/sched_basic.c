@@ -10,6 +10,8 @@ static void* spins(void* arg) {
 int main(void) {
   cpu_set_t all, one, now;
   OK(sched_getaffinity(0, sizeof(all), &all));
+  FAILS(sched_getaffinity(-1, sizeof(all), &all), ESRCH);
+  FAILS(sched_setaffinity(-1, sizeof(all), &all), ESRCH);
   int count = CPU_COUNT(&all);
   CHECK(count >= 1);
   CHECK_EQ(sysconf(_SC_NPROCESSORS_ONLN) >= count, 1);
