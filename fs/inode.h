@@ -50,6 +50,22 @@ class SuperBlock : public RefCounted<SuperBlock> {
   bool reaping_ GUARDED_BY(dying_lock_) = false;    // a task destroys them
 };
 
+// One reason for a super block to keep its root. With the last one it lets go of it.
+class MountHold {
+ public:
+  explicit MountHold(Ref<SuperBlock> super) : super_(std::move(super)) {
+    super_->mount_count.fetch_add(1, std::memory_order_relaxed);
+  }
+  MountHold(const MountHold&) = delete;
+  ~MountHold() {
+    if (super_->mount_count.fetch_sub(1, std::memory_order_acq_rel) == 1) super_->unmounted();
+  }
+  SuperBlock& super() const { return *super_; }
+
+ private:
+  const Ref<SuperBlock> super_;
+};
+
 // What others keep at an inode: the pipe of a FIFO, the socket bound to a name, the locks of a file.
 class InodeAttachment : public RefCounted<InodeAttachment> {
  public:

@@ -14,17 +14,11 @@ constinit Mount* tree_root = nullptr;  // a count is held
 }  // namespace
 
 Mount::Mount(Ref<SuperBlock> super, Ref<Dentry> root, uint64_t flags, String source)
-    : super_(std::move(super)),
+    : hold_(std::move(super)),
       root_(std::move(root)),
       id_(next_mount_id.fetch_add(1, std::memory_order_relaxed)),
       flags_(flags),
-      source_(std::move(source)) {
-  super_->mount_count.fetch_add(1, std::memory_order_relaxed);
-}
-
-Mount::~Mount() {
-  if (super_->mount_count.fetch_sub(1, std::memory_order_acq_rel) == 1) super_->unmounted();
-}
+      source_(std::move(source)) {}
 
 Result<Ref<Mount>> Mount::create(Ref<SuperBlock> super, Ref<Dentry> root, uint64_t flags,
                                  std::string_view source) {
@@ -187,6 +181,7 @@ Result<void> copy_children(const Path& source, Mount& copy) REQUIRES(tree_lock) 
 Result<void> mount_on(const Path& target, Ref<SuperBlock> super, Ref<Inode> root_inode, uint64_t flags,
                       std::string_view source) {
   if (!root_inode) return Errno::nomem;
+  MountHold hold(super);  // if the mount fails, the root goes
   Ref<Dentry> root = TRY(Dentry::create({}, "", std::move(root_inode)));
   Ref<Mount> m = TRY(Mount::create(std::move(super), std::move(root), flags, source));
   return attach_at(target, *m);

@@ -11,9 +11,8 @@ class Mount final : public RefCounted<Mount> {
   // Not in the tree yet. ENOMEM.
   static Result<Ref<Mount>> create(Ref<SuperBlock> super, Ref<Dentry> root, uint64_t flags,
                                    std::string_view source);
-  ~Mount();
 
-  SuperBlock& super() const { return *super_; }
+  SuperBlock& super() const { return hold_.super(); }
   Dentry& root() const { return *root_; }
   uint32_t id() const { return id_; }
   uint64_t flags() const { return flags_.load(std::memory_order_relaxed); }
@@ -31,7 +30,7 @@ class Mount final : public RefCounted<Mount> {
   friend Ref<T> runsc::make_ref(A&&...);
   Mount(Ref<SuperBlock> super, Ref<Dentry> root, uint64_t flags, String source);
 
-  const Ref<SuperBlock> super_;
+  const MountHold hold_;
   const Ref<Dentry> root_;
   const uint32_t id_;
   std::atomic<uint64_t> flags_;

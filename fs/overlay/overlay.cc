@@ -52,9 +52,11 @@ Result<uint64_t> OverlayDirFile::read_dir(DirSink& sink, uint64_t offset) {
 
 }  // namespace
 
-OverlaySuper::OverlaySuper(Ref<HostSuper> lower) : TmpfsSuper(kFirstUpperIno), lower_(std::move(lower)) {}
+OverlaySuper::OverlaySuper(Ref<HostSuper> lower) 
+    : TmpfsSuper(kFirstUpperIno), lower_(std::move(lower)), lower_hold_(lower_) {}
 
 Result<Ref<OverlaySuper>> OverlaySuper::create(Ref<HostSuper> lower) {
+  MountHold hold(lower);  // if this fails, the lower root goes
   Ref<HostInode> lower_root = lower->host_root();
   if (!lower_root->is_dir()) return Errno::notdir;
   Attr attr = TRY(lower_root->get_attr());

@@ -23,6 +23,7 @@ class OverlaySuper final : public TmpfsSuper {
   friend Ref<T> runsc::make_ref(A&&...);
   explicit OverlaySuper(Ref<HostSuper> lower);
   const Ref<HostSuper> lower_;
+  const MountHold lower_hold_;
 };
 
 class OverlayDir final : public TmpfsDir {

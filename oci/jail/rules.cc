@@ -181,6 +181,7 @@ constexpr Rule kRules[] = {
     ANY(msync, "sanitizer: probes of memory"),
     ANY(mincore, "sanitizer: probes of memory"),
     ANY(pipe, "sanitizer: probes of memory"),
+    ANY(pipe2, "sanitizer: probes of memory"),
     ANY(sched_getaffinity, "sanitizer: sizes of pools"),
     ANY(prlimit64, "sanitizer: sizes of stacks"),
     ANY(openat, "sanitizer: memory map in a report"),
