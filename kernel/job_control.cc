@@ -66,9 +66,17 @@ void set_controlling_tty(int32_t session, Tty* tty) {
   }
 }
 
-bool group_is_in_session(int32_t group, int32_t session) {
+Result<void> check_group(int32_t group, int32_t session) {
   LockGuard guard(kernel::g_tree_lock);
-  return kernel::process_group_exists_locked(group, session);
+  bool in_use = false;
+  for (ThreadGroup& g : kernel::all_groups()) {
+    if (g.pgid.load(std::memory_order_relaxed) == group)
+      return g.sid.load(std::memory_order_relaxed) == session ? Result<void>() : Errno::perm;
+    in_use |= g.sid.load(std::memory_order_relaxed) == group;
+  }
+  if (Task* task = kernel::pid_find_locked(group))
+    return task->group().sid.load(std::memory_order_relaxed) == session ? Result<void>() : Errno::perm;
+  return in_use ? Errno::perm : Errno::srch;
 }
 
 // setpgid(2), "orphaned process group": no member has a parent in another group of the same session.

@@ -1,5 +1,6 @@
 #include "fs/tty/devpts.h"
 
+#include "fs/mount.h"
 #include "fs/special.h"
 #include "fs/tty/job_control.h"
 
@@ -270,6 +271,30 @@ Result<Ref<File>> open_pts(Ref<Inode> inode, uint32_t flags) {
   return file;
 }
 
+Result<Ref<File>> open_peer(const WalkContext& context, File& file, uint32_t flags) {
+  if (file.kind() != FileKind::tty) return Errno::notty;
+  if (!static_cast<TtyFile&>(file).is_master()) return Errno::io;
+  auto& master = static_cast<TtyMaster&>(file);
+  const Path& at = file.path();
+  if (!at) return Errno::nodev;
+  char room[24];
+  FixedText name(room);
+  Path start(at.mount, Ref<Dentry>(at.mount->root()));
+  if (&file.inode()->super() != &master.home()) {  // a ptmx that stands beside its pts
+    start.dentry = at.dentry->parent();
+    format(name, "pts/");
+  }
+  if (!start.dentry) return Errno::nodev;
+  format(name, "{}", master.tty().index());
+  Path peer = TRY(walk(context, start, name.view(), 0));
+  if (&inode_of(peer) != master.home().inode_of(master.tty().index()).get()) return Errno::nodev;
+  flags &= ~(open_flag::cloexec | open_flag::creat | open_flag::excl | open_flag::trunc);
+  Ref<File> slave = TRY(inode_of(peer).open(flags));
+  slave->set_flags(slave->flags() & ~open_flag::noctty);
+  slave->set_path(std::move(peer));
+  return slave;
+}
+
 Result<ConsolePair> make_console(const Credentials& creds) {
   Ref<DevPts> pts = newest();
   if (!pts) return Errno::nodev;
@@ -287,7 +312,7 @@ Result<Ref<File>> open_console(const ConsolePair& console, uint32_t flags) {
 }
 
 TtyMaster::TtyMaster(Ref<Tty> tty, uint32_t flags, Ref<Inode> inode, Ref<DevPts> home)
-    : File(flags, std::move(inode)), tty_(std::move(tty)), home_(std::move(home)) {}
+    : TtyFile(std::move(tty), flags, std::move(inode), true), home_(std::move(home)) {}
 
 TtyMaster::~TtyMaster() {
   home_->forget(*tty_);

@@ -3,6 +3,7 @@
 
 #include "fs/credentials.h"
 #include "fs/inode.h"
+#include "fs/namespace.h"
 #include "fs/tty/tty.h"
 #include "kernel/base/vec.h"
 
@@ -45,6 +46,9 @@ class DevPts final : public SuperBlock {
 
 Result<Ref<File>> open_ptmx(Ref<Inode> inode, uint32_t flags, const Credentials& creds);
 Result<Ref<File>> open_pts(Ref<Inode> inode, uint32_t flags);
+// TIOCGPTPEER: the slave of the master `file`, found beside it whatever its name is to the caller. ENOTTY:
+// not a terminal; EIO: a slave, or one that is locked; ENODEV: not there.
+Result<Ref<File>> open_peer(const WalkContext& context, File& file, uint32_t flags);
 // A pair for the sentry's own use (the container's console). ENODEV without a devpts.
 struct ConsolePair {
   Ref<Tty> tty;

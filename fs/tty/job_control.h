@@ -20,7 +20,9 @@ bool current_is_session_leader();
 Ref<Tty> controlling_tty_of_current();
 // Makes `tty` (null: nothing) the controlling terminal of `session`.
 void set_controlling_tty(int32_t session, Tty* tty);
-bool group_is_in_session(int32_t group, int32_t session);
+// May `group` become the foreground group of a terminal of `session`? It names a process group, or else a
+// task. ESRCH: nothing has this number. EPERM: of another session.
+Result<void> check_group(int32_t group, int32_t session);
 bool group_of_current_is_orphaned();
 // Blocked or ignored by the current task.
 bool current_disregards(int signo);

@@ -294,7 +294,7 @@ void Tty::disassociate() {
 }
 
 Tty* tty_of(File& file) {
-  if (file.kind() != FileKind::tty) return nullptr;
+  if (file.kind() != FileKind::tty || static_cast<TtyFile&>(file).is_master()) return nullptr;
   return &static_cast<TtySlave&>(file).tty();
 }
 

@@ -80,10 +80,25 @@ class Tty final : public RefCounted<Tty> {
 };
 
 // The two ends as files.
-class TtySlave final : public File {
+class TtyFile : public File {
+ public:
+  FileKind kind() const override { return FileKind::tty; }
+  bool is_master() const { return master_; }
+  Tty& tty() { return *tty_; }
+
+ protected:
+  TtyFile(Ref<Tty> tty, uint32_t flags, Ref<Inode> inode, bool master)
+      : File(flags, std::move(inode)), tty_(std::move(tty)), master_(master) {}
+  const Ref<Tty> tty_;
+
+ private:
+  const bool master_;
+};
+
+class TtySlave final : public TtyFile {
  public:
   TtySlave(Ref<Tty> tty, uint32_t flags, Ref<Inode> inode)
-      : File(flags, std::move(inode)), tty_(std::move(tty)) {
+      : TtyFile(std::move(tty), flags, std::move(inode), false) {
     tty_->slave_opened();
   }
   ~TtySlave() override { tty_->slave_closed(); }
@@ -95,14 +110,9 @@ class TtySlave final : public File {
   Result<uint64_t> ioctl(uint32_t request, uint64_t argument, const IoctlContext& context) override {
     return tty_->ioctl(false, request, argument, context);
   }
-  FileKind kind() const override { return FileKind::tty; }
-  Tty& tty() { return *tty_; }
-
- private:
-  Ref<Tty> tty_;
 };
 
-class TtyMaster final : public File {
+class TtyMaster final : public TtyFile {
  public:
   TtyMaster(Ref<Tty> tty, uint32_t flags, Ref<Inode> inode, Ref<DevPts> home);
   ~TtyMaster() override;
@@ -113,10 +123,9 @@ class TtyMaster final : public File {
   Result<uint64_t> ioctl(uint32_t request, uint64_t argument, const IoctlContext& context) override {
     return tty_->ioctl(true, request, argument, context);
   }
-  Tty& tty() { return *tty_; }
+  DevPts& home() { return *home_; }
 
  private:
-  Ref<Tty> tty_;
   Ref<DevPts> home_;
 };
 

@@ -108,7 +108,7 @@ Result<uint64_t> Tty::control_ioctl(bool master, uint32_t request, uint64_t argu
       TRY(check_background(kSigTtou));
       int32_t group = TRY(take_int(context, argument));
       if (group < 0) return Errno::inval;
-      if (!job_control::group_is_in_session(group, session())) return Errno::perm;
+      TRY(job_control::check_group(group, session()));
       foreground_.store(group, std::memory_order_relaxed);
       return uint64_t{0};
     }

@@ -1,6 +1,7 @@
 // fcntl(2), flock(2), ioctl(2).
 #include "fs/file_lock.h"
 #include "fs/pipe/pipe.h"
+#include "fs/tty/devpts.h"
 #include "kernel/blocking.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
@@ -274,8 +275,8 @@ Result<void> sys_flock(Task& task, int fd, int operation) {
 
 namespace {
 
-constexpr uint32_t kFioClex = 0x5451, kFioNclex = 0x5450, kFioNbio = 0x5421, kFioAsync = 0x5452,
-                   kFioNread = 0x541b, kFioQsize = 0x5460;
+constexpr uint32_t kTiocGptPeer = 0x5441, kFioClex = 0x5451, kFioNclex = 0x5450, kFioNbio = 0x5421,
+                   kFioAsync = 0x5452, kFioNread = 0x541b, kFioQsize = 0x5460;
 
 Result<uint64_t> set_flag_by_int(Task& task, fs::File& file, uint32_t flag, uint64_t argument) {
   int32_t on = TRY(mm::copy_in(task.mm(), mm::UserPtr<int32_t>(argument)));
@@ -288,6 +289,12 @@ Result<uint64_t> set_flag_by_int(Task& task, fs::File& file, uint32_t flag, uint
 Result<uint64_t> sys_ioctl(Task& task, int fd, uint32_t request, uint64_t argument) {
   Ref<fs::File> file = TRY(file_of(task, fd));
   switch (request) {
+    case kTiocGptPeer: {
+      uint32_t flags = static_cast<uint32_t>(argument);
+      Ref<fs::File> peer = TRY(fs::open_peer(task.walk_context(), *file, flags));
+      int peer_fd = TRY(task.files().install(std::move(peer), flags & cloexec, task.limit(kLimitFiles)));
+      return static_cast<uint64_t>(peer_fd);
+    }
     case kFioClex:
     case kFioNclex:
       TRY(task.files().set_close_on_exec(fd, request == kFioClex));
