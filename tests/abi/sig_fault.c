@@ -87,6 +87,15 @@ int main(void) {
   RAISES(__asm__ volatile("wrmsr" ::"a"(0), "c"(0), "d"(0)), SIGSEGV, SI_KERNEL);
   RAISES(__asm__ volatile("outb %%al, $0x80" ::"a"(0)), SIGSEGV, SI_KERNEL);
   RAISES(__asm__ volatile("int $0x40"), SIGSEGV, SI_KERNEL);
+  CHECK_EQ(g_trap, 13);
+  CHECK_EQ(*(uint16_t*)g_rip, 0x40cd);
+  RAISES(__asm__ volatile("int $14"), SIGSEGV, SI_KERNEL);
+  RAISES(__asm__ volatile(".byte 0xcd, 3"), SIGTRAP, SI_KERNEL);
+  CHECK_EQ(g_trap, 3);
+  CHECK_EQ(*(uint16_t*)(g_rip - 2), 0x03cd);
+  RAISES(__asm__ volatile("int $4"), SIGSEGV, SI_KERNEL);
+  CHECK_EQ(g_trap, 4);
+  CHECK_EQ(*(uint16_t*)(g_rip - 2), 0x04cd);
   RAISES(__asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; nop; nop" ::
                               : "memory", "cc"),
          SIGTRAP, TRAP_TRACE);

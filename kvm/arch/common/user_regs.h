@@ -30,6 +30,16 @@ constexpr Trap trap_of_bad_rip(uint64_t rip) {
   return {TrapKind::page_fault, 14, 0x14, rip};
 }
 
+// What INT n, the bytes CD n at `rip`, does in user mode, where only the gates of #BP and #OF are open to it
+// (SDM volume 3, 6.12.1.2): #GP with the vector in the error code, or the trap behind the instruction.
+constexpr Trap trap_of_int(uint8_t n, uint64_t& rip) {
+  constexpr uint8_t kBreakpoint = 3, kOverflow = 4, kProtection = 13;
+  constexpr uint32_t kInIdt = 2;
+  if (n != kBreakpoint && n != kOverflow) return {TrapKind::exception, kProtection, n * 8u + kInIdt, 0};
+  rip += 2;
+  return {TrapKind::exception, n, 0, 0};
+}
+
 constexpr bool has_error_code(unsigned vector) {
   return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 ||
          vector == 30;

@@ -13,7 +13,7 @@ using hosted::CpuBlock;
 using hosted::Lease;
 
 constexpr uint32_t kMsrTscAux = 0xc0000103;
-constexpr unsigned kNmi = 2, kPageFault = 14;
+constexpr unsigned kNmi = 2, kInvalidOpcode = 6, kPageFault = 14;
 
 void load_registers(Lease& lease, const UserState& state, const UserSpace& space, const UserRegs& r) {
   kvm_run& run = lease.vcpu->run_page();
@@ -150,6 +150,14 @@ void show_cpu(Lease& lease, unsigned cpu) {
   (void)lease.vcpu->set_msrs({&e, 1});  // a hint to user code; nothing depends on it
 }
 
+// A KVM without hardware behind it takes INT n of user code for an invalid instruction.
+void mend_software_interrupt(UserSpace& space, UserRegs& r, Trap& trap) {
+  constexpr uint8_t kInt = 0xcd;
+  uint8_t code[2];
+  if (copy_from_user(space, code, r.rip, sizeof code) == sizeof code && code[0] == kInt)
+    trap = trap_of_int(code[1], r.rip);
+}
+
 }  // namespace
 
 Trap run_user(UserState& state, UserSpace& space, UserRegs& r) {
@@ -194,6 +202,8 @@ Trap run_user(UserState& state, UserSpace& space, UserRegs& r) {
   shown_state.store(hostcall::CpuShared::kernel, std::memory_order_relaxed);
   // Taken before the caller looks at what it was kicked for, hence no plain store.
   if (trap.kind == TrapKind::interrupt) cpu.wake.exchange(0, std::memory_order_seq_cst);
+  if (trap.kind == TrapKind::exception && trap.vector == kInvalidOpcode)
+    mend_software_interrupt(space, r, trap);
   return trap;
 }
 
