@@ -18,9 +18,11 @@ using namespace clone_flag;
 
 Result<void> check_flags(const Task& parent, const CloneRequest& r) {
   uint64_t f = r.flags;
+  if (f & clone_flag::fs && f & (newns | newuser)) return Errno::inval;
+  if (f & (newuser | newpid) && f & (thread | clone_flag::parent)) return Errno::inval;
   if (f & namespaces) {
     log_info("clone with namespaces (flags {:x}): not supported inside the sandbox", f);
-    return Errno::inval;
+    return f & newuser || parent.creds().has(fs::Cap::sys_admin) ? Errno::inval : Errno::perm;
   }
   if (f & sighand && !(f & vm)) return Errno::inval;
   if (f & thread && !(f & sighand)) return Errno::inval;

@@ -3,6 +3,7 @@
 #include "kernel/clone.h"
 #include "kernel/events.h"
 #include "kernel/exit.h"
+#include "kernel/rseq.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/signal/frame.h"
 #include "kernel/signal/signal.h"
@@ -121,6 +122,7 @@ bool wants_restart(uint64_t rax) {
 
 void run_task(Task& task) {
   bool in_syscall = false;
+  uint64_t on_cpu_since = 0;
   for (;;) {
     if (task.signal_pending() || task.signals.restore_saved || (in_syscall && wants_restart(task.regs().rax)))
         [[unlikely]]
@@ -130,12 +132,21 @@ void run_task(Task& task) {
                    group.limits.soft(Resource::cpu) != kNoLimit;
     if (ticking) [[unlikely]]
       check_cpu_timers(task);
-    sched_enter_user(ticking);
+    const uint64_t since = sched_enter_user(ticking);
     // What was sent while another task had this CPU must not wait for the next trap.
     if (task.signal_pending()) [[unlikely]] {
       in_syscall = false;
       sched_leave_user();
       continue;
+    }
+    if (since != on_cpu_since) [[unlikely]] {
+      on_cpu_since = since;
+      if (task.rseq_address != 0) {
+        in_syscall = false;
+        sched_leave_user();
+        rseq_resume(task);
+        continue;
+      }
     }
     arch::Trap trap = arch::run_user(task.user_state(), task.mm().user_space(), task.regs());
     sched_leave_user();

@@ -237,6 +237,13 @@ Result<void> Epoll::remove(int fd, File& file) {
   return {};
 }
 
+Result<const File*> Epoll::target(int fd, uint32_t skip) const {
+  LockGuard guard(lock_);
+  for (const auto& item : items_)
+    if (item.fd_ == fd && skip-- == 0) return &item.file_;
+  return Errno::noent;
+}
+
 void Epoll::fdinfo(TextSink& out) const {
   LockGuard guard(lock_);
   for (const auto& item : items_)

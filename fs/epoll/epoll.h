@@ -88,6 +88,9 @@ class Epoll final : public File {
   // Before parking. False: something may be ready, collect() again.
   bool add_sleeper(EpollSleeper& sleeper);
   void remove_sleeper(EpollSleeper& sleeper) { sleepers_.remove(sleeper); }
+  // The file watched under the number `fd`, the one after `skip` others of that number: to be compared, not
+  // used. ENOENT.
+  Result<const File*> target(int fd, uint32_t skip) const;
 
   uint32_t poll() override;
   WaitQueue* wait_queue() override { return &queue_; }

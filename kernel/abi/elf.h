@@ -29,8 +29,8 @@ inline constexpr uint32_t kPfX = 1, kPfW = 2, kPfR = 4;
 namespace auxv {
 inline constexpr uint64_t null = 0, phdr = 3, phent = 4, phnum = 5, pagesz = 6, base = 7, flags = 8,
                           entry = 9, uid = 11, euid = 12, gid = 13, egid = 14, platform = 15, hwcap = 16,
-                          clktck = 17, secure = 23, random = 25, hwcap2 = 26, execfn = 31, sysinfo_ehdr = 33,
-                          minsigstksz = 51;
+                          clktck = 17, secure = 23, random = 25, hwcap2 = 26, rseq_feature_size = 27,
+                          rseq_align = 28, execfn = 31, sysinfo_ehdr = 33, minsigstksz = 51;
 }
 
 }  // namespace runsc::abi

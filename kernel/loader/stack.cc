@@ -5,6 +5,7 @@
 #include "kernel/loader/cpuid.h"
 #include "kernel/loader/loader.h"
 #include "kernel/random.h"
+#include "kernel/rseq.h"
 #include "kernel/signal/frame.h"
 #include "kernel/thread_group.h"
 #include "mm/phys.h"
@@ -81,6 +82,8 @@ Result<AuxList> make_auxv(Task& task, const LoadedProgram& p, const Places& at, 
   TRY(a.add(auxv::secure, secure));
   TRY(a.add(auxv::random, at.random));
   TRY(a.add(auxv::hwcap2, fsgsbase_usable() ? 2 : 0));
+  TRY(a.add(auxv::rseq_feature_size, kRseqFeatureSize));
+  TRY(a.add(auxv::rseq_align, kRseqAlign));
   TRY(a.add(auxv::execfn, at.path));
   TRY(a.add(auxv::platform, at.platform));
   TRY(a.add(auxv::null, 0));

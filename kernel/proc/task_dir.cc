@@ -1,5 +1,6 @@
 // The directory /proc/PID, and /proc/PID/task/TID.
 #include "fs/mount.h"
+#include "kernel/inspect.h"
 #include "kernel/pid.h"
 #include "kernel/proc/proc.h"
 #include "kernel/sched/scheduler.h"
@@ -304,17 +305,7 @@ class TaskDir final : public fs::DirNode {
 
 }  // namespace
 
-// ptrace(2), "Ptrace access mode checking", PTRACE_MODE_READ_FSCREDS.
-bool may_inspect(Task& task) {
-  Task& me = Task::current();
-  if (&me.group() == &task.group() || me.creds().has(fs::Cap::sys_ptrace)) return true;
-  Ref<fs::Credentials> theirs = task.creds_ref();
-  if (!theirs) return false;
-  const fs::Credentials& mine = me.creds();
-  bool same = mine.fsuid == theirs->euid && mine.fsuid == theirs->suid && mine.fsuid == theirs->uid &&
-              mine.fsgid == theirs->egid && mine.fsgid == theirs->sgid && mine.fsgid == theirs->gid;
-  return same && task.group().dumpable.load(std::memory_order_relaxed) == 1;
-}
+bool may_inspect(Task& task) { return kernel::may_inspect(task, InspectAs::fs_creds); }
 
 Result<Ref<fs::Inode>> make_task_dir(fs::PseudoSuper& super, Ref<Task> task, bool whole_process) {
   Ref<fs::Inode> node = make_ref<TaskDir>(super, std::move(task), whole_process);

@@ -294,7 +294,7 @@ static void deadline_passed(Cpu& cpu, uint64_t now) {
   if (cpu.slice_start + g_cpus.slice_ticks <= now) sched_yield_cpu();
 }
 
-void sched_enter_user(bool ticking) {
+uint64_t sched_enter_user(bool ticking) {
   uint64_t now = arch::tsc();
   for (;;) {
     Cpu& cpu = this_cpu();
@@ -308,7 +308,7 @@ void sched_enter_user(bool ticking) {
       e.system_ticks.fetch_add(now - e.mark_tsc, std::memory_order_relaxed);
       e.mark_tsc = now;
       shared.state.store(hostcall::CpuShared::user, std::memory_order_release);
-      return;
+      return cpu.slice_start;
     }
     deadline_passed(cpu, now);
     now = arch::tsc();

@@ -30,7 +30,8 @@ void sched_kick(SchedEntity& entity);
 
 // Around run_user(): accounting, timers, preemption.
 // `ticking`: the task wants to come back every few milliseconds (CPU-time timers).
-void sched_enter_user(bool ticking);
+// Returns when (TSC) the task was put on this CPU: another number than before says that it was off meanwhile.
+uint64_t sched_enter_user(bool ticking);
 void sched_leave_user();
 
 // The timers of this CPU.

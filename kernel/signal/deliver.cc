@@ -4,6 +4,7 @@
 #include "kernel/exit.h"
 #include "kernel/notify.h"
 #include "kernel/pid.h"
+#include "kernel/rseq.h"
 #include "kernel/signal/signal.h"
 
 namespace runsc::kernel {
@@ -142,7 +143,7 @@ void run_handler(Task& task, const SigAction& action, const SigInfo& info, bool 
   uint64_t blocked = task.signals.blocked.load(std::memory_order_relaxed);
   uint64_t to_restore = task.signals.restore_saved ? task.signals.saved_mask : blocked;
   task.signals.restore_saved = false;
-  if (!push_signal_frame(task, action, info, to_restore)) {
+  if (!rseq_before_signal(task) || !push_signal_frame(task, action, info, to_restore)) {
     // The stack is of no use: if this was SIGSEGV itself, nobody can handle it.
     if (info.signo == sig::segv) task.group().actions->exchange(sig::segv, SigAction{});
     SigInfo fault(sig::segv, sig_code::kernel);

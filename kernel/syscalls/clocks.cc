@@ -92,9 +92,15 @@ Result<void> sys_clock_gettime(Task& task, int clock, uint64_t time) {
   return mm::copy_out(task.mm(), UserPtr<UserTimespec>(time), to_timespec(ns));
 }
 
+// CPU time cannot be set.
+static Result<void> refuse_dynamic_clock(Task& task, int clock) {
+  (void)TRY(read_clock(task, clock));
+  return Errno::perm;
+}
+
 Result<void> sys_clock_settime(Task& task, int clock, uint64_t time) {
+  if (clock != kRealtime) return clock < 0 ? refuse_dynamic_clock(task, clock) : Errno::inval;
   (void)TRY(to_ns(TRY(mm::copy_in(task.mm(), UserPtr<UserTimespec>(time)))));
-  if (clock != kRealtime) return Errno::inval;
   return Errno::perm;  // the clock is the host's
 }
 
@@ -116,7 +122,16 @@ Result<void> sys_gettimeofday(Task& task, uint64_t time, uint64_t zone) {
   return {};
 }
 
-Result<void> sys_settimeofday(Task&, uint64_t, uint64_t) { return Errno::perm; }
+Result<void> sys_settimeofday(Task& task, uint64_t time, uint64_t zone) {
+  constexpr int64_t kUsecPerSec = 1'000'000;
+  if (time) {
+    UserTimeval t = TRY(mm::copy_in(task.mm(), UserPtr<UserTimeval>(time)));
+    if (t.sec < 0 || t.usec < 0 || t.usec >= kUsecPerSec) return Errno::inval;
+  }
+  if (zone) (void)TRY(mm::copy_in(task.mm(), UserPtr<uint64_t>(zone)));
+  if (!time && !zone && task.creds().has(fs::Cap::sys_time)) return {};
+  return Errno::perm;  // the clock is the host's
+}
 
 Result<int64_t> sys_time(Task& task, uint64_t time) {
   int64_t sec = realtime_ns() / static_cast<int64_t>(kNsPerSec);
@@ -140,7 +155,9 @@ Result<int> sys_adjtimex(Task& task, uint64_t buffer) {
   };
   static_assert(sizeof(Timex) == 208);
   Timex t = TRY(mm::copy_in(task.mm(), UserPtr<Timex>(buffer)));
-  if (t.modes != 0) return Errno::perm;
+  constexpr uint32_t kAdjtime = 0x8000, kReadOnly = 0x2000;
+  const bool asks = t.modes == 0 || (t.modes & kAdjtime && t.modes & kReadOnly);
+  if (!asks) return Errno::perm;
   constexpr int kUnsynchronised = 0x40, kTimeError = 5;
   t = {};
   t.status = kUnsynchronised;
@@ -156,8 +173,11 @@ Result<int> sys_adjtimex(Task& task, uint64_t buffer) {
 }
 
 Result<int> sys_clock_adjtime(Task& task, int clock, uint64_t buffer) {
-  if (clock != kRealtime) return Errno::inval;
-  return sys_adjtimex(task, buffer);
+  char probe[208];  // struct timex; a bad address is told before a bad clock
+  TRY(mm::copy_in_bytes(task.mm(), probe, buffer, sizeof probe));
+  if (clock == kRealtime) return sys_adjtimex(task, buffer);
+  (void)TRY(read_clock(task, clock));
+  return Errno::opnotsupp;
 }
 
 // ---- Sleeping

@@ -44,6 +44,7 @@ void syscall_table_init() {
   add(time_rows());
   add(file_rows());
   add(event_rows());
+  add(admin_rows());
 }
 
 const SyscallRow* syscall_row(unsigned number) { return number < kSyscallLimit ? g_rows[number] : nullptr; }

@@ -33,6 +33,7 @@ Result<void> sys_mount(Task& task, uint64_t source_at, uint64_t target_at, uint6
                        uint64_t data) {
   String source;
   if (source_at != 0) source = TRY(path_argument(task, source_at));
+  if (type != 0) (void)TRY(path_argument(task, type));
   String target_text = TRY(path_argument(task, target_at));
   fs::Path target = TRY(walk_argument(task, target_text.view()));
   if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
@@ -53,10 +54,11 @@ Result<void> sys_mount(Task& task, uint64_t source_at, uint64_t target_at, uint6
 }
 
 Result<void> sys_umount2(Task& task, uint64_t target_at, uint32_t flags) {
-  constexpr uint32_t kNoFollow = 8;
-  if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
+  constexpr uint32_t kNoFollow = 8, kKnown = 0xf;  // MNT_FORCE, MNT_DETACH, MNT_EXPIRE, UMOUNT_NOFOLLOW
+  if (flags & ~kKnown) return Errno::inval;
   fs::Path target = TRY(
       lookup_argument(task, abi::at::fdcwd, target_at, flags & kNoFollow ? abi::at::symlink_nofollow : 0));
+  if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
   return fs::unmount(target, flags);
 }
 

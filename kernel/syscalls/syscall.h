@@ -74,7 +74,7 @@ struct SyscallRow {
   const char* name;
   Support support;
   const char* note;          // what lacks, for docs/compatibility.md; "" when full
-  SyscallFunction function;  // null when absent
+  SyscallFunction function;  // null: ENOSYS
   const char* arguments;     // for --strace: "fd,buf_out,size" style, see strace.cc
 };
 

@@ -16,6 +16,7 @@ std::span<const SyscallRow> time_rows();    // table_time.cc
 std::span<const SyscallRow> file_rows();    // table_files.cc
 std::span<const SyscallRow>
 event_rows();  // table_events.cc: pipe, poll, select, epoll, eventfd, timerfd, ...
+std::span<const SyscallRow> admin_rows();  // table_admin.cc: administration, kcmp, unshare, rseq
 
 // Rows of x86-64's table that we know by name only; they return ENOSYS.
 std::span<const SyscallRow> absent_rows();  // table_absent.cc

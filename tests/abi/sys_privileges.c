@@ -1,5 +1,6 @@
 // Calls that need privileges are refused to a user without any, and change nothing.
 #include <sys/mount.h>
+#include <sys/quota.h>
 #include <sys/reboot.h>
 #include <sys/swap.h>
 #include <sys/sysmacros.h>
@@ -8,6 +9,66 @@
 #include <sys/utsname.h>
 
 #include "abi.h"
+
+// What is wrong with the arguments is told before the missing privilege, or after: Linux's order.
+static void order(void) {
+  FAILS(umount2("d", 0x1000), EINVAL);
+  FAILS(umount2("missing", 0), ENOENT);
+  FAILS(mount("none", "missing", "tmpfs", 0, NULL), ENOENT);
+  FAILS(syscall(SYS_mount, "none", "d", 8, 0, NULL), EFAULT);
+  FAILS(syscall(SYS_pivot_root, 8, 8), EPERM);
+  FAILS(syscall(SYS_reboot, 0, 0, 0, 0), EPERM);
+  FAILS(syscall(SYS_swapon, 8, 0), EPERM);
+  FAILS(syscall(SYS_swapoff, 8), EPERM);
+  FAILS(syscall(SYS_acct, 8), EPERM);
+
+  struct timeval bad_time = {.tv_sec = 1, .tv_usec = 1000001};
+  FAILS(syscall(SYS_settimeofday, &bad_time, NULL), EINVAL);
+  FAILS(syscall(SYS_settimeofday, 8, NULL), EFAULT);
+  FAILS(syscall(SYS_settimeofday, NULL, 8), EFAULT);
+  FAILS(syscall(SYS_settimeofday, NULL, NULL), EPERM);
+  struct timespec bad = {.tv_nsec = 1000000000}, fine = {.tv_sec = 1};
+  FAILS(syscall(SYS_clock_settime, CLOCK_REALTIME, &bad), EINVAL);
+  FAILS(syscall(SYS_clock_settime, CLOCK_REALTIME, 8), EFAULT);
+  FAILS(syscall(SYS_clock_settime, CLOCK_MONOTONIC, 8), EINVAL);
+  FAILS(syscall(SYS_clock_settime, CLOCK_PROCESS_CPUTIME_ID, &fine), EINVAL);
+  FAILS(syscall(SYS_clock_settime, 77, &fine), EINVAL);
+  FAILS(syscall(SYS_adjtimex, 8), EFAULT);
+  FAILS(adjtimex(&(struct timex){.modes = ADJ_TICK, .tick = 1}), EPERM);
+  CHECK(adjtimex(&(struct timex){.modes = ADJ_OFFSET_SS_READ}) >= 0);
+  FAILS(adjtimex(&(struct timex){.modes = ADJ_OFFSET_SINGLESHOT}), EPERM);
+  FAILS(syscall(SYS_clock_adjtime, 77, 8), EFAULT);
+  FAILS(syscall(SYS_clock_adjtime, 77, &(struct timex){0}), EINVAL);
+  FAILS(syscall(SYS_clock_adjtime, CLOCK_MONOTONIC, &(struct timex){0}), EOPNOTSUPP);
+  CHECK(clock_adjtime(CLOCK_REALTIME, &(struct timex){0}) >= 0);
+  FAILS(clock_adjtime(CLOCK_REALTIME, &(struct timex){.modes = ADJ_FREQUENCY}), EPERM);
+
+  OK(syscall(SYS_quotactl, QCMD(Q_SYNC, 0), NULL, 0, NULL));
+  FAILS(syscall(SYS_quotactl, QCMD(Q_SYNC, 5), NULL, 0, NULL), EINVAL);
+  FAILS(syscall(SYS_quotactl, QCMD(Q_GETQUOTA, 0), NULL, 0, NULL), ENODEV);
+  FAILS(syscall(SYS_quotactl, QCMD(Q_GETQUOTA, 0), "/dev/null", 0, NULL), ENOTBLK);
+  FAILS(syscall(SYS_quotactl, QCMD(Q_GETQUOTA, 0), "missing", 0, NULL), ENOENT);
+  FAILS(syscall(SYS_fanotify_init, 0, 0), EPERM);
+
+  FAILS(unshare(0x1), EINVAL);
+  FAILS(unshare(CLONE_NEWNS), EPERM);
+  FAILS(unshare(CLONE_NEWUTS | CLONE_FILES), EPERM);
+  FAILS(unshare(CLONE_NEWNET), EPERM);
+  OK(unshare(0));
+  OK(unshare(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM));
+  OK(unshare(CLONE_THREAD | CLONE_SIGHAND | CLONE_VM));
+  FAILS(syscall(SYS_clone, CLONE_NEWUTS | SIGCHLD, 0, 0, 0, 0), EPERM);
+  FAILS(setns(999, 0), EBADF);
+  FAILS(setns(0, 0), EINVAL);
+  int self = OK(syscall(SYS_pidfd_open, getpid(), 0));
+  FAILS(setns(self, 0), EINVAL);
+  FAILS(setns(self, 1), EINVAL);
+  FAILS(setns(self, CLONE_NEWUTS), EPERM);
+  OK(close(self));
+  FAILS(syscall(SYS_fsopen, "tmpfs", 0), EPERM);
+  FAILS(syscall(SYS_fspick, AT_FDCWD, "d", 0), EPERM);
+  FAILS(syscall(SYS_move_mount, -1, "", -1, "", 0), EPERM);
+}
 
 int main(void) {
   abi_scratch();
@@ -39,6 +100,7 @@ int main(void) {
   FAILS(setgid(0), EPERM);
   FAILS(acct("/tmp/x"), EPERM);
   FAILS(vhangup(), EPERM);
+  order();
   FAILS(open("/etc/shadow", O_RDONLY), EACCES);
   CHECK_EQ(open("/etc/passwd", O_WRONLY), -1);
   CHECK(errno == EACCES || errno == EROFS);

@@ -1,0 +1,93 @@
+// unshare(2), setns(2); rseq(2).
+#include "fs/mount.h"
+#include "kernel/clone.h"
+#include "kernel/inspect.h"
+#include "kernel/pidfd.h"
+#include "kernel/rseq.h"
+#include "kernel/syscalls/admin.h"
+
+namespace runsc::kernel {
+
+namespace {
+
+using namespace clone_flag;
+
+constexpr uint64_t kNamespaces = namespaces | newtime;
+constexpr uint64_t kKnown =
+    thread | clone_flag::fs | sighand | vm | clone_flag::files | sysvsem | kNamespaces;
+
+// What the flags ask for besides, unshare(2).
+uint64_t implied(uint64_t flags) {
+  if (flags & newuser) flags |= thread | clone_flag::fs;
+  if (flags & vm) flags |= sighand;
+  if (flags & sighand) flags |= thread;
+  if (flags & newns) flags |= clone_flag::fs;
+  return flags;
+}
+
+Result<void> check_alone(Task& task, uint64_t flags) {
+  ThreadGroup& group = task.group();
+  if (flags & (thread | sighand | vm)) {
+    LockGuard tree(g_tree_lock);
+    if (group.thread_count > 1) return Errno::inval;
+  }
+  if (flags & (sighand | vm)) {
+    LockGuard guard(group.signal_lock);
+    if (group.actions->ref_count() > 1) return Errno::inval;
+  }
+  if (flags & vm && task.mm().ref_count() > 1) return Errno::inval;
+  return {};
+}
+
+}  // namespace
+
+// There is one namespace of each kind, and no more.
+Result<void> sys_unshare(Task& task, uint64_t flags) {
+  flags = implied(flags);
+  if (flags & ~kKnown) return Errno::inval;
+  TRY(check_alone(task, flags));
+  Ref<fs::FsContext> own_fs;
+  Ref<fs::FdTable> own_files;
+  if (flags & clone_flag::fs && task.fs().ref_count() > 1) own_fs = TRY(task.fs().clone());
+  if (flags & clone_flag::files && task.files().ref_count() > 1) own_files = TRY(task.files().clone());
+  if (flags & kNamespaces) {
+    if (!(flags & newuser) && !task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
+    return Errno::inval;
+  }
+  if (own_fs) task.set_fs(std::move(own_fs));
+  if (own_files) task.set_files(std::move(own_files));
+  return {};
+}
+
+// Joining where one is already. Descriptors of namespaces are not given out.
+Result<void> sys_setns(Task& task, int fd, int type) {
+  Ref<fs::File> file = TRY(task.files().get(fd));
+  if (file->kind() != fs::FileKind::pidfd) return Errno::inval;
+  const auto flags = static_cast<uint32_t>(type);
+  if (flags == 0 || flags & ~kNamespaces) return Errno::inval;
+  ThreadGroup& group = static_cast<PidFile&>(*file).group();
+  Ref<Task> target;
+  {
+    LockGuard tree(g_tree_lock);
+    if (group.leader && !group.zombie) target = Ref<Task>(*group.leader);
+  }
+  if (!target) return Errno::srch;
+  if (!may_inspect(*target, InspectAs::real_creds)) return Errno::perm;
+  if (flags & newuser) return Errno::inval;
+  if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
+  if (!(flags & newns)) return {};
+  if (!task.creds().has(fs::Cap::sys_chroot)) return Errno::perm;
+  if (task.fs().ref_count() > 1) return Errno::inval;
+  task.fs().set_root(fs::tree_root_path());
+  task.fs().set_cwd(fs::tree_root_path());
+  return {};
+}
+
+Result<void> sys_rseq(Task& task, uint64_t area, uint32_t size, int flags, uint32_t signature) {
+  constexpr int kUnregister = 1;
+  if (flags & ~kUnregister) return Errno::inval;
+  return flags & kUnregister ? rseq_unregister(task, area, size, signature)
+                             : rseq_register(task, area, size, signature);
+}
+
+}  // namespace runsc::kernel
