@@ -3,9 +3,7 @@
 
 namespace runsc::kernel::proc {
 
-namespace {
-
-void show_head(const mm::Vma& v, TextSink& out) {
+void show_map_line(const mm::Vma& v, TextSink& out) {
   class Counting final : public TextSink {
    public:
     explicit Counting(TextSink& to) : to_(to) {}
@@ -34,13 +32,11 @@ void show_head(const mm::Vma& v, TextSink& out) {
   line.write("\n");
 }
 
-}  // namespace
-
 Result<void> show_maps(Task& task, TextSink& out) {
   Ref<mm::AddressSpace> mm = task.mm_ref();
   if (!mm) return {};
   mm->for_each_vma(0, [&](const mm::Vma& v) {
-    show_head(v, out);
+    show_map_line(v, out);
     return true;
   });
   return {};

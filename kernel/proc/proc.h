@@ -28,6 +28,9 @@ Result<void> show_stat(Task& task, bool process, TextSink& out);
 Result<void> show_statm(Task& task, TextSink& out);
 Result<void> show_limits(Task& task, TextSink& out);
 Result<void> show_maps(Task& task, TextSink& out);
+void show_map_line(const mm::Vma& v, TextSink& out);
+Result<void> show_smaps(Task& task, TextSink& out);
+Result<void> show_smaps_rollup(Task& task, TextSink& out);
 // Bytes [from, to) of the task's memory, as they are (cmdline, environ, auxv).
 Result<void> show_memory(Task& task, uint64_t from, uint64_t to, TextSink& out);
 

@@ -119,6 +119,8 @@ constexpr TextRow kBothText[] = {
     {"personality", 0400, show_personality, true},
     {"schedstat", 0444, show_schedstat, false},
     {"setgroups", 0644, show_setgroups, false},
+    {"smaps", 0444, show_smaps, true},
+    {"smaps_rollup", 0444, show_smaps_rollup, true},
     {"statm", 0444, show_statm, false},
     {"status", 0444, show_status, false},
     {"uid_map", 0644, show_id_map, false},
