@@ -3,6 +3,7 @@
 #include "kernel/base/check.h"
 #include "kernel/base/log.h"
 #include "kernel/blocking.h"
+#include "kernel/ipc/sem.h"
 #include "kernel/pid.h"
 #include "kernel/pidfd.h"
 #include "kernel/sched/scheduler.h"
@@ -46,6 +47,10 @@ Result<void> copy_resources(Task& parent, Task& child, const CloneRequest& r) {
   TaskInternals::creds(child) = parent.creds_ref();
   TaskInternals::files(child) = f & files ? parent.files_ref() : TRY(parent.files().clone());
   TaskInternals::fs(child) = f & clone_flag::fs ? parent.fs_ref() : TRY(parent.fs().clone());
+  if (f & sysvsem) {
+    if (!parent.sem_undo) parent.sem_undo = TRY(SemUndoList::create());
+    child.sem_undo = parent.sem_undo;
+  }
   TaskInternals::mm(child) = f & vm ? parent.mm_ref() : TRY(parent.mm().fork());
   return {};
 }

@@ -4,6 +4,7 @@
 #include "kernel/blocking.h"
 #include "kernel/clone.h"
 #include "kernel/futex.h"
+#include "kernel/ipc/sem.h"
 #include "kernel/job_control.h"
 #include "kernel/notify.h"
 #include "kernel/pid.h"
@@ -52,6 +53,7 @@ void release_resources(Task& task) {
     arch::user_switch(task.user_state_or_null(), task.user_state_or_null(), nullptr);
     task.set_mm(nullptr);
   }
+  task.sem_undo = nullptr;
   task.set_files(nullptr);
   task.set_fs(nullptr);
 }

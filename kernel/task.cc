@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernel/base/check.h"
+#include "kernel/ipc/sem.h"
 #include "kernel/thread_group.h"
 
 namespace runsc::kernel {

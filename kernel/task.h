@@ -28,6 +28,8 @@ struct RestartBlock {
   int clock = 0;
 };
 
+class SemUndoList;
+
 class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_hook<> {
  public:
   // Memory of tasks is only ever reused for tasks: an unpark() that comes late, when who was woken has
@@ -89,6 +91,7 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   // ---- The task's own, unless said otherwise.
   uint64_t clear_child_tid = 0;
   uint64_t robust_list = 0;
+  Ref<SemUndoList> sem_undo;
   uint64_t rseq_address = 0;
   uint32_t rseq_size = 0, rseq_signature = 0;
   std::atomic<int> parent_death_signal{0};

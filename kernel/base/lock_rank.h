@@ -29,6 +29,8 @@ enum class LockRank : uint8_t {
   fd_table,
   fs_context,
   dcache,
+  ipc_table,  // the System V objects of one kind
+  ipc,        // one of them
   futex_bucket,
   timer,
   wait_queue,

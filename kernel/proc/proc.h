@@ -17,6 +17,7 @@ namespace proc {
 // /proc/sys and the files of /proc that are about the whole system.
 std::span<const fs::StaticEntry> system_entries();
 std::span<const fs::StaticEntry> sysctl_entries();
+std::span<const fs::StaticEntry> sysvipc_entries();
 
 // The directory of a process, or of one thread (/proc/PID/task/TID).
 Result<Ref<fs::Inode>> make_task_dir(fs::PseudoSuper& super, Ref<Task> task, bool whole_process);

@@ -146,6 +146,21 @@ constexpr fs::StaticEntry sysctl_dir() {
   return e;
 }
 
+Result<Ref<fs::Inode>> make_sysvipc(fs::PseudoSuper& super) {
+  Ref<fs::Inode> dir = make_ref<fs::StaticDir>(super, sysvipc_entries());
+  if (!dir) return Errno::nomem;
+  return dir;
+}
+
+constexpr fs::StaticEntry sysvipc_dir() {
+  fs::StaticEntry e;
+  e.name = "sysvipc";
+  e.mode = 0555;
+  e.make = make_sysvipc;
+  e.make_type = 4;  // DT_DIR
+  return e;
+}
+
 constexpr fs::StaticEntry kEntries[] = {
     fs::static_text("cmdline", show_kernel_command_line),
     fs::static_text("cpuinfo", show_cpuinfo),
@@ -160,6 +175,7 @@ constexpr fs::StaticEntry kEntries[] = {
     fs::static_text("stat", show_stat_file),
     fs::static_text("swaps", show_swaps),
     sysctl_dir(),
+    sysvipc_dir(),
     fs::static_text("uptime", show_uptime),
     fs::static_text("version", show_version),
     fs::static_text("vmstat", show_vmstat),

@@ -45,6 +45,7 @@ void syscall_table_init() {
   add(file_rows());
   add(event_rows());
   add(admin_rows());
+  add(ipc_rows());
 }
 
 const SyscallRow* syscall_row(unsigned number) { return number < kSyscallLimit ? g_rows[number] : nullptr; }

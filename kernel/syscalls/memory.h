@@ -2,8 +2,11 @@
 #pragma once
 
 #include "kernel/syscalls/syscall.h"
+#include "mm/address_space.h"
 
 namespace runsc::kernel {
+
+mm::AddressSpaceLimits address_space_limits(const Task& task);
 
 Result<uint64_t> sys_mmap(Task& task, uint64_t address, uint64_t size, uint32_t prot, uint32_t flags, int fd,
                           uint64_t offset);

@@ -15,16 +15,6 @@ constexpr uint32_t kProtRead = 1, kProtWrite = 2, kProtExec = 4, kProtGrowsDown 
                    kProtGrowsUp = 0x02000000;
 constexpr uint32_t kReadImpliesExec = 0x0400000;
 
-mm::AddressSpaceLimits limits_of(const Task& task) {
-  const Limits& l = task.group().limits;
-  mm::AddressSpaceLimits r;
-  r.address_space = l.soft(Resource::as);
-  r.data = l.soft(Resource::data);
-  r.stack = l.soft(Resource::stack);
-  r.locked = task.creds().has(fs::Cap::ipc_lock) ? ~uint64_t{0} : l.soft(Resource::memlock);
-  return r;
-}
-
 mm::Prot to_prot(const Task& task, uint32_t prot) {
   mm::Prot p = static_cast<mm::Prot>(prot & (kProtRead | kProtWrite | kProtExec));
   if (task.personality.load(std::memory_order_relaxed) & kReadImpliesExec && mm::has(p, mm::Prot::read))
@@ -50,6 +40,16 @@ Result<void> attach_file(Task& task, int fd, bool shared, mm::MmapRequest& r) {
 
 }  // namespace
 
+mm::AddressSpaceLimits address_space_limits(const Task& task) {
+  const Limits& l = task.group().limits;
+  mm::AddressSpaceLimits r;
+  r.address_space = l.soft(Resource::as);
+  r.data = l.soft(Resource::data);
+  r.stack = l.soft(Resource::stack);
+  r.locked = task.creds().has(fs::Cap::ipc_lock) ? ~uint64_t{0} : l.soft(Resource::memlock);
+  return r;
+}
+
 Result<uint64_t> sys_mmap(Task& task, uint64_t address, uint64_t size, uint32_t prot, uint32_t flags, int fd,
                           uint64_t offset) {
   if (offset & mm::kPageMask) return Errno::inval;
@@ -65,7 +65,7 @@ Result<uint64_t> sys_mmap(Task& task, uint64_t address, uint64_t size, uint32_t 
     TRY(attach_file(task, fd, shared, r));
     if (size == 0) return Errno::inval;
   }
-  return task.mm().mmap(std::move(r), limits_of(task));
+  return task.mm().mmap(std::move(r), address_space_limits(task));
 }
 
 Result<void> sys_munmap(Task& task, uint64_t address, uint64_t size) {
@@ -80,10 +80,10 @@ Result<void> sys_mprotect(Task& task, uint64_t address, uint64_t size, uint32_t 
 
 Result<uint64_t> sys_mremap(Task& task, uint64_t old_address, uint64_t old_size, uint64_t new_size,
                             uint32_t flags, uint64_t new_address) {
-  return task.mm().mremap(old_address, old_size, new_size, flags, new_address, limits_of(task));
+  return task.mm().mremap(old_address, old_size, new_size, flags, new_address, address_space_limits(task));
 }
 
-Result<uint64_t> sys_brk(Task& task, uint64_t end) { return task.mm().brk(end, limits_of(task)); }
+Result<uint64_t> sys_brk(Task& task, uint64_t end) { return task.mm().brk(end, address_space_limits(task)); }
 
 Result<void> sys_madvise(Task& task, uint64_t address, uint64_t size, int advice) {
   return task.mm().madvise(address, size, advice);
@@ -103,7 +103,7 @@ Result<void> may_lock(const Task& task) {
 
 Result<void> sys_mlock(Task& task, uint64_t address, uint64_t size) {
   TRY(may_lock(task));
-  return task.mm().mlock(address, size, true, limits_of(task));
+  return task.mm().mlock(address, size, true, address_space_limits(task));
 }
 
 Result<void> sys_mlock2(Task& task, uint64_t address, uint64_t size, uint32_t flags) {
@@ -113,16 +113,16 @@ Result<void> sys_mlock2(Task& task, uint64_t address, uint64_t size, uint32_t fl
 }
 
 Result<void> sys_munlock(Task& task, uint64_t address, uint64_t size) {
-  return task.mm().mlock(address, size, false, limits_of(task));
+  return task.mm().mlock(address, size, false, address_space_limits(task));
 }
 
 Result<void> sys_mlockall(Task& task, uint32_t flags) {
   if (flags == 0 || flags & ~7u || flags == 4) return Errno::inval;
   TRY(may_lock(task));
-  return task.mm().mlock_all(flags, limits_of(task));
+  return task.mm().mlock_all(flags, address_space_limits(task));
 }
 
-Result<void> sys_munlockall(Task& task) { return task.mm().mlock_all(0, limits_of(task)); }
+Result<void> sys_munlockall(Task& task) { return task.mm().mlock_all(0, address_space_limits(task)); }
 
 Result<void> sys_mincore(Task& task, uint64_t address, uint64_t size, uint64_t out) {
   if (address & mm::kPageMask) return Errno::inval;

@@ -18,6 +18,8 @@ std::span<const SyscallRow>
 event_rows();  // table_events.cc: pipe, poll, select, epoll, eventfd, timerfd, ...
 std::span<const SyscallRow> admin_rows();  // table_admin.cc: administration, kcmp, unshare, rseq
 
+std::span<const SyscallRow> ipc_rows();  // table_ipc.cc: System V IPC
+
 // Rows of x86-64's table that we know by name only; they return ENOSYS.
 std::span<const SyscallRow> absent_rows();  // table_absent.cc
 
