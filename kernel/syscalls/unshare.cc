@@ -2,6 +2,7 @@
 #include "fs/mount.h"
 #include "kernel/clone.h"
 #include "kernel/inspect.h"
+#include "kernel/ipc/sem.h"
 #include "kernel/pidfd.h"
 #include "kernel/rseq.h"
 #include "kernel/syscalls/admin.h"
@@ -54,6 +55,7 @@ Result<void> sys_unshare(Task& task, uint64_t flags) {
     if (!(flags & newuser) && !task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
     return Errno::inval;
   }
+  if (flags & (sysvsem | newipc)) task.sem_undo = nullptr;
   if (own_fs) task.set_fs(std::move(own_fs));
   if (own_files) task.set_files(std::move(own_files));
   return {};
