@@ -11,7 +11,9 @@
 #include "kernel/pid.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/stdio/host_stream.h"
+#include "kernel/thread_group.h"
 #include "kernel/time/clock.h"
+#include "kernel/time/process_timers.h"
 #include "kernel/uts.h"
 #include "kvm/hostcall/client.h"
 
@@ -130,6 +132,7 @@ ContainerSpec read_spec(ContainerReader& reader) {
 
 void apply_limits(Task& task, const ContainerSpec& spec) {
   for (const auto& l : spec.limits) task.group().limits.set(l.resource, l.limit);
+  watch_cpu_time(task.group());
 }
 
 void enter_cwd(Task& task, const ContainerSpec& spec) {

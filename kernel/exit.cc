@@ -159,13 +159,13 @@ bool others_left(ThreadGroup& init) {
   ThreadGroup& init = task.group();
   uint64_t deadline = monotonic_ns() + kPatienceNs;
   // A signal to init would end every wait below at once.
-  TaskInternals::signal_pending(task).store(false, std::memory_order_relaxed);
+  task.work.clear(Work::signal);
   ParkWaiter waiter;
   init.child_wait.add(waiter);
   for (;;) {
     kill_everyone();
     if (!others_left(init) || monotonic_ns() > deadline) break;
-    TaskInternals::signal_pending(task).store(false, std::memory_order_relaxed);
+    task.work.clear(Work::signal);
     (void)park_interruptible(task, monotonic_ns() + 100'000'000);
   }
   init.child_wait.remove(waiter);

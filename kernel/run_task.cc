@@ -89,26 +89,22 @@ void handle_bus_error(Task& task, const arch::Trap& trap) {
   force_signal(task, info);
 }
 
-// True: a system call whose result may ask for a restart.
-bool handle_trap(Task& task, const arch::Trap& trap) {
+// Traps that are no system calls.
+[[gnu::noinline]] void handle_trap(Task& task, arch::Trap trap) {
   switch (trap.kind) {
     case arch::TrapKind::syscall:
-      return dispatch_syscall(task);
+      return;
     case arch::TrapKind::page_fault:
-      handle_fault(task, trap);
-      return false;
+      return handle_fault(task, trap);
     case arch::TrapKind::exception:
-      force_signal(task, exception_signal(task, trap));
-      return false;
+      return force_signal(task, exception_signal(task, trap));
     case arch::TrapKind::bus_error:
-      handle_bus_error(task, trap);
-      return false;
+      return handle_bus_error(task, trap);
     case arch::TrapKind::interrupt:
+      sched_ask_to_look();
       take_host_events();
-      clock_refresh();
-      return false;
+      return clock_refresh();
   }
-  return false;
 }
 
 // Does the result in rax ask for a restart? They are the numbers that never leave the kernel.
@@ -118,39 +114,53 @@ bool wants_restart(uint64_t rax) {
          e <= static_cast<int64_t>(Errno::restart_restartblock);
 }
 
+// `in_syscall`: rax holds the result of one.
+[[gnu::noinline]] void exit_work(Task& task, bool in_syscall) {
+  if (in_syscall) deliver_signals(task, true);
+  // The mask that comes back may let further signals through.
+  while (task.work.any(Work::signal | Work::restore_mask)) deliver_signals(task, false);
+  if (!task.work.has(Work::cpu_time)) return;
+  if (cpu_time_is_watched(task.group())) {
+    check_cpu_timers(task);
+    return sched_ask_to_look();
+  }
+  task.work.clear(Work::cpu_time);
+  // watch_cpu_time() may have set it in between.
+  if (cpu_time_is_watched(task.group())) task.work.set(Work::cpu_time);
+}
+
 }  // namespace
 
 void run_task(Task& task) {
   bool in_syscall = false;
   uint64_t on_cpu_since = 0;
   for (;;) {
-    if (task.signal_pending() || task.signals.restore_saved || (in_syscall && wants_restart(task.regs().rax)))
-        [[unlikely]]
-      deliver_signals(task, in_syscall);
-    const ThreadGroup& group = task.group();
-    bool ticking = group.timers.cpu_timers_armed.load(std::memory_order_relaxed) ||
-                   group.limits.soft(Resource::cpu) != kNoLimit;
-    if (ticking) [[unlikely]]
-      check_cpu_timers(task);
-    const uint64_t since = sched_enter_user(ticking);
-    // What was sent while another task had this CPU must not wait for the next trap.
-    if (task.signal_pending()) [[unlikely]] {
-      in_syscall = false;
-      sched_leave_user();
-      continue;
-    }
-    if (since != on_cpu_since) [[unlikely]] {
-      on_cpu_since = since;
-      if (task.rseq_address != 0) {
+    if (task.work.any(kExitWork) || (in_syscall && wants_restart(task.regs().rax))) [[unlikely]]
+      exit_work(task, in_syscall);
+    if (sched_must_look()) [[unlikely]] {
+      const uint64_t since = sched_look(task.work.has(Work::cpu_time));
+      // What came while another task had this CPU must not wait for the next trap.
+      if (task.work.any(kExitWork & ~static_cast<uint32_t>(Work::cpu_time))) [[unlikely]] {
         in_syscall = false;
-        sched_leave_user();
-        rseq_resume(task);
         continue;
       }
+      // Whoever gets a CPU looks first, so nobody comes here only to find out.
+      if (since != on_cpu_since) {
+        on_cpu_since = since;
+        if (task.rseq_address != 0) {
+          in_syscall = false;
+          rseq_resume(task);
+          continue;
+        }
+      }
     }
-    arch::Trap trap = arch::run_user(task.user_state(), task.mm().user_space(), task.regs());
-    sched_leave_user();
-    in_syscall = handle_trap(task, trap);
+    const arch::Trap trap = arch::run_user(task.user_state(), task.mm().user_space(), task.regs());
+    if (trap.kind == arch::TrapKind::syscall) [[likely]] {
+      in_syscall = dispatch_syscall(task);
+    } else {
+      in_syscall = false;
+      handle_trap(task, trap);
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "kernel/base/check.h"
 #include "kernel/ipc/sem.h"
+#include "kernel/syscalls/strace.h"
 #include "kernel/thread_group.h"
 
 namespace runsc::kernel {
@@ -36,7 +37,9 @@ void Task::operator delete(void* p) noexcept {
   g_pool = f;
 }
 
-Task::Task() = default;
+// A new task looks once whether CPU time is watched: its process may have inherited a limit, or be armed just
+// now.
+Task::Task() : work((strace_enabled() ? kEntryWork : 0) | Work::cpu_time) {}
 
 Task::~Task() {
   if (user_state_) arch::user_state_destroy(user_state_);

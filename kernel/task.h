@@ -12,6 +12,7 @@
 #include "kernel/base/ref.h"
 #include "kernel/sched/sched_entity.h"
 #include "kernel/signal/state.h"
+#include "kernel/work.h"
 #include "kvm/arch/seam.h"
 #include "mm/address_space.h"
 
@@ -71,7 +72,7 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   // RLIMIT_* (getrlimit(2)), soft.
   uint64_t limit(unsigned resource) const;
   // A signal waits that this task would take now: blocking calls give up with ERESTARTSYS.
-  bool signal_pending() const { return signal_pending_.load(std::memory_order_acquire); }
+  bool signal_pending() const { return work.has(Work::signal); }
 
   // The name of the thread (PR_SET_NAME), at most 15 bytes.
   void set_comm(std::string_view name);
@@ -80,6 +81,7 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   };
   Comm comm() const;
 
+  WorkFlags work;
   SchedEntity sched{*this};
   TaskSignals signals;
   RestartBlock restart;
@@ -128,7 +130,6 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   char comm_[16] GUARDED_BY(ref_lock_) = {};
   arch::UserRegs regs_{};
   arch::UserState* user_state_ = nullptr;
-  std::atomic<bool> signal_pending_{false};
 };
 
 // What the kernel's own parts may do to a task.
@@ -136,7 +137,6 @@ struct TaskInternals {
   static int32_t& tid(Task& t) { return t.tid_; }
   static Ref<ThreadGroup>& group(Task& t) { return t.group_; }
   static arch::UserState*& user_state(Task& t) { return t.user_state_; }
-  static std::atomic<bool>& signal_pending(Task& t) { return t.signal_pending_; }
   static Ref<mm::AddressSpace>& mm(Task& t) { return t.mm_; }
   static Ref<fs::FdTable>& files(Task& t) { return t.files_; }
   static Ref<fs::FsContext>& fs(Task& t) { return t.fs_; }

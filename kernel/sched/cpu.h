@@ -29,12 +29,14 @@ struct alignas(64) Cpu {
   arch::Context idle_context;
   IdleParker idle_parker;
   uint64_t slice_start = 0;
-  uint64_t kick_at = 0;                  // when ready tasks here have waited long enough; 0: not counting
-  uint64_t timer_tsc = ~uint64_t{0};     // deadline of the earliest timer, cached
-  uint64_t timer_tsc_of = ~uint64_t{0};  // for this deadline in ns
+  uint64_t kick_at = 0;                     // when ready tasks here have waited long enough; 0: not counting
+  uint64_t timer_tsc = ~uint64_t{0};        // deadline of the earliest timer, cached
+  uint64_t timer_tsc_of = ~uint64_t{0};     // for this deadline in ns
+  uint32_t seen_user = 0, seen_system = 0;  // samples that were handed on
   uint64_t next_reclaim_tsc = 0;
   uint64_t idle_ticks = 0;
   uint64_t switches = 0;
+  CpuTimeAccount busy;  // others read it
 };
 
 struct SchedCpus {

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernel/base/lock.h"
+#include "kernel/sched/cpu_time.h"
 #include "kvm/arch/seam.h"
 
 namespace runsc::kernel {
@@ -35,9 +36,8 @@ class SchedEntity final : public Parker, public boost::intrusive::list_base_hook
   std::atomic<bool> asleep{false};  // parked in an event wait: 'S' in /proc
   std::atomic<int32_t> nice{0};
   std::atomic<int32_t> policy{0}, rt_priority{0};
-  std::atomic<uint64_t> user_ticks{0}, system_ticks{0};  // TSC
   std::atomic<uint64_t> voluntary_switches{0}, involuntary_switches{0};
-  uint64_t mark_tsc = 0;  // where accounting stands; only its CPU
+  CpuTimeAccount account;
   bool started = false;
 };
 

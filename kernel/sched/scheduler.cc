@@ -64,6 +64,8 @@ static void push_ready(Cpu& cpu, SchedEntity& e) {
   cpu.ready.push_back(e);
   // seq_cst: pairs with the idle loop, which sets its bit and then looks at the counts.
   cpu.ready_count.fetch_add(1, std::memory_order_seq_cst);
+  // Another CPU is told by a wake-up.
+  arch::cpu_local().look = true;
 }
 
 // Where e may run: here if allowed, else its last CPU, else the first allowed.
@@ -102,10 +104,18 @@ static SchedEntity* pick_next(Cpu& cpu) {
 
 // ---- Switching
 
-static void account_system(SchedEntity& e) {
-  uint64_t now = arch::tsc();
-  e.system_ticks.fetch_add(now - e.mark_tsc, std::memory_order_relaxed);
-  e.mark_tsc = now;
+// Hands the monitor's samples of this CPU to who ran since the last time.
+static void take_samples(Cpu& cpu) {
+  const hostcall::CpuShared& shared = arch::shared().cpu[cpu.id];
+  uint32_t user = shared.user_samples.load(std::memory_order_relaxed);
+  uint32_t system = shared.system_samples.load(std::memory_order_relaxed);
+  if (user == cpu.seen_user && system == cpu.seen_system) return;
+  if (cpu.current) {
+    cpu.current->account.add_samples(user - cpu.seen_user, system - cpu.seen_system);
+    cpu.busy.add_samples(user - cpu.seen_user, system - cpu.seen_system);
+  }
+  cpu.seen_user = user;
+  cpu.seen_system = system;
 }
 
 // Runs on the stack that was switched to: only now may others run the execution that left.
@@ -143,6 +153,12 @@ static void finish_switch() {
 }
 
 static void run_next(Cpu& cpu, SchedEntity* prev, Fate fate, SchedEntity* next) {
+  uint64_t now = arch::tsc();
+  take_samples(cpu);
+  if (prev)
+    prev->account.end(now);
+  else
+    cpu.busy.begin(now);
   cpu.previous = prev;
   cpu.previous_fate = fate;
   cpu.current = next;
@@ -154,12 +170,15 @@ static void run_next(Cpu& cpu, SchedEntity* prev, Fate fate, SchedEntity* next) 
   if (next) {
     next->on_cpu.store(true, std::memory_order_relaxed);
     next->cpu.store(cpu.id, std::memory_order_relaxed);
-    next->mark_tsc = cpu.slice_start = arch::tsc();
+    next->account.begin(now);
+    cpu.slice_start = now;
     to = next->task.user_state_or_null();
     space = next->task.user_space_or_null();
     local.current = &next->task;
     local.parker = next;
+    local.look = true;
   } else {
+    cpu.busy.end(now);
     local.current = nullptr;
     local.parker = &cpu.idle_parker;
   }
@@ -173,7 +192,6 @@ static void switch_away(Fate fate) {
   Cpu& cpu = this_cpu();
   SchedEntity* prev = cpu.current;
   SchedEntity* next = pick_next(cpu);
-  account_system(*prev);
   if (cpu.ready_count.load(std::memory_order_relaxed) > 0) wake_idle_cpu(~uint64_t{0});
   run_next(cpu, prev, fate, next);
 }
@@ -294,34 +312,22 @@ static void deadline_passed(Cpu& cpu, uint64_t now) {
   if (cpu.slice_start + g_cpus.slice_ticks <= now) sched_yield_cpu();
 }
 
-uint64_t sched_enter_user(bool ticking) {
-  uint64_t now = arch::tsc();
+uint64_t sched_look(bool ticking) {
   for (;;) {
     Cpu& cpu = this_cpu();
     uint64_t deadline = next_deadline(cpu);
+    // Nothing to wait for: until something is queued or armed here, nobody need look.
+    bool quiet = deadline == ~uint64_t{0} && !ticking;
+    uint64_t now = quiet ? 0 : arch::tsc();
     if (ticking && now + g_cpus.slice_ticks < deadline) deadline = now + g_cpus.slice_ticks;
     if (now < deadline) {
-      hostcall::CpuShared& shared = arch::shared().cpu[cpu.id];
-      if (shared.timer_deadline_tsc.load(std::memory_order_relaxed) != deadline)
-        shared.timer_deadline_tsc.store(deadline, std::memory_order_relaxed);
-      SchedEntity& e = *cpu.current;
-      e.system_ticks.fetch_add(now - e.mark_tsc, std::memory_order_relaxed);
-      e.mark_tsc = now;
-      shared.state.store(hostcall::CpuShared::user, std::memory_order_release);
+      std::atomic<uint64_t>& shown = arch::shared().cpu[cpu.id].timer_deadline_tsc;
+      if (shown.load(std::memory_order_relaxed) != deadline) shown.store(deadline, std::memory_order_relaxed);
+      arch::cpu_local().look = !quiet;
       return cpu.slice_start;
     }
     deadline_passed(cpu, now);
-    now = arch::tsc();
   }
-}
-
-void sched_leave_user() {
-  Cpu& cpu = this_cpu();
-  arch::shared().cpu[cpu.id].state.store(hostcall::CpuShared::kernel, std::memory_order_relaxed);
-  SchedEntity& e = *cpu.current;
-  uint64_t now = arch::tsc();
-  e.user_ticks.fetch_add(now - e.mark_tsc, std::memory_order_relaxed);
-  e.mark_tsc = now;
 }
 
 // ---- Idling
@@ -384,11 +390,9 @@ void sched_run_cpu() {
 // ---- Numbers
 
 CpuTicks sched_cpu_ticks(const SchedEntity& entity) {
-  CpuTicks t{entity.user_ticks.load(std::memory_order_relaxed),
-             entity.system_ticks.load(std::memory_order_relaxed)};
-  // The part that runs now is known only of the caller itself.
-  if (&entity == this_cpu().current) t.system += arch::tsc() - entity.mark_tsc;
-  return t;
+  Cpu& cpu = this_cpu();
+  if (&entity == cpu.current) take_samples(cpu);
+  return entity.account.read();
 }
 
 }  // namespace runsc::kernel

@@ -28,18 +28,18 @@ void sched_apply_affinity();
 // Makes a task that runs on some CPU enter the kernel soon (a signal waits for it).
 void sched_kick(SchedEntity& entity);
 
-// Around run_user(): accounting, timers, preemption.
-// `ticking`: the task wants to come back every few milliseconds (CPU-time timers).
-// Returns when (TSC) the task was put on this CPU: another number than before says that it was off meanwhile.
-uint64_t sched_enter_user(bool ticking);
-void sched_leave_user();
+// Before run_user(), if sched_must_look(): timers, preemption. May let others run: then the task looks again
+// whether it has work of its own to do. `ticking`: the task wants to come back every few milliseconds
+// (CPU-time timers). Returns when (TSC) the task was put on this CPU: another number than before says that it
+// was off meanwhile.
+uint64_t sched_look(bool ticking);
+inline bool sched_must_look() { return arch::cpu_local().look; }
+// An interrupt ended run_user(), so others may have queued tasks here; or the task wants ticks from now on.
+inline void sched_ask_to_look() { arch::cpu_local().look = true; }
 
 // The timers of this CPU.
 TimerQueue& sched_timers();
-// CPU time of an entity including the slice that runs now, in TSC ticks.
-struct CpuTicks {
-  uint64_t user, system;
-};
+// CPU time of an entity including the slice that runs now.
 CpuTicks sched_cpu_ticks(const SchedEntity& entity);
 
 struct SchedStats {

@@ -24,7 +24,8 @@ uint32_t running_now() {
 
 SchedStats sched_stats(unsigned cpu_number) {
   Cpu& cpu = *g_cpus.cpu[cpu_number];
-  return {cpu.switches, cpu.idle_ticks, 0, 0,
+  CpuTicks busy = cpu.busy.read();
+  return {cpu.switches, cpu.idle_ticks, busy.user, busy.system,
           cpu.ready_count.load(std::memory_order_relaxed) + (cpu.current ? 1 : 0)};
 }
 

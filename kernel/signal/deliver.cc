@@ -16,7 +16,7 @@ void recalculate_pending_locked(Task& task) {
   uint64_t waiting = task.signals.queue.pending() | group.queue.pending();
   bool pending = (waiting & ~task.signals.blocked.load(std::memory_order_relaxed)) != 0 || group.stopped ||
                  group.must_leave.load(std::memory_order_relaxed);
-  TaskInternals::signal_pending(task).store(pending, std::memory_order_seq_cst);
+  task.work.assign(Work::signal, pending);
 }
 
 void set_blocked(Task& task, uint64_t mask) {
@@ -38,9 +38,9 @@ void set_blocked(Task& task, uint64_t mask) {
 }
 
 void set_temporary_mask(Task& task, uint64_t mask) {
-  if (!task.signals.restore_saved) {
+  if (!task.work.has(Work::restore_mask)) {
     task.signals.saved_mask = task.signals.blocked.load(std::memory_order_relaxed);
-    task.signals.restore_saved = true;
+    task.work.set(Work::restore_mask);
   }
   set_blocked(task, mask);
 }
@@ -141,8 +141,8 @@ void interrupt_result(Task& task, const SigAction& action) {
 void run_handler(Task& task, const SigAction& action, const SigInfo& info, bool in_syscall) {
   if (in_syscall) interrupt_result(task, action);
   uint64_t blocked = task.signals.blocked.load(std::memory_order_relaxed);
-  uint64_t to_restore = task.signals.restore_saved ? task.signals.saved_mask : blocked;
-  task.signals.restore_saved = false;
+  uint64_t to_restore = task.work.has(Work::restore_mask) ? task.signals.saved_mask : blocked;
+  task.work.clear(Work::restore_mask);
   if (!rseq_before_signal(task) || !push_signal_frame(task, action, info, to_restore)) {
     // The stack is of no use: if this was SIGSEGV itself, nobody can handle it.
     if (info.signo == sig::segv) task.group().actions->exchange(sig::segv, SigAction{});
@@ -236,8 +236,8 @@ void deliver_signals(Task& task, bool in_syscall) {
   while (task.signal_pending())
     if (!deliver_one(task, in_syscall)) break;
   if (in_syscall) fix_restart(task);
-  if (task.signals.restore_saved) {
-    task.signals.restore_saved = false;
+  if (task.work.has(Work::restore_mask)) {
+    task.work.clear(Work::restore_mask);
     set_blocked(task, task.signals.saved_mask);
   }
 }

@@ -29,7 +29,7 @@ DefaultAction default_action(int s) {
 
 void signal_wake(Task& task) {
   // seq_cst: pairs with the target, which announces that it runs before it looks.
-  TaskInternals::signal_pending(task).store(true, std::memory_order_seq_cst);
+  task.work.set(Work::signal);
   task.sched.unpark();
   sched_kick(task.sched);
 }
@@ -210,7 +210,7 @@ void force_signal(Task& task, const SigInfo& info) {
   auto entry = make<QueuedSignal>();
   if (entry) entry->info = info;
   if (!(task.signals.queue.pending() & bit)) task.signals.queue.add(info.signo, entry.release());
-  TaskInternals::signal_pending(task).store(true, std::memory_order_relaxed);
+  task.work.set(Work::signal);
 }
 
 }  // namespace runsc::kernel

@@ -76,8 +76,7 @@ class SignalActions final : public RefCounted<SignalActions> {
 struct TaskSignals {
   SignalQueue queue;  // guarded by the group's signal lock
   std::atomic<uint64_t> blocked{0};
-  uint64_t saved_mask = 0;  // of sigsuspend and ppoll, put back after delivery
-  bool restore_saved = false;
+  uint64_t saved_mask = 0;  // of sigsuspend and ppoll, put back after delivery (Work::restore_mask)
   std::atomic<uint64_t> waiting_for{0};  // sigtimedwait: these wake us though blocked
   abi::SigStack alt_stack{0, abi::kSsDisable, 0, 0};
 };

@@ -2,41 +2,48 @@
 
 #include "kernel/base/log.h"
 #include "kernel/syscalls/strace.h"
-#include "kernel/syscalls/tables.h"
 
 namespace runsc::kernel {
+
+constinit SyscallFunction detail::syscall_functions[kSyscallLimit + 1] = {};
 
 namespace {
 
 constinit const SyscallRow* g_rows[kSyscallLimit] = {};
 constinit std::atomic<uint8_t> g_reported[kSyscallLimit] = {};
 
-void add(std::span<const SyscallRow> rows) {
-  for (const SyscallRow& row : rows)
-    if (row.number < kSyscallLimit) g_rows[row.number] = &row;
-}
+uint32_t number_of(const arch::UserRegs& regs) { return static_cast<uint32_t>(regs.orig_rax); }
 
-// Without a branch the CPU could guess wrong: an index past the end becomes 0.
-unsigned masked_index(uint64_t number) {
-  uint64_t mask;
-  // SAFETY: no memory; sbb spreads the carry of the comparison.
-  asm("cmp %[limit], %[number]\n\tsbb %[mask], %[mask]"
-      : [mask] "=r"(mask)
-      : [number] "r"(number), [limit] "i"(kSyscallLimit)
-      : "cc");
-  return static_cast<unsigned>(number & mask);
-}
-
-SyscallResult unknown(uint64_t number) {
+SyscallResult unknown(Task&, const arch::UserRegs& regs) {
+  uint32_t number = number_of(regs);
   if (number < kSyscallLimit && g_reported[number].exchange(1, std::memory_order_relaxed) == 0)
     log_info("system call {} ({}) is not implemented", number,
              g_rows[number] ? g_rows[number]->name : "unknown");
   return {Flow::value, -static_cast<int64_t>(Errno::nosys)};
 }
 
+void add(std::span<const SyscallRow> rows) {
+  for (const SyscallRow& row : rows) {
+    if (row.number >= kSyscallLimit) continue;
+    g_rows[row.number] = &row;
+    detail::syscall_functions[row.number] = row.function ? row.function : &unknown;
+  }
+}
+
 }  // namespace
 
+SyscallResult detail::call_traced(Task& task, const arch::UserRegs& r) {
+  uint32_t number = number_of(r);
+  const uint64_t args[6] = {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9};
+  const SyscallRow* row = syscall_row(number);
+  strace_enter(task, row, number, args);
+  SyscallResult result = syscall_functions[syscall_index(r)](task, r);
+  strace_leave(task, row, number, args, result);
+  return result;
+}
+
 void syscall_table_init() {
+  for (SyscallFunction& f : detail::syscall_functions) f = &unknown;
   add(absent_rows());
   add(task_rows());
   add(memory_rows());
@@ -49,22 +56,5 @@ void syscall_table_init() {
 }
 
 const SyscallRow* syscall_row(unsigned number) { return number < kSyscallLimit ? g_rows[number] : nullptr; }
-
-bool dispatch_syscall(Task& task) {
-  arch::UserRegs& r = task.regs();
-  // Linux takes the low 32 bits of rax for the number.
-  uint64_t number = static_cast<uint32_t>(r.orig_rax);
-  const uint64_t args[6] = {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9};
-  const SyscallRow* row = number < kSyscallLimit ? g_rows[masked_index(number)] : nullptr;
-  bool traced = strace_enabled();
-  if (traced) [[unlikely]]
-    strace_enter(task, row, number, args);
-  SyscallResult result = row && row->function ? row->function(task, args) : unknown(number);
-  if (traced) [[unlikely]]
-    strace_leave(task, row, number, args, result);
-  if (result.flow != Flow::value) return false;
-  r.rax = static_cast<uint64_t>(result.value);
-  return true;
-}
 
 }  // namespace runsc::kernel

@@ -1,12 +1,43 @@
 // From the registers of a trap to a system call and back.
 #pragma once
 
-#include "kernel/task.h"
+#include "kernel/syscalls/syscall.h"
+#include "kernel/syscalls/tables.h"
 
 namespace runsc::kernel {
 
+namespace detail {
+// By number; what is not implemented, and the last, which is for all numbers past the end, answer ENOSYS.
+extern SyscallFunction syscall_functions[kSyscallLimit + 1];
+// With --strace.
+SyscallResult call_traced(Task& task, const arch::UserRegs& regs);
+}  // namespace detail
+
+// The place of the number that the registers ask for in syscall_functions, without a branch that the CPU
+// could guess wrong. Linux takes the low 32 bits of rax for the number.
+inline uint64_t syscall_index(const arch::UserRegs& regs) {
+  uint64_t index = static_cast<uint32_t>(regs.orig_rax);
+  // SAFETY: no memory.
+  asm("cmpq %[limit], %[index]\n\tcmovaq %[limit], %[index]"
+      : [index] "+r"(index)
+      : [limit] "r"(uint64_t{kSyscallLimit})
+      : "cc");
+  return index;
+}
+
 // Serves the call that the registers ask for; false when they hold no result to look at (execve,
 // rt_sigreturn).
-bool dispatch_syscall(Task& task);
+inline bool dispatch_syscall(Task& task) {
+  arch::UserRegs& regs = task.regs();
+  SyscallResult result;
+  if (task.work.any(kEntryWork)) [[unlikely]]
+    result = detail::call_traced(task, regs);
+  else
+    result = detail::syscall_functions[syscall_index(regs)](task, regs);
+  if (result.flow != Flow::value) [[unlikely]]
+    return false;
+  regs.rax = static_cast<uint64_t>(result.value);
+  return true;
+}
 
 }  // namespace runsc::kernel

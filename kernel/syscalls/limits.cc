@@ -46,6 +46,7 @@ Result<void> set_limit(Task& task, Task& target, uint32_t resource, Limit fresh)
   Limits& limits = target.group().limits;
   if (fresh.hard > limits.get(resource).hard && !task.creds().has(fs::Cap::sys_resource)) return Errno::perm;
   limits.set(resource, fresh);
+  if (resource == static_cast<uint32_t>(Resource::cpu)) watch_cpu_time(target.group());
   if (resource == static_cast<uint32_t>(Resource::stack))
     if (auto mm = target.mm_ref()) mm->set_stack_limit(fresh.soft);
   return {};

@@ -35,7 +35,26 @@ struct SyscallResult {
   int64_t value;  // or -errno
 };
 
-using SyscallFunction = SyscallResult (*)(Task&, const uint64_t (&args)[6]);
+// Takes its arguments out of the registers of the system call.
+using SyscallFunction = SyscallResult (*)(Task&, const arch::UserRegs&);
+
+// Argument `index` of the x86-64 system call convention.
+constexpr uint64_t raw_argument(const arch::UserRegs& r, size_t index) {
+  switch (index) {
+    case 0:
+      return r.rdi;
+    case 1:
+      return r.rsi;
+    case 2:
+      return r.rdx;
+    case 3:
+      return r.r10;
+    case 4:
+      return r.r8;
+    default:
+      return r.r9;
+  }
+}
 
 namespace detail {
 template <class R>
@@ -53,9 +72,9 @@ template <auto F>
 struct Adapter;
 template <class R, class... A, Result<R> (*F)(Task&, A...)>
 struct Adapter<F> {
-  static SyscallResult call(Task& task, const uint64_t (&args)[6]) {
+  static SyscallResult call(Task& task, [[maybe_unused]] const arch::UserRegs& regs) {
     return [&]<size_t... I>(std::index_sequence<I...>) {
-      return to_result(F(task, decode_argument<A>(args[I])...));
+      return to_result(F(task, decode_argument<A>(raw_argument(regs, I))...));
     }
     (std::index_sequence_for<A...>{});
   }

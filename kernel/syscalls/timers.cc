@@ -56,7 +56,11 @@ TimerSetting exchange_cpu_timer(Task& task, int which, const TimerSetting* fresh
 
 Result<TimerSetting> itimer(Task& task, int which, const TimerSetting* fresh) {
   if (which < kItimerReal || which > kItimerProf) return Errno::inval;
-  if (which != kItimerReal) return exchange_cpu_timer(task, which, fresh);
+  if (which != kItimerReal) {
+    TimerSetting old = exchange_cpu_timer(task, which, fresh);
+    if (fresh) watch_cpu_time(task.group());
+    return old;
+  }
   RealTimer& real = task.group().timers.real;
   return fresh ? real.set(*fresh) : real.get();
 }

@@ -58,6 +58,16 @@ void check_cpu_limit(Task& task, uint64_t used_ns) {
 
 }  // namespace
 
+bool cpu_time_is_watched(ThreadGroup& group) {
+  return group.timers.cpu_timers_armed.load(std::memory_order_seq_cst) ||
+         group.limits.soft(Resource::cpu) != kNoLimit;
+}
+
+void watch_cpu_time(ThreadGroup& group) {
+  LockGuard tree(g_tree_lock);
+  for_each_thread_locked(group, [](Task& t) { t.work.set(Work::cpu_time); });
+}
+
 void check_cpu_timers(Task& task) {
   ThreadGroup& group = task.group();
   // Adding up the threads is dear: once in a millisecond is enough.
@@ -181,8 +191,11 @@ TimerSetting PosixTimer::set(TimerSetting setting, bool absolute) {
   }
   overruns_.store(0, std::memory_order_relaxed);
   if (deadline && on_cpu_clock()) {
-    LockGuard guard(group_.timers.lock);
-    group_.timers.cpu_timers_armed.store(true, std::memory_order_relaxed);
+    {
+      LockGuard guard(group_.timers.lock);
+      group_.timers.cpu_timers_armed.store(true, std::memory_order_relaxed);
+    }
+    watch_cpu_time(group_);
   } else if (deadline) {
     arm(deadline);
   }

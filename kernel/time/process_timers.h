@@ -86,6 +86,10 @@ CpuTimeNs task_cpu_time(const Task& task);
 // ITIMER_VIRTUAL, ITIMER_PROF, timers on CPU-time clocks and RLIMIT_CPU of the current task's process:
 // signals what is due.
 void check_cpu_timers(Task& task);
+// Whether there is any such timer or limit.
+bool cpu_time_is_watched(ThreadGroup& group);
+// There is one now: every thread of the process gets Work::cpu_time. Takes g_tree_lock.
+void watch_cpu_time(ThreadGroup& group);
 
 struct ProcessTimers {
   // A SI_TIMER signal is being taken: its overrun count. Under the signal lock.
@@ -94,7 +98,8 @@ struct ProcessTimers {
   RealTimer real;
   SpinLock lock{LockRank::leaf};
   CpuTimer virt GUARDED_BY(lock), prof GUARDED_BY(lock);
-  std::atomic<bool> cpu_timers_armed{false};  // set under `lock`; cleared by check_cpu_timers()
+  std::atomic<bool> cpu_timers_armed{
+      false};  // set under `lock`, then watch_cpu_time(); cleared by check_cpu_timers()
   Vec<Ref<PosixTimer>> posix GUARDED_BY(lock);
   int32_t next_id GUARDED_BY(lock) = 0;
   Result<Ref<PosixTimer>> find(int32_t id);

@@ -21,6 +21,7 @@ void Timer::arm(uint64_t deadline_ns) {
   queue_.store(&q, std::memory_order_release);
   q.timers_.insert(*this);
   q.note_earliest_locked();
+  arch::cpu_local().look = true;
 }
 
 bool Timer::try_cancel() {

@@ -38,6 +38,7 @@ struct CpuLocal {
   void* current = nullptr;    // kernel::Task running here
   void* scheduler = nullptr;  // kernel's run queue
   Parker* parker = nullptr;   // of `current`, or of the CPU before tasks run
+  bool look = true;           // the scheduler has something to look at before user code runs
 };
 CpuLocal& cpu_local();  // never keep the reference across a context switch
 unsigned cpu_count();

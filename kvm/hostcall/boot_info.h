@@ -42,10 +42,13 @@ inline constexpr uint32_t kFeatureFsgsbase = 1, kFeatureSmap = 2, kFeatureSmep =
 struct CpuShared {
   enum State : uint32_t { kernel = 0, user = 1, idle = 2 };
   std::atomic<uint32_t> state;
-  uint32_t reserved;
+  // The monitor alone writes these: how often it found the CPU in user code and in the sentry. They wrap.
+  std::atomic<uint32_t> user_samples;
   std::atomic<uint64_t>
       timer_deadline_tsc;  // ~0: none. While state == user the monitor kicks the CPU soon (<= 2 ms) after it
-  uint64_t pad[6];
+  std::atomic<uint32_t> system_samples;
+  uint32_t reserved;
+  uint64_t pad[5];
 };
 static_assert(sizeof(CpuShared) == 64);
 

@@ -15,7 +15,7 @@ constexpr std::uint64_t kNone = ~std::uint64_t{0};
 
 }  // namespace
 
-PreemptTimer::PreemptTimer(const hostcall::Shared& shared, CpuControl& cpus, unsigned cpu_count,
+PreemptTimer::PreemptTimer(hostcall::Shared& shared, CpuControl& cpus, unsigned cpu_count,
                            std::uint64_t tsc_hz, std::int64_t tsc_offset)
     : shared_(shared), cpus_(cpus), cpu_count_(cpu_count), tsc_hz_(tsc_hz), tsc_offset_(tsc_offset) {}
 
@@ -47,9 +47,13 @@ bool PreemptTimer::look() {
   const std::uint64_t now = read_tsc() + static_cast<std::uint64_t>(tsc_offset_);
   bool busy = false;
   for (unsigned i = 0; i < cpu_count_; ++i) {
-    const hostcall::CpuShared& cpu = shared_.cpu[i];
+    hostcall::CpuShared& cpu = shared_.cpu[i];
     const std::uint32_t state = cpu.state.load(std::memory_order_relaxed);
     busy |= state != hostcall::CpuShared::idle;
+    if (state == hostcall::CpuShared::idle) continue;
+    std::atomic<std::uint32_t>& samples =
+        state == hostcall::CpuShared::user ? cpu.user_samples : cpu.system_samples;
+    samples.store(samples.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     if (state != hostcall::CpuShared::user) continue;
     const std::uint64_t deadline = cpu.timer_deadline_tsc.load(std::memory_order_relaxed);
     // One kick for each deadline: the CPU that has been pulled out sets a new one.

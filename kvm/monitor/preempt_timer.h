@@ -16,7 +16,7 @@ namespace runsc::monitor {
 class PreemptTimer {
  public:
   // The references outlive the timer. `tsc_offset`: what the sentry's TSC is ahead of this process's.
-  PreemptTimer(const hostcall::Shared& shared, CpuControl& cpus, unsigned cpu_count, std::uint64_t tsc_hz,
+  PreemptTimer(hostcall::Shared& shared, CpuControl& cpus, unsigned cpu_count, std::uint64_t tsc_hz,
                std::int64_t tsc_offset);
   ~PreemptTimer();
   PreemptTimer(const PreemptTimer&) = delete;
@@ -33,7 +33,7 @@ class PreemptTimer {
   // Looks once; true if some CPU is not idle.
   bool look();
 
-  const hostcall::Shared& shared_;
+  hostcall::Shared& shared_;
   CpuControl& cpus_;
   const unsigned cpu_count_;
   const std::uint64_t tsc_hz_;

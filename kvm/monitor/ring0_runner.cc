@@ -64,6 +64,7 @@ Expected<std::unique_ptr<Ring0Runner>> Ring0Runner::create(Vm& vm, unsigned cpus
     auto cpu = std::make_unique<Cpu>();
     cpu->number = i;
     cpu->vcpu = MON_TRY(vm.create_vcpu(i));
+    cpu->stats = VcpuStats::open(cpu->vcpu->fd());
     runner->cpus_.push_back(std::move(cpu));
   }
   return runner;
@@ -115,6 +116,9 @@ void Ring0Runner::stop() {
 std::string Ring0Runner::describe_exits() const {
   std::string text;
   for (const auto& c : cpus_) {
+    if (c->stats)
+      text +=
+          fmt::format("{}cpu {}: {} exits of the VM", text.empty() ? "" : "; ", c->number, c->stats->exits());
     text += fmt::format(
         "{}cpu {}: {} hostcalls, {} interrupt windows, {} interruptions, {} memory faults, {} kicks",
         text.empty() ? "" : "; ", c->number, c->doorbells.load(), c->windows.load(), c->interruptions.load(),

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "kvm/hostcall/frame.h"
 #include "kvm/monitor/services/cpu_control.h"
 #include "kvm/monitor/services/hostcall_server.h"
+#include "kvm/monitor/vcpu_stats.h"
 #include "kvm/monitor/vm.h"
 
 namespace runsc::monitor {
@@ -53,6 +55,7 @@ class Ring0Runner final : public CpuControl {
   struct Cpu {
     unsigned number = 0;
     std::unique_ptr<Vcpu> vcpu;
+    std::optional<VcpuStats> stats;  // where KVM has them
     std::thread thread;
     std::atomic<std::uint32_t> woken{0};    // futex: a wake that no idle() has taken yet
     std::atomic<bool> kick_pending{false};  // an interrupt to deliver

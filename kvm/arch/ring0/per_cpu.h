@@ -34,16 +34,16 @@ struct PerCpu {
   uint64_t kernel_rsp;  // of run_user's caller while user code runs
   uint64_t regs_end;    // end of the UserRegs that the next trap stores
   uint64_t scratch;
-  uint64_t pad[4];
+  // What the monitor sees of this CPU, and the shoot-down protocol too: kernel, user, idle, or kCopying.
+  std::atomic<uint32_t>* state;
+  std::atomic<uint64_t> tlb_seen;      // generation of `space` that this CPU's TLB is up to date with
+  std::atomic<uint32_t> wake_pending;  // a cpu_wake() that no run_user() or cpu_idle() has taken yet
+  uint32_t pad[3];
 
   CpuLocal local;
   LockStack locks;
-  // What the monitor sees of this CPU, and the shoot-down protocol too: kernel, user, idle, or kCopying.
-  std::atomic<uint32_t>* state;
-  std::atomic<uint32_t> wake_pending;  // a cpu_wake() that no run_user() or cpu_idle() has taken yet
-  UserSpace* space;                    // whose root CR3 holds; null: the boot page table
-  std::atomic<uint64_t> tlb_seen;      // generation of `space` that this CPU's TLB is up to date with
-  UserState* vectors_of;               // whose vector state is in the registers
+  UserSpace* space;       // whose root CR3 holds; null: the boot page table
+  UserState* vectors_of;  // whose vector state is in the registers
   hostcall::Frame* frame;
   bool panicking;
 
@@ -56,6 +56,9 @@ static_assert(offsetof(PerCpu, self) == CPU_SELF);
 static_assert(offsetof(PerCpu, kernel_rsp) == CPU_KERNEL_RSP);
 static_assert(offsetof(PerCpu, regs_end) == CPU_REGS_END);
 static_assert(offsetof(PerCpu, scratch) == CPU_SCRATCH);
+static_assert(offsetof(PerCpu, state) == CPU_STATE && offsetof(PerCpu, tlb_seen) == CPU_TLB_SEEN &&
+              offsetof(PerCpu, wake_pending) == CPU_WAKE_PENDING);
+static_assert(offsetof(UserSpace, tlb_generation) == SPACE_TLB_GENERATION);
 static_assert(offsetof(PerCpu, local) == kCpuLocalOffset);
 static_assert(offsetof(UserRegs, rsp) == REGS_RSP && offsetof(UserRegs, rdi) == REGS_RDI &&
               sizeof(UserRegs) == REGS_SIZE);

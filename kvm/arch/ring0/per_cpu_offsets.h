@@ -5,6 +5,11 @@
 #define CPU_KERNEL_RSP 8
 #define CPU_REGS_END 16
 #define CPU_SCRATCH 24
+#define CPU_STATE 32
+#define CPU_TLB_SEEN 40
+#define CPU_WAKE_PENDING 48
+
+#define SPACE_TLB_GENERATION 24
 
 #define REGS_R15 0
 #define REGS_R14 8

@@ -3,9 +3,14 @@
 
 #define USER_SS 0x2b
 #define USER_CS 0x33
-#define FLAG_TF 0x100
-#define FLAG_RF 0x10000
+#define FLAG_IF 0x200
+// All but CF PF AF ZF SF IF DF OF NT AC ID and the fixed bit 1.
+#define FLAGS_NOT_SYSRET (0xffffffff & ~(0x1 | 0x4 | 0x10 | 0x40 | 0x80 | 0x200 | 0x400 | 0x800 | 0x4000 | 0x40000 | 0x200000 | 2))
 #define FEATURE_SMAP 2
+
+// enum CpuShared::State
+#define STATE_KERNEL 0
+#define STATE_USER 1
 
 // enum TrapKind
 #define KIND_PAGE_FAULT 1
@@ -15,46 +20,85 @@
 
     .text
 
-// Trap runsc_enter_user(UserRegs* rdi): rip is a user address, rflags are sanitized, interrupts are off.
-    .globl runsc_enter_user
-    .type runsc_enter_user, @function
-runsc_enter_user:
+    .macro save_callee_saved
     pushq %rbp
     pushq %rbx
     pushq %r12
     pushq %r13
     pushq %r14
     pushq %r15
+    .endm
+
+    .macro restore_callee_saved
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    .endm
+
+// Trap runsc::arch::run_user(UserState& rdi, UserSpace& rsi, UserRegs& rdx), the way of registers as a system call left
+// them. Anything else is left to runsc_run_user_slow, which begins anew.
+    .globl _ZN5runsc4arch8run_userERNS0_9UserStateERNS0_9UserSpaceERNS0_8UserRegsE
+    .type _ZN5runsc4arch8run_userERNS0_9UserStateERNS0_9UserSpaceERNS0_8UserRegsE, @function
+_ZN5runsc4arch8run_userERNS0_9UserStateERNS0_9UserSpaceERNS0_8UserRegsE:
+    // SYSRET takes RIP from RCX and RFLAGS from R11. It faults in ring 0 on a RIP that is not canonical; it cannot set
+    // RF, TF is left to IRET, and it would give IOPL, VIF and VIP to user code.
+    movq REGS_RIP(%rdx), %rcx
+    cmpq REGS_RCX(%rdx), %rcx
+    jne .Lslow
+    movq %rcx, %rax
+    shrq $47, %rax
+    jnz .Lslow
+    movq REGS_RFLAGS(%rdx), %r11
+    cmpq REGS_R11(%rdx), %r11
+    jne .Lslow
+    movl %r11d, %eax
+    andl $(FLAG_IF | FLAGS_NOT_SYSRET), %eax
+    cmpl $FLAG_IF, %eax
+    jne .Lslow
+    // XCHG is a full fence: whoever wakes us or changes translations stores first and looks at the state then; we say
+    // that we leave and look then. One of the two sees the other.
+    movq %gs:CPU_STATE, %r8
+    movl $STATE_USER, %eax
+    xchgl %eax, (%r8)
+    cmpl $0, %gs:CPU_WAKE_PENDING
+    jne .Lslow
+    movq SPACE_TLB_GENERATION(%rsi), %rax
+    cmpq %gs:CPU_TLB_SEEN, %rax
+    jne .Lslow
+    save_callee_saved
+    movq %rsp, %gs:CPU_KERNEL_RSP
+    leaq REGS_SIZE(%rdx), %rax
+    movq %rax, %gs:CPU_REGS_END
+    movq REGS_R15(%rdx), %r15
+    movq REGS_R14(%rdx), %r14
+    movq REGS_R13(%rdx), %r13
+    movq REGS_R12(%rdx), %r12
+    movq REGS_RBP(%rdx), %rbp
+    movq REGS_RBX(%rdx), %rbx
+    movq REGS_R10(%rdx), %r10
+    movq REGS_R9(%rdx), %r9
+    movq REGS_R8(%rdx), %r8
+    movq REGS_RAX(%rdx), %rax
+    movq REGS_RSI(%rdx), %rsi
+    movq REGS_RDI(%rdx), %rdi
+    movq REGS_RSP(%rdx), %rsp
+    movq REGS_RDX(%rdx), %rdx
+    swapgs
+    sysretq
+.Lslow:
+    jmp runsc_run_user_slow
+
+// Trap runsc_enter_user(UserRegs* rdi): rip is a user address, rflags are sanitized, interrupts are off.
+    .globl runsc_enter_user
+    .type runsc_enter_user, @function
+runsc_enter_user:
+    save_callee_saved
     movq %rsp, %gs:CPU_KERNEL_RSP
     leaq REGS_SIZE(%rdi), %rax
     movq %rax, %gs:CPU_REGS_END
-    // SYSRET takes RIP from RCX and RFLAGS from R11; it cannot set RF, and TF is left to IRET.
-    movq REGS_RIP(%rdi), %rcx
-    cmpq REGS_RCX(%rdi), %rcx
-    jne .Liret
-    movq REGS_RFLAGS(%rdi), %r11
-    cmpq REGS_R11(%rdi), %r11
-    jne .Liret
-    testl $(FLAG_TF | FLAG_RF), %r11d
-    jnz .Liret
-    movq REGS_R15(%rdi), %r15
-    movq REGS_R14(%rdi), %r14
-    movq REGS_R13(%rdi), %r13
-    movq REGS_R12(%rdi), %r12
-    movq REGS_RBP(%rdi), %rbp
-    movq REGS_RBX(%rdi), %rbx
-    movq REGS_R10(%rdi), %r10
-    movq REGS_R9(%rdi), %r9
-    movq REGS_R8(%rdi), %r8
-    movq REGS_RAX(%rdi), %rax
-    movq REGS_RDX(%rdi), %rdx
-    movq REGS_RSI(%rdi), %rsi
-    movq REGS_RSP(%rdi), %rsp
-    movq REGS_RDI(%rdi), %rdi
-    swapgs
-    sysretq
-
-.Liret:
     pushq $USER_SS
     pushq REGS_RSP(%rdi)
     pushq REGS_RFLAGS(%rdi)
@@ -106,12 +150,10 @@ runsc_syscall_entry:
     pushq %r14
     pushq %r15
     movq %gs:CPU_KERNEL_RSP, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
+    // Stores are seen in order: what the kernel does now is not seen before this.
+    movq %gs:CPU_STATE, %rax
+    movl $STATE_KERNEL, (%rax)
+    restore_callee_saved
     xorl %eax, %eax     // TrapKind::syscall
     xorl %edx, %edx
     ret
@@ -195,13 +237,16 @@ runsc_vectors:
 2:
     shll $8, %ecx
     orq %rcx, %rax
+    movq %gs:CPU_STATE, %rdi
+    movl $STATE_KERNEL, (%rdi)
+    cmpl $KIND_INTERRUPT, %esi
+    jne 3f
+    // Taken before the caller looks at what it was woken for, hence no plain store.
+    xorl %ecx, %ecx
+    xchgl %ecx, %gs:CPU_WAKE_PENDING
+3:
     movq %gs:CPU_KERNEL_RSP, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
+    restore_callee_saved
     ret
 
 .Lfrom_kernel:

@@ -19,35 +19,26 @@ namespace runsc::arch {
 
 using hostcall::CpuShared;
 
-namespace {
-
-// Between the store of `state` and user code somebody woke this CPU; or the trap is that somebody did.
-[[gnu::noinline]] Trap interrupted(ring0::PerCpu& cpu, Trap trap) {
-  cpu.state->store(CpuShared::kernel, std::memory_order_release);
-  // Taken before the caller looks at what it was woken for, hence no plain store.
-  cpu.wake_pending.exchange(0, std::memory_order_seq_cst);
-  return trap;
-}
-
-}  // namespace
-
-Trap run_user(UserState&, UserSpace& space, UserRegs& regs) {
-  if (regs.rip >= kUserEnd) [[unlikely]]
-    return trap_of_bad_rip(regs.rip);
-  regs.rflags = sanitize_flags(regs.rflags);
+// run_user() itself is in trap.S. What it does not do at once is done here: registers that a system call did
+// not leave as they are, a wake-up that waits, translations to catch up with.
+extern "C" Trap runsc_run_user_slow(UserState&, UserSpace& space, UserRegs& regs) {
   ring0::PerCpu& cpu = ring0::this_cpu();
+  if (regs.rip >= kUserEnd) [[unlikely]] {
+    cpu.state->store(CpuShared::kernel, std::memory_order_release);
+    return trap_of_bad_rip(regs.rip);
+  }
+  regs.rflags = sanitize_flags(regs.rflags);
   // A full fence: whoever wakes us or changes translations stores first and looks at `state` then; we say
   // that we leave and look then. One of the two sees the other.
   cpu.state->exchange(CpuShared::user, std::memory_order_seq_cst);
-  if (cpu.wake_pending.load(std::memory_order_relaxed) != 0) [[unlikely]]
-    return interrupted(cpu, {TrapKind::interrupt, 0, 0, 0});
+  if (cpu.wake_pending.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    cpu.state->store(CpuShared::kernel, std::memory_order_release);
+    // Taken before the caller looks at what it was woken for, hence no plain store.
+    cpu.wake_pending.exchange(0, std::memory_order_seq_cst);
+    return {TrapKind::interrupt, 0, 0, 0};
+  }
   ring0::tlb_catch_up(cpu, space);
-  const RawTrap raw = runsc_enter_user(&regs);
-  if (static_cast<uint8_t>(raw.low) == static_cast<uint8_t>(TrapKind::interrupt)) [[unlikely]]
-    return interrupted(cpu, std::bit_cast<Trap>(raw));
-  // Release: what follows in the kernel must not be seen before it.
-  cpu.state->store(CpuShared::kernel, std::memory_order_release);
-  return std::bit_cast<Trap>(raw);
+  return std::bit_cast<Trap>(runsc_enter_user(&regs));
 }
 
 }  // namespace runsc::arch

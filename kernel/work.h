@@ -1,0 +1,41 @@
+// What stands between a task and the straight way from user code to a system call and back: one word, looked at once on
+// the way in and once on the way out.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace runsc::kernel {
+
+enum class Work : uint32_t {
+  // On the way out.
+  signal = 1 << 0,        // a signal waits that the task would take now, or its process stops or ends
+  restore_mask = 1 << 1,  // TaskSignals::saved_mask comes back once signals are delivered
+  cpu_time = 1 << 2,      // perhaps somebody watches the CPU time of the process (watch_cpu_time())
+  // On the way in.
+  trace = 1 << 16,  // --strace
+};
+
+constexpr uint32_t operator|(Work a, Work b) { return static_cast<uint32_t>(a) | static_cast<uint32_t>(b); }
+constexpr uint32_t operator|(uint32_t a, Work b) { return a | static_cast<uint32_t>(b); }
+
+inline constexpr uint32_t kExitWork = Work::signal | Work::restore_mask | Work::cpu_time;
+inline constexpr uint32_t kEntryWork = static_cast<uint32_t>(Work::trace);
+
+// Anybody may change it. Who sets a bit for a task that may run in user code wakes or kicks it afterwards.
+class WorkFlags {
+ public:
+  explicit WorkFlags(uint32_t bits) : bits_(bits) {}
+
+  bool any(uint32_t mask) const { return bits_.load(std::memory_order_acquire) & mask; }
+  bool has(Work work) const { return any(static_cast<uint32_t>(work)); }
+  // Full fences: a setter then looks whether the task runs, a task that runs then looks for work.
+  void set(Work work) { bits_.fetch_or(static_cast<uint32_t>(work), std::memory_order_seq_cst); }
+  void clear(Work work) { bits_.fetch_and(~static_cast<uint32_t>(work), std::memory_order_seq_cst); }
+  void assign(Work work, bool on) { on ? set(work) : clear(work); }
+
+ private:
+  std::atomic<uint32_t> bits_;
+};
+
+}  // namespace runsc::kernel
