@@ -20,11 +20,27 @@ constexpr uint64_t page_up(uint64_t a) { return (a + kPageMask) & ~kPageMask; }
 
 // One page of guest RAM. Counted: the allocator gives it with count 1; when the count falls to 0 it goes
 // back.
+// A page's owner writes its flags while the allocator, for the sake of a neighbour, looks whether the page is free.
+class PageFlags {
+ public:
+  operator uint8_t() const { return bits_.load(std::memory_order_relaxed); }
+  PageFlags& operator=(uint8_t bits) {
+    bits_.store(bits, std::memory_order_relaxed);
+    return *this;
+  }
+  // One at a time: the owner's, or the allocator's under its lock.
+  PageFlags& operator&=(uint8_t bits) { return *this = static_cast<uint8_t>(*this & bits); }
+  PageFlags& operator|=(uint8_t bits) { return *this = static_cast<uint8_t>(*this | bits); }
+
+ private:
+  std::atomic<uint8_t> bits_;
+};
+
 struct Page {
   std::atomic<uint32_t> count;
   std::atomic<uint32_t> map_count;  // PTEs that point here
   uint8_t order;                    // of the block that starts here
-  uint8_t flags;
+  PageFlags flags;
   uint16_t reserved;
   uint32_t reserved2;
   Page* next;  // free lists; the allocator's
