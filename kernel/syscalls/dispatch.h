@@ -1,6 +1,7 @@
 // From the registers of a trap to a system call and back.
 #pragma once
 
+#include "kernel/async_io.h"
 #include "kernel/syscalls/syscall.h"
 #include "kernel/syscalls/tables.h"
 
@@ -34,6 +35,7 @@ inline bool dispatch_syscall(Task& task) {
     result = detail::call_traced(task, regs);
   else
     result = detail::syscall_functions[syscall_index(regs)](task, regs);
+  send_async_signals_if_any();
   if (result.flow != Flow::value) [[unlikely]]
     return false;
   regs.rax = static_cast<uint64_t>(result.value);
