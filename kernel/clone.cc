@@ -109,6 +109,7 @@ Result<void> link_child(Task& parent, Task& child, ThreadGroup* fresh, const Clo
   LockGuard tree(g_tree_lock);
   if (old.must_leave.load(std::memory_order_relaxed)) return Errno::restartnointr;
   TaskInternals::tid(child) = TRY(pid_allocate_locked());
+  seccomp_inherit(parent, child);  // here, so that no TSYNC misses it
   ThreadGroup& group = fresh ? *fresh : old;
   if (fresh) {
     group.pid = child.tid();

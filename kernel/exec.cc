@@ -83,7 +83,9 @@ struct FileIds {
 
 FileIds set_id_bits(Task& task, fs::File& file, const fs::Attr& attr) {
   FileIds ids;
-  if (task.creds().no_new_privs || !file.path() || fs::mount_flags(file.path()) & fs::kMsNosuid) return ids;
+  if (task.creds().no_new_privs || task.seccomp.no_new_privs.load() || !file.path() ||
+      fs::mount_flags(file.path()) & fs::kMsNosuid)
+    return ids;
   ids.uid = attr.uid, ids.gid = attr.gid;
   ids.set_uid = attr.mode & fs::kSetUid;
   constexpr uint32_t kGroupExec = 010;

@@ -11,6 +11,7 @@
 #include "fs/namespace.h"
 #include "kernel/base/ref.h"
 #include "kernel/sched/sched_entity.h"
+#include "kernel/seccomp/seccomp.h"
 #include "kernel/signal/state.h"
 #include "kernel/work.h"
 #include "kvm/arch/seam.h"
@@ -82,6 +83,7 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   Comm comm() const;
 
   WorkFlags work;
+  SeccompState seccomp;
   SchedEntity sched{*this};
   TaskSignals signals;
   RestartBlock restart;

@@ -1,5 +1,5 @@
-// What stands between a task and the straight way from user code to a system call and back: one word, looked at once on
-// the way in and once on the way out.
+// What stands between a task and the straight way from user code to a system call and back: one word, looked
+// at once on the way in and once on the way out.
 #pragma once
 
 #include <atomic>
@@ -13,14 +13,15 @@ enum class Work : uint32_t {
   restore_mask = 1 << 1,  // TaskSignals::saved_mask comes back once signals are delivered
   cpu_time = 1 << 2,      // perhaps somebody watches the CPU time of the process (watch_cpu_time())
   // On the way in.
-  trace = 1 << 16,  // --strace
+  trace = 1 << 16,    // --strace
+  seccomp = 1 << 17,  // the task has a seccomp mode
 };
 
 constexpr uint32_t operator|(Work a, Work b) { return static_cast<uint32_t>(a) | static_cast<uint32_t>(b); }
 constexpr uint32_t operator|(uint32_t a, Work b) { return a | static_cast<uint32_t>(b); }
 
 inline constexpr uint32_t kExitWork = Work::signal | Work::restore_mask | Work::cpu_time;
-inline constexpr uint32_t kEntryWork = static_cast<uint32_t>(Work::trace);
+inline constexpr uint32_t kEntryWork = Work::trace | Work::seccomp;
 
 // Anybody may change it. Who sets a bit for a task that may run in user code wakes or kicks it afterwards.
 class WorkFlags {

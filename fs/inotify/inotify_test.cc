@@ -79,7 +79,7 @@ TEST_CASE("an unmounted file system ends its watches", "[fs]") {
     wd = *in->add(inode_at(t, "/"), create);
     CHECK(notify::anybody());
   }
-  CHECK(take(*in) == Events{{wd, unmount, ""}, {wd, ignored, ""}});
+  CHECK(take(*in) == Events{{wd, notify_bit::unmount, ""}, {wd, ignored, ""}});
   CHECK(!notify::anybody());
 }
 

@@ -159,12 +159,14 @@ Result<void> show_status(Task& task, TextSink& out) {
            "CapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}"
            "\nNoNewPrivs:\t{}\n",
            creds->inheritable, creds->permitted, creds->effective, creds->bounding, creds->ambient,
-           creds->no_new_privs ? 1 : 0);
+           creds->no_new_privs || task.seccomp.no_new_privs.load() ? 1 : 0);
   }
   const unsigned cpus = arch::cpu_count();
   uint64_t mask = task.sched.affinity.load(std::memory_order_relaxed);
   if (cpus < 64) mask &= (uint64_t{1} << cpus) - 1;
-  format(out, "Seccomp:\t0\nSeccomp_filters:\t0\nCpus_allowed:\t{:x}\nCpus_allowed_list:\t", mask);
+  Ref<SeccompFilter> filter = task.seccomp.filter();
+  format(out, "Seccomp:\t{}\nSeccomp_filters:\t{}\nCpus_allowed:\t{:x}\nCpus_allowed_list:\t",
+         static_cast<int>(task.seccomp.mode()), filter ? filter->count() : 0, mask);
   bool first = true;
   for (unsigned i = 0; i < cpus; ++i) {
     if (!(mask >> i & 1)) continue;

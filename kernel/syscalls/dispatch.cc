@@ -1,6 +1,7 @@
 #include "kernel/syscalls/dispatch.h"
 
 #include "kernel/base/log.h"
+#include "kernel/seccomp/seccomp.h"
 #include "kernel/syscalls/strace.h"
 
 namespace runsc::kernel {
@@ -32,13 +33,18 @@ void add(std::span<const SyscallRow> rows) {
 
 }  // namespace
 
-SyscallResult detail::call_traced(Task& task, const arch::UserRegs& r) {
+SyscallResult detail::call_watched(Task& task, arch::UserRegs& r) {
   uint32_t number = number_of(r);
   const uint64_t args[6] = {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9};
   const SyscallRow* row = syscall_row(number);
-  strace_enter(task, row, number, args);
-  SyscallResult result = syscall_functions[syscall_index(r)](task, r);
-  strace_leave(task, row, number, args, result);
+  bool traced = task.work.has(Work::trace);
+  if (traced) strace_enter(task, row, number, args);
+  SyscallResult result{Flow::registers, 0};
+  if (auto answer = seccomp_check(task, r); answer == SeccompAnswer::allow)
+    result = syscall_functions[syscall_index(r)](task, r);
+  else if (answer == SeccompAnswer::refuse)
+    result = {Flow::value, static_cast<int64_t>(r.rax)};
+  if (traced) strace_leave(task, row, number, args, result);
   return result;
 }
 

@@ -10,8 +10,8 @@ namespace runsc::kernel {
 namespace detail {
 // By number; what is not implemented, and the last, which is for all numbers past the end, answer ENOSYS.
 extern SyscallFunction syscall_functions[kSyscallLimit + 1];
-// With --strace.
-SyscallResult call_traced(Task& task, const arch::UserRegs& regs);
+// With --strace, with seccomp.
+SyscallResult call_watched(Task& task, arch::UserRegs& regs);
 }  // namespace detail
 
 // The place of the number that the registers ask for in syscall_functions, without a branch that the CPU
@@ -32,7 +32,7 @@ inline bool dispatch_syscall(Task& task) {
   arch::UserRegs& regs = task.regs();
   SyscallResult result;
   if (task.work.any(kEntryWork)) [[unlikely]]
-    result = detail::call_traced(task, regs);
+    result = detail::call_watched(task, regs);
   else
     result = detail::syscall_functions[syscall_index(regs)](task, regs);
   send_async_signals_if_any();

@@ -23,6 +23,7 @@ enum Prctl : int {
   kSetName = 15,
   kGetName = 16,
   kGetSeccomp = 21,
+  kSetSeccomp = 22,
   kCapbsetRead = 23,
   kCapbsetDrop = 24,
   kGetTsc = 25,
@@ -193,7 +194,7 @@ Result<uint64_t> sys_prctl(Task& task, int option, uint64_t a, uint64_t b, uint6
       return uint64_t{0};
     case kGetNoNewPrivs:
       if (a || b || c || d) return Errno::inval;
-      return uint64_t{task.creds().no_new_privs};
+      return uint64_t{task.creds().no_new_privs || task.seccomp.no_new_privs.load()};
     case kGetTiming:
       return uint64_t{0};
     case kSetTiming:
@@ -204,7 +205,9 @@ Result<uint64_t> sys_prctl(Task& task, int option, uint64_t a, uint64_t b, uint6
     case kSetTsc:
       return a == 1 ? Result<uint64_t>(uint64_t{0}) : Errno::inval;
     case kGetSeccomp:
-      return uint64_t{0};
+      return uint64_t{static_cast<uint8_t>(task.seccomp.mode())};
+    case kSetSeccomp:
+      return prctl_set_seccomp(task, a, b);
     case kSetMm:
       return Errno::perm;
     case kGetTidAddress:

@@ -52,6 +52,13 @@ Result<void> sys_capget(Task& task, uint64_t header, uint64_t data);
 Result<void> sys_capset(Task& task, uint64_t header, uint64_t data);
 
 // prctl.cc
+Result<size_t> sys_process_vm_readv(Task& task, int pid, uint64_t local, uint64_t local_count,
+                                    uint64_t remote, uint64_t remote_count, uint64_t flags);
+Result<size_t> sys_process_vm_writev(Task& task, int pid, uint64_t local, uint64_t local_count,
+                                     uint64_t remote, uint64_t remote_count, uint64_t flags);
+Result<uint64_t> sys_seccomp(Task& task, uint32_t operation, uint32_t flags, uint64_t argument);
+// prctl(2)'s PR_SET_SECCOMP.
+Result<uint64_t> prctl_set_seccomp(Task& task, uint64_t mode, uint64_t argument);
 Result<uint64_t> sys_prctl(Task& task, int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 Result<void> sys_arch_prctl(Task& task, int option, uint64_t address);
 Result<uint64_t> sys_personality(Task& task, uint32_t persona);
