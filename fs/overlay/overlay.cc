@@ -52,7 +52,7 @@ Result<uint64_t> OverlayDirFile::read_dir(DirSink& sink, uint64_t offset) {
 
 }  // namespace
 
-OverlaySuper::OverlaySuper(Ref<HostSuper> lower) 
+OverlaySuper::OverlaySuper(Ref<HostSuper> lower)
     : TmpfsSuper(kFirstUpperIno), lower_(std::move(lower)), lower_hold_(lower_) {}
 
 Result<Ref<OverlaySuper>> OverlaySuper::create(Ref<HostSuper> lower) {

@@ -122,6 +122,29 @@ char state_letter(Task& task) {
   return task.sched.asleep.load(std::memory_order_relaxed) ? 'S' : 'R';
 }
 
+namespace {
+
+void show_limits_of_calls_and_cpus(Task& task, TextSink& out) {
+  const unsigned cpus = arch::cpu_count();
+  uint64_t mask = task.sched.affinity.load(std::memory_order_relaxed);
+  if (cpus < 64) mask &= (uint64_t{1} << cpus) - 1;
+  Ref<SeccompFilter> filter = task.seccomp.filter();
+  format(out, "Seccomp:\t{}\nSeccomp_filters:\t{}\nCpus_allowed:\t{:x}\nCpus_allowed_list:\t",
+         static_cast<int>(task.seccomp.mode()), filter ? filter->count() : 0, mask);
+  bool first = true;
+  for (unsigned i = 0; i < cpus; ++i) {
+    if (!(mask >> i & 1)) continue;
+    unsigned j = i;
+    while (j + 1 < cpus && (mask >> (j + 1) & 1)) ++j;
+    format(out, first ? "{}" : ",{}", i);
+    if (j > i) format(out, "-{}", j);
+    first = false;
+    i = j;
+  }
+}
+
+}  // namespace
+
 Result<void> show_status(Task& task, TextSink& out) {
   char letter = state_letter(task);
   Ref<fs::Credentials> creds = task.creds_ref();
@@ -161,22 +184,7 @@ Result<void> show_status(Task& task, TextSink& out) {
            creds->inheritable, creds->permitted, creds->effective, creds->bounding, creds->ambient,
            creds->no_new_privs || task.seccomp.no_new_privs.load() ? 1 : 0);
   }
-  const unsigned cpus = arch::cpu_count();
-  uint64_t mask = task.sched.affinity.load(std::memory_order_relaxed);
-  if (cpus < 64) mask &= (uint64_t{1} << cpus) - 1;
-  Ref<SeccompFilter> filter = task.seccomp.filter();
-  format(out, "Seccomp:\t{}\nSeccomp_filters:\t{}\nCpus_allowed:\t{:x}\nCpus_allowed_list:\t",
-         static_cast<int>(task.seccomp.mode()), filter ? filter->count() : 0, mask);
-  bool first = true;
-  for (unsigned i = 0; i < cpus; ++i) {
-    if (!(mask >> i & 1)) continue;
-    unsigned j = i;
-    while (j + 1 < cpus && (mask >> (j + 1) & 1)) ++j;
-    format(out, first ? "{}" : ",{}", i);
-    if (j > i) format(out, "-{}", j);
-    first = false;
-    i = j;
-  }
+  show_limits_of_calls_and_cpus(task, out);
   format(out,
          "\nMems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t{}\nnonvoluntary_ctxt_"
          "switches:\t{}\n",

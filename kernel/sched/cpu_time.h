@@ -1,6 +1,6 @@
-// CPU time of an execution. How long it ran is measured where it gets and leaves a CPU; how much of that was user code is
-// told by samples, which the monitor takes of every CPU some 500 times a second (CpuShared::user_samples): a system call
-// itself reads no clock and counts nothing.
+// CPU time of an execution. How long it ran is measured where it gets and leaves a CPU; how much of that was
+// user code is told by samples, which the monitor takes of every CPU some 500 times a second
+// (CpuShared::user_samples): a system call itself reads no clock and counts nothing.
 #pragma once
 
 #include <atomic>
@@ -21,7 +21,8 @@ class CpuTimeAccount {
   void end(uint64_t now);
   void add_samples(uint32_t user, uint32_t system) {
     user_samples_.store(user_samples_.load(std::memory_order_relaxed) + user, std::memory_order_relaxed);
-    system_samples_.store(system_samples_.load(std::memory_order_relaxed) + system, std::memory_order_relaxed);
+    system_samples_.store(system_samples_.load(std::memory_order_relaxed) + system,
+                          std::memory_order_relaxed);
   }
 
   // Anybody: neither part ever shrinks, and the time that passes right now is counted.
