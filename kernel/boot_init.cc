@@ -103,16 +103,20 @@ Result<Program> find_program(Task& task, const ContainerSpec& spec) {
 }
 
 Result<void> open_stdio(Task& task, const ContainerSpec& spec) {
+  // As with runc, the streams belong to the container's user: it may open them again by /dev/stdout.
   uint64_t limit = task.limit(static_cast<unsigned>(Resource::nofile));
   if (spec.terminal) {
     Ref<fs::File> tty = TRY(open_terminal_bridge(spec.stdio[0], spec.rows, spec.columns));
+    fs::SetAttr owner;
+    owner.mask = fs::SetAttr::kUid;
+    owner.uid = spec.creds->uid;
+    TRY(tty->set_attr(owner));
     for (int i = 0; i < 3; ++i) TRY(task.files().install(tty, false, limit));
     return {};
   }
-  static constexpr uint32_t kFlags[3] = {fs::open_flag::rdonly, fs::open_flag::wronly, fs::open_flag::wronly};
   for (int i = 0; i < 3; ++i) {
     if (spec.stdio[i] == hostcall::kNoHandle) continue;
-    TRY(task.files().install(TRY(open_host_stream(spec.stdio[i], kFlags[i])), false, limit));
+    TRY(task.files().install(TRY(open_host_stream(spec.stdio[i], spec.creds->uid, 0)), false, limit));
   }
   return {};
 }

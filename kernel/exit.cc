@@ -252,6 +252,7 @@ void exit_task(Task& task, int32_t status) {
       if (kib > group.dead_threads.max_rss_kib) group.dead_threads.max_rss_kib = kib;
     }
     if (group.sid == group.pid) session_leader_exits(group.sid);
+    group.set_executable({});  // a zombie runs nothing
   }
   release_resources(task);
   if (last_live && group.pid == 1) end_container(task, group.exiting ? group.exit_code : status);

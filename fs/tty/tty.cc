@@ -293,6 +293,12 @@ void Tty::disassociate() {
   }
 }
 
+Result<Ref<File>> TtySlave::reopen(uint32_t flags) {
+  Ref<File> file = make_ref<TtySlave>(tty_, flags, Ref<Inode>(*inode()));
+  if (!file) return Errno::nomem;
+  return file;
+}
+
 Tty* tty_of(File& file) {
   if (file.kind() != FileKind::tty || static_cast<TtyFile&>(file).is_master()) return nullptr;
   return &static_cast<TtySlave&>(file).tty();

@@ -110,6 +110,8 @@ class TtySlave final : public TtyFile {
   Result<uint64_t> ioctl(uint32_t request, uint64_t argument, const IoctlContext& context) override {
     return tty_->ioctl(false, request, argument, context);
   }
+  // Through /proc/PID/fd, where the console has no path.
+  Result<Ref<File>> reopen(uint32_t flags) override;
 };
 
 class TtyMaster final : public TtyFile {

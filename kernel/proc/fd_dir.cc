@@ -22,6 +22,12 @@ class ReopenNode final : public fs::PseudoInode {
   ReopenNode(fs::PseudoSuper& super, Ref<fs::File> file, uint32_t mode)
       : PseudoInode(super, mode), file_(std::move(file)) {}
   Result<fs::Attr> get_attr() override { return file_->get_attr(); }
+  // O_TRUNC means nothing to what is no regular file (open(2)).
+  Result<void> set_attr(const fs::SetAttr& attr) override {
+    bool truncates = attr.mask & fs::SetAttr::kSize;
+    if (truncates && (TRY(file_->get_attr()).mode & fs::kTypeMask) != fs::kRegular) return {};
+    return file_->set_attr(attr);
+  }
   Result<Ref<fs::File>> open(uint32_t flags) override { return file_->reopen(flags); }
 
  private:

@@ -156,6 +156,12 @@ void own_by(fs::PseudoInode& node, Task& task) {
   if (Ref<fs::Credentials> c = task.creds_ref()) node.set_owner(c->euid, c->egid);
 }
 
+// Whether it was waited for: nothing of it is left to show.
+bool is_gone(Task& task) {
+  LockGuard tree(g_tree_lock);
+  return task.group().reaped;
+}
+
 class TaskText final : public fs::TextNode {
  public:
   TaskText(fs::PseudoSuper& super, Ref<Task> task, const TextRow& row)
@@ -166,7 +172,10 @@ class TaskText final : public fs::TextNode {
     if (row_.is_private && !may_inspect(*task_)) return Errno::acces;
     return {};
   }
-  Result<void> show(TextSink& out) override { return row_.show(*task_, out); }
+  Result<void> show(TextSink& out) override {
+    if (is_gone(*task_)) return Errno::srch;
+    return row_.show(*task_, out);
+  }
   Result<void> store(std::string_view text) override {
     if (row_.name == "comm") {
       if (&task_->group() != &Task::current().group()) return Errno::inval;
@@ -258,6 +267,7 @@ class TaskDir final : public fs::DirNode {
   }
 
   Result<Ref<fs::Inode>> lookup(std::string_view name) override {
+    if (is_gone(*task_)) return Errno::noent;
     Ref<fs::Inode> node;
     if (name == "stat") {
       node = make_ref<TaskText>(pseudo(), task_, process_ ? kProcessStat : kThreadStat);
@@ -277,6 +287,7 @@ class TaskDir final : public fs::DirNode {
   }
 
   Result<uint64_t> list(fs::DirSink& sink, uint64_t offset) override {
+    if (is_gone(*task_)) return Errno::noent;
     uint64_t at = 0;
     auto put = [&](std::string_view name, uint8_t type) {
       bool go = at < offset || sink.add(name, ino() * 64 + at, type, at + 1);

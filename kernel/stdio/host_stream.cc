@@ -1,10 +1,7 @@
 #include "kernel/stdio/host_stream.h"
 
-#include <algorithm>
-
-#include "kernel/base/log.h"
-#include "kvm/hostcall/client.h"
-#include "mm/phys.h"
+#include "fs/dir_helpers.h"
+#include "kernel/stdio/donated_stream.h"
 
 namespace runsc::kernel {
 
@@ -12,140 +9,113 @@ namespace {
 
 using namespace fs;
 
-class HostStream;
-constexpr size_t kMaxStreams = 64;
-constinit SpinLock g_lock{LockRank::fs_context};
-constinit HostStream* g_streams[kMaxStreams] GUARDED_BY(g_lock) = {};
+Result<Ref<File>> open_again(Ref<DonatedStream> stream, uint32_t flags);
 
-// One page goes back and forth with each call.
-class HostStream final : public File {
+class StreamFile : public File {
  public:
-  HostStream(hostcall::Handle handle, uint32_t flags, mm::Page& page)
-      : File(flags), handle_(handle), page_(page) {
-    LockGuard guard(g_lock);
-    for (HostStream*& slot : g_streams)
-      if (!slot) {
-        slot = this;
-        break;
-      }
-  }
-  ~HostStream() override {
-    {
-      LockGuard guard(g_lock);
-      for (HostStream*& slot : g_streams)
-        if (slot == this) slot = nullptr;
-    }
-    mm::put_page(page_);
-  }
-
-  Result<size_t> read(mm::IoBuf& buf, uint64_t) override {
-    LockGuard guard(io_lock_);
-    size_t want = std::min<uint64_t>(buf.remaining(), mm::kPageSize);
-    if (want == 0) return size_t{0};
-    size_t got = TRY(transfer<hostcall::StreamRead>(want));
-    return buf.put(mm::page_data(page_), std::min(got, want));
-  }
-
-  Result<size_t> write(mm::IoBuf& buf, uint64_t) override {
-    LockGuard guard(io_lock_);
-    size_t done = 0;
-    while (buf.remaining() > 0) {
-      auto n = write_page(buf);
-      if (!n) {
-        if (done == 0) return n.error();
-        break;
-      }
-      done += *n;
-    }
-    return done;
-  }
-
-  uint32_t poll() override { return poll_host(poll_bit::in | poll_bit::out | poll_bit::rdhup); }
-  WaitQueue* wait_queue() override { return &queue_; }
-  Result<Attr> get_attr() override;
+  StreamFile(uint32_t flags, Ref<DonatedStream> stream) : File(flags), stream_(std::move(stream)) {}
+  Result<Attr> get_attr() override { return stream_->get_attr(); }
+  Result<void> set_attr(const SetAttr& attr) override { return stream_->set_attr(attr); }
   Result<uint64_t> ioctl(uint32_t, uint64_t, const IoctlContext&) override { return Errno::notty; }
-  void describe(TextSink& out) const override { format(out, "host:[{}]", handle_); }
-
-  hostcall::Handle handle() const { return handle_; }
-  void ready(uint32_t events) { queue_.wake_all(events | poll_bit::err | poll_bit::hup); }
-
- private:
-  template <class Call>
-  Result<size_t> transfer(size_t size) {
-    auto reply = hostcall::call<Call>([&](typename Call::Request& r) {
-      r.handle = handle_;
-      r.offset = 0;
-      r.ranges.count = 1;
-      r.ranges.at[0] = {mm::page_phys(page_), size};
-    });
-    if (reply) return static_cast<size_t>((*reply)->size);
-    // Ask to be told when it may go on.
-    if (reply.error() == Errno::again) (void)poll_host(poll_bit::in | poll_bit::out);
-    return reply.error();
+  Result<Ref<File>> reopen(uint32_t flags) override { return open_again(stream_, flags); }
+  // The host's names are not told.
+  void describe(TextSink& out) const override {
+    std::string_view kind = stream_->type() == kFifo     ? "pipe"
+                            : stream_->type() == kSocket ? "socket"
+                                                         : "host";
+    if (stream_->is_null()) return out.write("/dev/null");
+    format(out, "{}:[{}]", kind, stream_->ino());
   }
 
-  Result<size_t> write_page(mm::IoBuf& buf) {
-    size_t size = std::min<uint64_t>(buf.remaining(), mm::kPageSize);
-    size_t taken = TRY(buf.get(mm::page_data(page_), size));
-    auto moved = transfer<hostcall::StreamWrite>(taken);
-    if (!moved) {
-      buf.rewind(taken);
-      return moved.error();
-    }
-    size_t n = std::min(*moved, taken);
-    if (n < taken) buf.rewind(taken - n);
-    return n;
-  }
-
-  uint32_t poll_host(uint32_t events) {
-    auto reply = hostcall::call<hostcall::StreamPoll>([&](auto& r) {
-      r.handle = handle_;
-      r.events = events;
-    });
-    if (!reply) return poll_bit::err;
-    uint32_t ready = (*reply)->events;
-    if (ready & poll_bit::in) ready |= poll_bit::rdnorm;
-    if (ready & poll_bit::out) ready |= poll_bit::wrnorm;
-    return ready;
-  }
-
-  const hostcall::Handle handle_;
-  mm::Page& page_;
-  Mutex io_lock_{LockRank::hostfs};
-  WaitQueue queue_;
+ protected:
+  const Ref<DonatedStream> stream_;
 };
 
-Result<Attr> HostStream::get_attr() {
-  auto reply = hostcall::call<hostcall::Stat>([&](auto& r) {
-    r.handle = handle_;
-    r.argument = 0;
-  });
-  if (!reply) return reply.error();
-  const hostcall::HostStat& s = **reply;
-  Attr a;
-  a.dev = s.dev, a.ino = s.ino, a.mode = s.mode, a.nlink = s.nlink, a.uid = s.uid, a.gid = s.gid;
-  a.rdev = s.rdev, a.size = s.size, a.blocks = s.blocks, a.block_size = s.block_size;
-  a.atime = {s.atime_sec, s.atime_nsec}, a.mtime = {s.mtime_sec, s.mtime_nsec};
-  a.ctime = {s.ctime_sec, s.ctime_nsec};
-  return a;
+// Bytes at the host's own position: everything the host donated, and pipes and devices opened again.
+class HostStream final : public StreamFile {
+ public:
+  using StreamFile::StreamFile;
+  Result<size_t> read(mm::IoBuf& buf, uint64_t) override { return stream_->read(buf); }
+  Result<size_t> write(mm::IoBuf& buf, uint64_t) override { return stream_->write(buf); }
+  uint32_t poll() override {
+    uint32_t events = poll_bit::rdhup;
+    if (readable()) events |= poll_bit::in;
+    if (writable()) events |= poll_bit::out;
+    return stream_->poll(events);
+  }
+  WaitQueue* wait_queue() override { return &stream_->queue(); }
+};
+
+// null(4) needs no host.
+class NullStream final : public StreamFile {
+ public:
+  using StreamFile::StreamFile;
+  Result<size_t> read(mm::IoBuf&, uint64_t) override { return size_t{0}; }
+  Result<size_t> write(mm::IoBuf& buf, uint64_t) override {
+    size_t n = buf.remaining();
+    buf.advance(n);
+    return n;
+  }
+  bool seekable() const override { return true; }
+  Result<uint64_t> seek(int64_t, int, uint64_t) override { return uint64_t{0}; }
+};
+
+// A regular file opened again: a description with a position of its own.
+class HostStreamFile final : public StreamFile {
+ public:
+  using StreamFile::StreamFile;
+  bool seekable() const override { return true; }
+  Result<size_t> read(mm::IoBuf& buf, uint64_t offset) override {
+    return stream_->handle().read(buf, offset, buf.remaining());
+  }
+  Result<size_t> write(mm::IoBuf& buf, uint64_t offset) override {
+    if (!(flags() & open_flag::append)) return stream_->handle().write(buf, offset);
+    LockGuard guard(stream_->append_lock);
+    return stream_->handle().write(buf, TRY(get_attr()).size);
+  }
+  Result<uint64_t> seek(int64_t offset, int whence, uint64_t current) override {
+    return seek_in_file(offset, whence, current, whence == 2 ? TRY(get_attr()).size : 0);
+  }
+  Result<void> sync(bool data_only) override {
+    auto reply = hostcall::call<hostcall::Sync>([&](hostcall::HandleRequest& r) {
+      r = {stream_->handle().number(), data_only ? 1u : 0u};
+    });
+    if (!reply) return reply.error();
+    return {};
+  }
+};
+
+template <class T>
+Result<Ref<File>> make_file(uint32_t flags, Ref<DonatedStream> stream) {
+  Ref<File> file = make_ref<T>(flags, std::move(stream));
+  if (!file) return Errno::nomem;
+  return file;
+}
+
+bool covers(uint32_t donated, uint32_t wanted) {
+  donated &= open_flag::accmode, wanted &= open_flag::accmode;
+  return donated == open_flag::rdwr || donated == wanted;
+}
+
+// open(2) of /proc/PID/fd/N. EACCES for a direction that the host did not donate: the sandbox gets no more of
+// a stream than it was given. ENXIO for sockets, as on Linux.
+Result<Ref<File>> open_again(Ref<DonatedStream> stream, uint32_t flags) {
+  if (stream->type() == kSocket) return Errno::nxio;
+  if (stream->is_null()) return make_file<NullStream>(flags, std::move(stream));
+  if (!covers(stream->flags(), flags)) return Errno::acces;
+  if (stream->type() == kRegular) return make_file<HostStreamFile>(flags, std::move(stream));
+  return make_file<HostStream>(flags, std::move(stream));
 }
 
 }  // namespace
 
-Result<Ref<File>> open_host_stream(hostcall::Handle handle, uint32_t flags) {
-  mm::Page* page = TRY(mm::alloc_page(mm::Zero::yes, mm::Use::sentry));
-  Ref<File> file = make_ref<HostStream>(handle, flags, *page);
-  if (!file) {
-    mm::put_page(*page);
-    return Errno::nomem;
-  }
-  return file;
+Result<Ref<File>> open_host_stream(hostcall::Handle handle, uint32_t owner, uint32_t flags) {
+  Ref<DonatedStream> stream = TRY(DonatedStream::adopt(handle, owner));
+  flags |= stream->flags();
+  if (stream->is_null()) return make_file<NullStream>(flags, std::move(stream));
+  return make_file<HostStream>(flags, std::move(stream));
 }
 
-void host_stream_ready(hostcall::Handle handle, uint32_t events) {
-  LockGuard guard(g_lock);
-  for (HostStream* s : g_streams)
-    if (s && s->handle() == handle) s->ready(events);
-}
+void host_stream_ready(hostcall::Handle handle, uint32_t events) { DonatedStream::ready(handle, events); }
 
 }  // namespace runsc::kernel

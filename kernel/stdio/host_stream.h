@@ -6,8 +6,9 @@
 
 namespace runsc::kernel {
 
-// A File over a donated pipe, socket, file or terminal of the host. ENOMEM.
-Result<Ref<fs::File>> open_host_stream(hostcall::Handle handle, uint32_t flags);
+// A File over a donated pipe, socket, file, device or terminal of the host, which the container sees owned by
+// the user `owner`. Opened as the host has it opened, with `flags` besides (O_NONBLOCK). ENOMEM, EBADF.
+Result<Ref<fs::File>> open_host_stream(hostcall::Handle handle, uint32_t owner, uint32_t flags);
 // From the event loop.
 void host_stream_ready(hostcall::Handle handle, uint32_t events);
 void terminal_resized(uint32_t rows, uint32_t columns);

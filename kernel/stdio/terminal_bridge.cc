@@ -81,7 +81,7 @@ Result<Ref<File>> open_terminal_bridge(hostcall::Handle handle, uint32_t rows, u
   auto bridge = make<BridgeObject>();
   if (!bridge) return Errno::nomem;
   bridge->tty = console.tty;
-  bridge->host = TRY(open_host_stream(handle, open_flag::rdwr | open_flag::nonblock));
+  bridge->host = TRY(open_host_stream(handle, 0, open_flag::nonblock));
   Ref<File> slave = TRY(open_console(console, open_flag::rdwr));
   g_bridge = bridge.release();
   terminal_resized(rows, columns);

@@ -76,7 +76,8 @@ struct HostStat {
   uint64_t dev, ino;
   uint32_t mode, nlink, uid, gid;
   uint64_t rdev, size, blocks;  // blocks of 512 bytes
-  uint32_t block_size, reserved;
+  uint32_t block_size;
+  uint32_t open_flags;  // by handle: access mode and status flags of the descriptor; else 0
   int64_t atime_sec, mtime_sec, ctime_sec;
   uint32_t atime_nsec, mtime_nsec, ctime_nsec, reserved2;
 };

@@ -118,3 +118,30 @@ def test_init_without_a_handler_gets_only_sigkill(box):
 
 def test_orphans_end_with_the_first(box):
     expect(box.run("sleep 1000 & echo up").ok(), "up\n")
+
+
+LOG = """echo one > /dev/stdout; echo two > /dev/stderr; echo three >> /proc/self/fd/1; echo four | tee -a /dev/stderr
+: < /dev/stdin; python3 -c 'open("/dev/stdout", "a").write("five\\n")'"""
+
+
+def test_streams_are_opened_again(box):
+    """Servers log by /dev/stdout and /dev/stderr, also as users to whom the host's pipes do not belong."""
+    for uid in (0, 1000):
+        ended = box.run(LOG, user={"uid": uid, "gid": uid}, env=["PATH=/usr/bin:/bin", "HOME=/tmp"])
+        expect((ended.ok(), ended.err), ("one\nthree\nfour\nfive\n", "two\nfour\n"), f"as user {uid}")
+
+
+@ours  # runc stands between with a pipe
+def test_a_file_is_opened_again(box):
+    """As on Linux: with a position of its own, and truncated if one asks for it."""
+    path = box.work / "log"
+    path.write_text("before\n")
+    with open(path, "ab") as out:
+        process = box.start(box.run_command(box.config(
+            "echo a; echo b >> /dev/stdout; echo c")), stdout=out)
+        expect(process.wait(60 * box.slow), 0)
+    expect(path.read_text(), "before\na\nb\nc\n")
+    with open(path, "ab") as out:
+        process = box.start(box.run_command(box.config("echo a; echo b > /dev/stdout; echo c")), stdout=out)
+        expect(process.wait(60 * box.slow), 0)
+    expect(path.read_text(), "b\nc\n")

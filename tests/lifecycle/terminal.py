@@ -83,3 +83,9 @@ def test_vi_draws(box):
     terminal.send(":wq\r")
     terminal.wait_for("ready> ")
     expect(ask(terminal, "cat /tmp/file"), "hello")
+
+
+def test_the_terminal_is_opened_again(box):
+    terminal = shell(box)
+    for name in ("/dev/stdout", "/dev/stderr", "/proc/self/fd/1", "/dev/tty"):
+        expect(ask(terminal, f"echo by na''me > {name}"), "by name")

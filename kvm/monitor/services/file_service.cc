@@ -113,6 +113,9 @@ Result<void> serve_close(Services& s, const hc::HandleRequest& request) {
 Result<void> serve_stat(Services& s, const hc::HandleRequest& request, hc::HostStat& reply) {
   HostFileRef file = TRY(s.files.get(request.handle));
   reply = to_host_stat(TRY(stat_entry(file->fd.get(), "")));
+  const int flags = ::fcntl(file->fd.get(), F_GETFL);
+  if (flags < 0) return host_errno(errno);
+  reply.open_flags = static_cast<std::uint32_t>(flags);
   return {};
 }
 
