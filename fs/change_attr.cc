@@ -1,5 +1,7 @@
 // Who may change what of an inode: chmod(2), chown(2), utimensat(2), truncate(2).
 #include "fs/mount.h"
+#include "fs/notify.h"
+#include "fs/write_access.h"
 
 namespace runsc::fs {
 
@@ -46,6 +48,19 @@ Result<SetAttr> authorize(const Credentials& creds, const Attr& now, SetAttr att
   return attr;
 }
 
+// What a change is to who watches: as Linux sums it up.
+uint32_t events_of(const SetAttr& attr) {
+  uint32_t events = 0;
+  if (attr.mask & (SetAttr::kUid | SetAttr::kGid | SetAttr::kMode)) events |= notify_bit::attrib;
+  if (attr.mask & SetAttr::kSize) events |= notify_bit::modify;
+  bool access = attr.mask & (SetAttr::kAtime | SetAttr::kAtimeNow);
+  bool change = attr.mask & (SetAttr::kMtime | SetAttr::kMtimeNow);
+  if (attr.mask & SetAttr::kSize) return events;  // the times came along
+  if (access && change) events |= notify_bit::attrib;
+  if (access != change) events |= access ? notify_bit::access : notify_bit::modify;
+  return events;
+}
+
 }  // namespace
 
 Result<void> change_attr(const WalkContext& context, const Path& path, const SetAttr& attr) {
@@ -54,6 +69,8 @@ Result<void> change_attr(const WalkContext& context, const Path& path, const Set
     if (inode.is_dir()) return Errno::isdir;
     if (inode.type() != kRegular) return Errno::inval;
     TRY(check_access(context.creds, path, kWrite));
+    WriteClaim claim;
+    TRY(claim.take(inode));
     TRY(inode.prepare_write(attr.size == 0));
     SetAttr change = attr;
     Attr now = TRY(inode.get_attr());
@@ -62,12 +79,16 @@ Result<void> change_attr(const WalkContext& context, const Path& path, const Set
       change.mask |= SetAttr::kMode;
       change.mode = mode & 07777;
     }
-    return inode.set_attr(change);
+    TRY(inode.set_attr(change));
+    notify_path(path, events_of(change));
+    return {};
   }
   if (mount_flags(path) & kMsRdonly) return Errno::rofs;
   Attr now = TRY(inode.get_attr());
   SetAttr allowed = TRY(authorize(context.creds, now, attr));
-  return inode.set_attr(allowed);
+  TRY(inode.set_attr(allowed));
+  notify_path(path, events_of(allowed));
+  return {};
 }
 
 void drop_set_id(const Credentials& creds, File& file) {
@@ -77,14 +98,16 @@ void drop_set_id(const Credentials& creds, File& file) {
   SetAttr change;
   change.mask = SetAttr::kMode;
   change.mode = without_set_id(now->mode) & 07777;
-  (void)file.set_attr(change);
+  if (file.set_attr(change)) notify_path(file.path(), notify_bit::attrib);
 }
 
 Result<void> change_attr(const WalkContext& context, File& file, const SetAttr& attr) {
   if (file.path() && (mount_flags(file.path()) & kMsRdonly)) return Errno::rofs;
   Attr now = TRY(file.get_attr());
   SetAttr allowed = TRY(authorize(context.creds, now, attr));
-  return file.set_attr(allowed);
+  TRY(file.set_attr(allowed));
+  notify_path(file.path(), events_of(allowed));
+  return {};
 }
 
 }  // namespace runsc::fs

@@ -1,5 +1,7 @@
 #include "fs/dentry.h"
 
+#include "fs/notify.h"
+#include "fs/path_walk.h"
 #include "kernel/base/check.h"
 
 namespace runsc::fs {
@@ -22,6 +24,7 @@ Dentry::~Dentry() { DCHECK(!cached_.load(std::memory_order_relaxed), "a cached d
 
 // An optimised build turns the last call into a jump: the depth of the chain costs no stack.
 void Dentry::last_ref() {
+  if (inode_ && removed()) notify_ended(*inode_);
   Dentry* parent = parent_.leak();
   delete this;
   if (parent) parent->unref();
@@ -239,6 +242,14 @@ void dcache_shrink() {
       if (DentryCache::try_evict(*d, true)) ++freed;
     }
     if (freed == 0) return;
+  }
+}
+
+void dcache_forget_children(Dentry& directory) {
+  for (size_t n = dcache_size(); n > 0; --n) {
+    Ref<Dentry> d = DentryCache::next_candidate();
+    if (!d) return;
+    if (d->parent().get() == &directory) DentryCache::drop(*d, false);
   }
 }
 

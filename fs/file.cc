@@ -3,6 +3,8 @@
 #include "fs/file_lock.h"
 #include "fs/inode.h"
 #include "fs/mount.h"
+#include "fs/notify.h"
+#include "fs/write_access.h"
 
 namespace runsc::fs {
 
@@ -18,10 +20,18 @@ Path& Path::operator=(Path o) noexcept {
 Path::~Path() = default;
 
 File::File(uint32_t flags) : flags_(flags) {}
-File::File(uint32_t flags, Ref<Inode> inode) : flags_(flags), inode_(std::move(inode)) {}
+File::File(uint32_t flags, Ref<Inode> inode) : flags_(flags), inode_(std::move(inode)) {
+  if (!inode_ || !writable()) return;
+  // Whoever opens for writing has made it, and holds it off executions.
+  if (Ref<WriteAccess> access = WriteAccess::existing(*inode_)) access->hold_write();
+}
+
 // OFD and flock locks end with the open file description.
 File::~File() {
   if (!inode_) return;
+  notify_file(*this, writable() ? notify_bit::close_write : notify_bit::close_nowrite);
+  if (writable())
+    if (Ref<WriteAccess> access = WriteAccess::existing(*inode_)) access->end_write();
   if (Ref<FileLocks> locks = FileLocks::existing(*inode_)) locks->drop_owner(this);
 }
 

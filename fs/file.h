@@ -159,8 +159,7 @@ class File : public RefCounted<File> {
     delete this;
   }
 
-  // F_SETOWN, F_SETSIG.
-  std::atomic<int32_t> owner{0}, owner_signal{0};
+  std::atomic<int32_t> owner_signal{0};  // F_SETSIG
 
   Mutex position_lock{LockRank::file_position};
   uint64_t position GUARDED_BY(position_lock) = 0;

@@ -1,6 +1,7 @@
 #include "fs/inode.h"
 
 #include "fs/mount.h"
+#include "fs/notify.h"
 #include "fs/special.h"
 
 namespace runsc::fs {
@@ -11,6 +12,12 @@ constinit std::atomic<uint32_t> next_minor{32};
 }  // namespace
 
 SuperBlock::SuperBlock() : dev_(make_dev(0, next_minor.fetch_add(1, std::memory_order_relaxed))) {}
+
+MountHold::~MountHold() {
+  if (super_->mount_count.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (notify::anybody()) notify::tell_unmounted(*super_);
+  super_->unmounted();
+}
 
 Inode::Inode(SuperBlock& super, uint32_t type) : super_(super), type_(type & kTypeMask) { super_.ref(); }
 

@@ -57,9 +57,7 @@ class MountHold {
     super_->mount_count.fetch_add(1, std::memory_order_relaxed);
   }
   MountHold(const MountHold&) = delete;
-  ~MountHold() {
-    if (super_->mount_count.fetch_sub(1, std::memory_order_acq_rel) == 1) super_->unmounted();
-  }
+  ~MountHold();
   SuperBlock& super() const { return *super_; }
 
  private:

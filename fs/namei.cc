@@ -1,4 +1,5 @@
 // Making and removing names.
+#include "fs/notify.h"
 #include "fs/path_walk.h"
 #include "kernel/base/check.h"
 
@@ -61,6 +62,7 @@ Result<void> make_node(const WalkContext& context, const Path& start, std::strin
   NewNode node = TRY(new_node(context, w.at(), type | (mode & 07777)));
   node.rdev = rdev;
   Ref<Inode> inode = TRY(dir.create(w.last(), node));
+  notify_created(dir, w.last(), false);
   TRY(dcache_add(*w.at().dentry, w.last(), std::move(inode)));
   return {};
 }
@@ -73,6 +75,7 @@ Result<void> make_dir(const WalkContext& context, const Path& start, std::string
   TRY(check_new(w));
   NewNode node = TRY(new_node(context, w.at(), kDirectory | (mode & 01777)));
   Ref<Inode> inode = TRY(dir.make_dir(w.last(), node));
+  notify_created(dir, w.last(), true);
   TRY(dcache_add(*w.at().dentry, w.last(), std::move(inode)));
   return {};
 }
@@ -88,6 +91,7 @@ Result<void> make_symlink(const WalkContext& context, std::string_view target, c
   NewNode node = TRY(new_node(context, w.at(), kSymlink | 0777));
   node.mode = kSymlink | 0777;
   Ref<Inode> inode = TRY(dir.symlink(w.last(), target, node));
+  notify_created(dir, w.last(), false);
   TRY(dcache_add(*w.at().dentry, w.last(), std::move(inode)));
   return {};
 }
@@ -105,11 +109,19 @@ Result<void> make_link(const WalkContext& context, const Path& old_path, const P
   if (old.is_dir()) return Errno::perm;
   TRY(old.prepare_write(false));
   TRY(dir.link(w.last(), old));
+  notify_inode(old, notify_bit::attrib);  // its count of links
+  notify_created(dir, w.last(), false);
   TRY(dcache_add(*w.at().dentry, w.last(), Ref<Inode>(old)));
   return {};
 }
 
 namespace {
+
+// Asked before it goes: what the host has removed it cannot tell of. Nobody watches: nobody asks.
+Result<bool> is_last_name(Inode& inode) {
+  if (!notify::anybody() || inode.is_dir()) return true;
+  return TRY(inode.get_attr()).nlink <= 1;
+}
 
 Result<void> remove_entry(Inode& dir, Dentry& child, std::string_view name, bool directory) {
   Inode& inode = *child.inode();
@@ -143,8 +155,13 @@ Result<void> remove(const WalkContext& context, const Path& start, std::string_v
   if (directory && !inode.is_dir()) return Errno::notdir;
   if (!directory && inode.is_dir()) return Errno::isdir;
   if (child->mounts.load(std::memory_order_acquire) != 0) return Errno::busy;
+  bool last_name = TRY(is_last_name(inode));
   TRY(remove_entry(dir, *child, w.last(), directory));
+  notify_removed(inode, last_name);
   dcache_drop(*child, true);
+  if (directory && notify::anybody() && notify::is_watched(inode)) dcache_forget_children(*child);
+  if (child->ref_count() == 1) notify_ended(inode);  // nobody has it open
+  notify_gone(dir, w.last(), directory);
   return {};
 }
 

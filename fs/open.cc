@@ -1,5 +1,7 @@
 // open(2): finding, creating and opening.
+#include "fs/notify.h"
 #include "fs/path_walk.h"
+#include "fs/write_access.h"
 
 namespace runsc::fs {
 
@@ -75,6 +77,8 @@ Result<void> check_open(const WalkContext& context, const Path& path, uint32_t f
 // The file behind `path`, permissions done.
 Result<Ref<File>> open_checked(const Path& path, uint32_t flags, bool created) {
   Inode& inode = inode_of(path);
+  WriteClaim claim;
+  if (wanted_access(flags) & kWrite) TRY(claim.take(inode));
   if (inode.type() == kRegular && (wanted_access(flags) & kWrite) && !created) {
     bool truncate = flags & open_flag::trunc;
     TRY(inode.prepare_write(truncate));
@@ -82,6 +86,7 @@ Result<Ref<File>> open_checked(const Path& path, uint32_t flags, bool created) {
       SetAttr empty;
       empty.mask = SetAttr::kSize | SetAttr::kMtimeNow;
       TRY(inode.set_attr(empty));
+      notify_path(path, notify_bit::modify);
     }
   }
   Ref<File> file = TRY(inode.open(flags & ~kOnceFlags));
@@ -112,6 +117,7 @@ Result<Ref<Dentry>> create_last(const Walker& w, uint32_t mode) {
   if (w.at().dentry->removed()) return Errno::noent;
   NewNode node = TRY(new_node(w.context(), w.at(), kRegular | (mode & 07777)));
   Ref<Inode> inode = TRY(dir.create(w.last(), node));
+  notify_created(dir, w.last(), false);
   return dcache_add(*w.at().dentry, w.last(), std::move(inode));
 }
 

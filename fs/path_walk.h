@@ -61,4 +61,8 @@ Result<Ref<Dentry>> lookup_child(const Path& at, std::string_view name);
 // The same for callers that hold the lock of the directory's inode.
 Result<Ref<Dentry>> lookup_child_locked(Dentry& directory, std::string_view name);
 
+// A directory was removed: the names that are known not to be in it keep it no longer. Looks at the whole
+// cache.
+void dcache_forget_children(Dentry& directory);
+
 }  // namespace runsc::fs

@@ -1,4 +1,5 @@
 // rename(2) and renameat2(2).
+#include "fs/notify.h"
 #include "fs/path_walk.h"
 
 namespace runsc::fs {
@@ -102,6 +103,24 @@ Result<void> rename_in_fs(Side& from, Side& to, uint32_t flags) {
   return dir.rename(from.name, child, inode_of(to.dir), to.name, replaced, 0);
 }
 
+// Asked before it goes: what the host has removed it cannot tell of. Nobody watches: nobody asks.
+Result<bool> is_last_name(Inode* inode) {
+  if (!notify::anybody() || !inode || inode->is_dir()) return true;
+  return TRY(inode->get_attr()).nlink <= 1;
+}
+
+void tell_rename(const Side& from, const Side& to, uint32_t flags, bool last_name) {
+  Inode &from_dir = inode_of(from.dir), &to_dir = inode_of(to.dir);
+  Inode& moved = *from.dentry->inode();
+  Inode* replaced = to.dentry->inode();
+  if (!(flags & kExchange) && replaced && replaced->is_dir() && notify::is_watched(*replaced))
+    dcache_forget_children(*to.dentry);
+  if (!(flags & kExchange))
+    return notify_moved({from_dir, from.name, to_dir, to.name, moved, replaced, last_name});
+  notify_moved({from_dir, from.name, to_dir, to.name, moved});
+  notify_moved({to_dir, to.name, from_dir, from.name, *to.dentry->inode()});
+}
+
 Result<void> rename_sides(const WalkContext& context, Side& from, Side& to, uint32_t flags) {
   TwoLocks locks(*from.dir.dentry, *to.dir.dentry);
   from.dentry = TRY(lookup_child_locked(*from.dir.dentry, from.name));
@@ -112,6 +131,7 @@ Result<void> rename_sides(const WalkContext& context, Side& from, Side& to, uint
   if (from.dentry->mounts.load(std::memory_order_acquire) != 0 ||
       to.dentry->mounts.load(std::memory_order_acquire) != 0)
     return Errno::busy;
+  bool last_name = TRY(is_last_name(to.dentry->inode()));
   TRY(rename_in_fs(from, to, flags));
   Result<void> moved;
   if (flags & kExchange) {
@@ -124,6 +144,7 @@ Result<void> rename_sides(const WalkContext& context, Side& from, Side& to, uint
     dcache_drop(*from.dentry, false);
     dcache_drop(*to.dentry, false);
   }
+  if (notify::anybody()) tell_rename(from, to, flags, last_name);
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include "kernel/base/check.h"
 #include "kernel/base/log.h"
 #include "kernel/blocking.h"
+#include "kernel/executable.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/pid.h"
 #include "kernel/pidfd.h"
@@ -78,7 +79,7 @@ Result<Ref<ThreadGroup>> new_group(Task& parent, const CloneRequest& r) {
   group->timer_slack_ns.store(old.timer_slack_ns.load());
   group->auxv_start.store(old.auxv_start.load());
   group->auxv_end.store(old.auxv_end.load());
-  group->set_executable(old.executable());
+  inherit_executable(*group, old);
   return group;
 }
 

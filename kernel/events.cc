@@ -1,5 +1,6 @@
 #include "kernel/events.h"
 
+#include "kernel/async_io.h"
 #include "kernel/pid.h"
 #include "kernel/signal/signal.h"
 #include "kernel/stdio/host_stream.h"
@@ -43,6 +44,7 @@ void take_host_events() {
     hostcall::TakeEvents::Reply events = **reply;
     if (events.count > std::size(events.events)) return;
     for (uint32_t i = 0; i < events.count; ++i) hand_on(events.events[i]);
+    send_async_signals_if_any();
     if (events.count == std::size(events.events)) pending.store(1, std::memory_order_relaxed);
   }
 }

@@ -2,6 +2,7 @@
 
 #include "kernel/blocking.h"
 #include "kernel/clone.h"
+#include "kernel/executable.h"
 #include "kernel/exit.h"
 #include "kernel/futex.h"
 #include "kernel/pid.h"
@@ -177,6 +178,11 @@ Result<void> become(Task& task, LoadedProgram& program, const Arguments& args, N
                     Ref<SignalActions> actions, Ref<fs::FdTable> own_files) {
   Ref<Task> old_leader = take_leadership(task);
   end_single_threading(task);
+  {
+    LockGuard tree(g_tree_lock);
+    task.group().has_execed = true;
+    task.group().exec_count.fetch_add(1, std::memory_order_relaxed);
+  }
   if (own_files) task.set_files(std::move(own_files));
   task.files().close_on_exec_all();
   reset_signals(task, std::move(actions));
@@ -186,12 +192,7 @@ Result<void> become(Task& task, LoadedProgram& program, const Arguments& args, N
   if (creds.secure) task.parent_death_signal.store(0, std::memory_order_relaxed);
   task.set_creds(std::move(creds.creds));
   task.set_comm(base_name(program.path.view()));
-  task.group().set_executable(program.file->path());
-  {
-    LockGuard tree(g_tree_lock);
-    task.group().has_execed = true;
-    task.group().exec_count.fetch_add(1, std::memory_order_relaxed);
-  }
+  set_executable(task.group(), program.file->path(), std::move(program.claim));
   uint64_t sp = TRY(build_stack(task, program, args, creds.secure));
   start_registers(task, program.entry, sp);
   return {};

@@ -3,6 +3,7 @@
 #include "kernel/base/log.h"
 #include "kernel/blocking.h"
 #include "kernel/clone.h"
+#include "kernel/executable.h"
 #include "kernel/futex.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/job_control.h"
@@ -252,7 +253,7 @@ void exit_task(Task& task, int32_t status) {
       if (kib > group.dead_threads.max_rss_kib) group.dead_threads.max_rss_kib = kib;
     }
     if (group.sid == group.pid) session_leader_exits(group.sid);
-    group.set_executable({});  // a zombie runs nothing
+    drop_executable(group);  // a zombie runs nothing
   }
   release_resources(task);
   if (last_live && group.pid == 1) end_container(task, group.exiting ? group.exit_code : status);

@@ -1,13 +1,17 @@
 #include "kernel/thread_group.h"
 
 #include "kernel/base/check.h"
+#include "kernel/executable.h"
 #include "kernel/pid.h"
 
 namespace runsc::kernel {
 
 ThreadGroup::ThreadGroup() : timers(*this) {}
 
-ThreadGroup::~ThreadGroup() { DCHECK(!threads, "a process destroyed with threads"); }
+ThreadGroup::~ThreadGroup() {
+  DCHECK(!threads, "a process destroyed with threads");
+  drop_executable(*this);
+}
 
 Result<Ref<ThreadGroup>> ThreadGroup::create() {
   Ref<ThreadGroup> g = make_ref<ThreadGroup>();

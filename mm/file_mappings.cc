@@ -2,6 +2,7 @@
 #include "mm/address_space.h"
 #include "mm/mappable.h"
 #include "mm/vma.h"
+#include "mm/write_mappings.h"
 
 namespace runsc::mm {
 namespace {
@@ -47,6 +48,33 @@ bool FileMappings::any(Mappable& file) {
 }
 
 bool is_mapped(Mappable& file) { return FileMappings::any(file); }
+
+namespace {
+bool maps_for_writing(AddressSpace& space, const Mappable& file) {
+  bool found = false;
+  space.for_each_vma(0, [&](const Vma& v) {
+    found = v.file.get() == &file && v.shared && has(v.max_prot, Prot::write);
+    return !found;
+  });
+  return found;
+}
+}  // namespace
+
+bool is_mapped_for_writing(Mappable& file) {
+  uint64_t visit = 0;
+  for (bool more = FileMappings::any(file); more;) {
+    Ref<AddressSpace> visited[16];  // as below
+    LockGuard guard(g_walk_lock);
+    if (visit == 0) visit = ++g_visit;
+    for (auto& space : visited) {
+      space = FileMappings::next_space(file, visit);
+      more = static_cast<bool>(space);
+      if (!more) break;
+      if (maps_for_writing(*space, file)) return true;
+    }
+  }
+  return false;
+}
 
 void unmap_from_all(Mappable& file, uint64_t offset, uint64_t size, bool even_private_copies) {
   if (!FileMappings::any(file)) return;

@@ -12,10 +12,11 @@ constexpr uint32_t kPrivateBits =
 constexpr unsigned kMaxNesting = 5;
 constexpr size_t kScanBatch = 16;
 
-// Guards every File's list of watches and the life of items: taken before any Epoll::lock_.
 Mutex g_watch_lock{LockRank::epoll_watch};
 
 }  // namespace
+
+Mutex& file_watch_lock() { return g_watch_lock; }
 
 // ---- items
 // -----------------------------------------------------------------------------------------------------

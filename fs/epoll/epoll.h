@@ -19,6 +19,10 @@ struct EpollEvent {  // struct epoll_event, packed on x86-64
 
 class Epoll;
 
+// Guards the lists of watches of all files (FileWatch), and the life of epoll's items: taken before any
+// epoll's own lock.
+Mutex& file_watch_lock();
+
 // One watched descriptor. It does not keep the file alive: the file's last reference removes it
 // (File::last_ref).
 class EpollItem final : public HeapObject,

@@ -78,7 +78,7 @@ Result<size_t> Pipe::read(mm::IoBuf& buf) {
       if (packet || *got < want) break;
     }
   }
-  if (was_full && moved) queue_.wake(kWriteBits);
+  if (moved) queue_.wake(was_full ? kWriteBits : kPipeTaken);
   return moved;
 }
 

@@ -7,6 +7,10 @@
 
 namespace runsc::fs {
 
+// Told to wait queues when bytes were taken out of a pipe that was not full: no blocked writer cares, but
+// O_ASYNC does (fcntl(2)).
+inline constexpr uint32_t kPipeTaken = 1u << 27;
+
 // The object that both ends share; a FIFO's inode keeps one, too.
 class Pipe final : public RefCounted<Pipe> {
  public:

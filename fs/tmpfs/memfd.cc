@@ -2,6 +2,7 @@
 
 #include "fs/mount.h"
 #include "fs/tmpfs/tmpfs_dir.h"
+#include "fs/write_access.h"
 
 namespace runsc::fs {
 
@@ -34,6 +35,8 @@ Result<Ref<File>> make_memfd(std::string_view name, bool allow_sealing, const Cr
   String shown = TRY(String::concat("/memfd:", name));
   Path path = TRY(anonymous_path(inode, shown.view()));
   dcache_drop(*path.dentry, true);  // " (deleted)"
+  WriteClaim claim;
+  TRY(claim.take(*inode));
   Ref<File> file = TRY(inode->open(open_flag::rdwr | open_flag::largefile));
   file->set_path(std::move(path));
   return file;

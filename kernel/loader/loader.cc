@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "fs/notify.h"
 #include "kernel/base/log.h"
 #include "kernel/loader/elf.h"
 #include "kernel/loader/script.h"
@@ -103,6 +104,7 @@ Result<uint64_t> map_interpreter(Task& task, LoadedProgram& program, const ElfIm
   TRY(read_exact(*program.file, main_image.interpreter_offset, std::as_writable_bytes(name.span())));
   if (name.back() != 0) return Errno::noexec;
   Ref<fs::File> file = TRY(open_executable(task, task.fs().cwd(), name.data(), 0));
+  fs::ExecutionClaim claim = TRY(fs::ExecutionClaim::take(*file));  // while it is loaded
   std::byte head[sizeof(ElfHeader)];
   if (!read_exact(*file, 0, head)) return Errno::libbad;
   auto image = read_image(*file, head);
@@ -188,20 +190,25 @@ Result<Ref<fs::File>> open_executable(Task& task, const fs::Path& start, std::st
   // May be executed, so the kernel may read it: permission to read is not asked.
   Ref<fs::Credentials> reader = TRY(task.creds().clone());
   reader->effective |= uint64_t{1} << static_cast<unsigned>(fs::Cap::dac_override);
-  return fs::open_existing({task.fs(), *reader}, at, fs::open_flag::rdonly);
+  Ref<fs::File> file = TRY(fs::open_existing({task.fs(), *reader}, at, fs::open_flag::rdonly));
+  fs::notify_file(*file, fs::notify_bit::open);
+  return file;
 }
 
 Result<LoadedProgram> load_program(Task& task, Ref<fs::File> file, std::string_view path, Arguments& args) {
   constexpr int kMaxScripts = 5;
   String name = TRY(String::from(path));
   for (int depth = 0;; ++depth) {
+    fs::ExecutionClaim claim = TRY(fs::ExecutionClaim::take(*file));
     std::byte head[kScriptHead] = {};
     size_t got = TRY(read_head(*file, head));
+    fs::notify_file(*file, fs::notify_bit::access);
     auto line = parse_script(std::span(head, got));
     if (!line) return line.error();
     if (!line->is_script) {
       ElfImage image = TRY(read_image(*file, std::span(head, got)));
       LoadedProgram p = TRY(map_program(task, std::move(file), image));
+      p.claim = std::move(claim);
       p.path = std::move(name);
       return p;
     }

@@ -3,6 +3,7 @@
 
 #include "fs/file.h"
 #include "fs/namespace.h"
+#include "fs/write_access.h"
 #include "kernel/loader/arguments.h"
 #include "kernel/task.h"
 #include "mm/address_space.h"
@@ -25,8 +26,9 @@ struct LoadedProgram {
     uint64_t address, size;
   };
   Vec<Zero> zeros;
-  Ref<fs::File> file;  // the program itself, after #!: its set-id bits count
-  String path;         // as executed, for AT_EXECFN
+  Ref<fs::File> file;        // the program itself, after #!: its set-id bits count
+  fs::ExecutionClaim claim;  // to `file`
+  String path;               // as executed, for AT_EXECFN
   String comm;
 };
 

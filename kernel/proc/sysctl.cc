@@ -1,4 +1,5 @@
 // /proc/sys.
+#include "fs/inotify/inotify.h"
 #include "kernel/pid.h"
 #include "kernel/proc/proc.h"
 #include "kernel/random.h"
@@ -126,10 +127,35 @@ constexpr StaticEntry kKernel[] = {
     static_text("threads-max", show_threads_max),
     static_text("version", text<kVersion>),
 };
+template <std::atomic<uint32_t> fs::InotifyLimits::*Limit>
+Result<void> show_inotify(TextSink& out) {
+  format(out, "{}\n", (fs::inotify_limits().*Limit).load(std::memory_order_relaxed));
+  return {};
+}
+template <std::atomic<uint32_t> fs::InotifyLimits::*Limit>
+Result<void> store_inotify(std::string_view text) {
+  uint64_t n = TRY(fs::parse_decimal(fs::trimmed(text)));
+  if (n > 0x7fffffff) return Errno::inval;
+  (fs::inotify_limits().*Limit).store(static_cast<uint32_t>(n), std::memory_order_relaxed);
+  return {};
+}
+template <std::atomic<uint32_t> fs::InotifyLimits::*Limit>
+constexpr StaticEntry inotify_limit(std::string_view name) {
+  return static_text(name, show_inotify<Limit>, 0644, store_inotify<Limit>);
+}
+constexpr StaticEntry kInotify[] = {
+    inotify_limit<&fs::InotifyLimits::queued_events>("max_queued_events"),
+    inotify_limit<&fs::InotifyLimits::user_instances>("max_user_instances"),
+    inotify_limit<&fs::InotifyLimits::user_watches>("max_user_watches"),
+};
 constexpr StaticEntry kFs[] = {
-    static_text("file-max", number<1048576>),      static_text("file-nr", show_file_nr),
-    static_text("nr_open", number<1048576>),       static_text("pipe-max-size", number<1048576>),
-    static_text("protected_hardlinks", number<0>), static_text("protected_symlinks", number<0>),
+    static_dir("inotify", kInotify),
+    static_text("file-max", number<1048576>),
+    static_text("file-nr", show_file_nr),
+    static_text("nr_open", number<1048576>),
+    static_text("pipe-max-size", number<1048576>),
+    static_text("protected_hardlinks", number<0>),
+    static_text("protected_symlinks", number<0>),
 };
 constexpr StaticEntry kVm[] = {
     static_text("max_map_count", number<65530>), static_text("mmap_min_addr", number<65536>),

@@ -2,6 +2,7 @@
 #include "fs/credentials.h"
 #include "fs/tty/devpts.h"
 #include "fs/tty/tty.h"
+#include "kernel/async_io.h"
 #include "kernel/base/log.h"
 #include "kernel/clone.h"
 #include "kernel/stdio/host_stream.h"
@@ -43,6 +44,7 @@ void host_to_tty(void*) {
     std::span<const uint8_t> rest(reinterpret_cast<const uint8_t*>(bytes), *n);
     while (!rest.empty()) {
       size_t taken = g_bridge->tty->input(rest);
+      send_async_signals_if_any();
       rest = rest.subspan(taken);
       if (taken == 0)
         wait_for(g_bridge->tty->master_queue(), poll_bit::out, [] { return g_bridge->tty->master_poll(); });

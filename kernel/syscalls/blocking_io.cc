@@ -1,5 +1,6 @@
 #include "kernel/syscalls/blocking_io.h"
 
+#include "fs/notify.h"
 #include "kernel/abi/signal.h"
 #include "kernel/blocking.h"
 #include "kernel/time/clock.h"
@@ -14,7 +15,9 @@ constexpr uint32_t kWriteEvents = out | wrnorm | wrband | hup | err;
 
 }  // namespace
 
-Result<size_t> blocking_read(Task& task, fs::File& file, mm::IoBuf& buf, uint64_t offset, bool nonblocking) {
+namespace {
+
+Result<size_t> read_waiting(Task& task, fs::File& file, mm::IoBuf& buf, uint64_t offset, bool nonblocking) {
   WaitQueue* queue = file.wait_queue();
   if (!queue || nonblocking || file.nonblocking()) return file.read(buf, offset);
   uint64_t timeout = file.read_timeout_ns();
@@ -24,7 +27,7 @@ Result<size_t> blocking_read(Task& task, fs::File& file, mm::IoBuf& buf, uint64_
   return n;
 }
 
-Result<size_t> blocking_write(Task& task, fs::File& file, mm::IoBuf& buf, uint64_t offset, bool nonblocking) {
+Result<size_t> write_waiting(Task& task, fs::File& file, mm::IoBuf& buf, uint64_t offset, bool nonblocking) {
   WaitQueue* queue = file.wait_queue();
   bool wait = queue && !nonblocking && !file.nonblocking();
   size_t done = 0;
@@ -38,6 +41,20 @@ Result<size_t> blocking_write(Task& task, fs::File& file, mm::IoBuf& buf, uint64
     done += *n;
     if (!wait || *n == 0 || buf.remaining() == 0) return done;
   }
+}
+
+}  // namespace
+
+Result<size_t> blocking_read(Task& task, fs::File& file, mm::IoBuf& buf, uint64_t offset, bool nonblocking) {
+  size_t n = TRY(read_waiting(task, file, buf, offset, nonblocking));
+  if (n > 0) fs::notify_file(file, fs::notify_bit::access);
+  return n;
+}
+
+Result<size_t> blocking_write(Task& task, fs::File& file, mm::IoBuf& buf, uint64_t offset, bool nonblocking) {
+  size_t n = TRY(write_waiting(task, file, buf, offset, nonblocking));
+  if (n > 0) fs::notify_file(file, fs::notify_bit::modify);
+  return n;
 }
 
 Result<uint64_t> writable_size(Task& task, fs::File& file, uint64_t offset, uint64_t size) {

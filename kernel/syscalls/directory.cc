@@ -1,4 +1,5 @@
 // getdents(2), working directory and root.
+#include "fs/notify.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
 
@@ -91,6 +92,7 @@ Result<size_t> get_entries(Task& task, int fd, uint64_t out, uint32_t size) {
   LockGuard guard(file->position_lock);
   if (file->path() && file->path().dentry->removed()) return Errno::noent;
   uint64_t next = TRY(file->read_dir(entries, file->position));
+  fs::notify_file(*file, fs::notify_bit::access);
   if (entries.size() == 0) {
     if (entries.refused()) return Errno::inval;
     file->position = next;

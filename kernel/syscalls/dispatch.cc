@@ -1,5 +1,6 @@
 #include "kernel/syscalls/dispatch.h"
 
+#include "kernel/async_io.h"
 #include "kernel/base/log.h"
 #include "kernel/syscalls/strace.h"
 #include "kernel/syscalls/tables.h"
@@ -60,6 +61,7 @@ bool dispatch_syscall(Task& task) {
   if (traced) [[unlikely]]
     strace_enter(task, row, number, args);
   SyscallResult result = row && row->function ? row->function(task, args) : unknown(number);
+  send_async_signals_if_any();
   if (traced) [[unlikely]]
     strace_leave(task, row, number, args, result);
   if (result.flow != Flow::value) return false;

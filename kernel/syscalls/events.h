@@ -27,6 +27,11 @@ Result<void> sys_pipe2(Task& task, uint64_t fds, uint32_t flags);
 Result<int> sys_eventfd(Task& task, uint32_t initial);
 Result<int> sys_eventfd2(Task& task, uint32_t initial, uint32_t flags);
 
+Result<int> sys_inotify_init(Task& task);
+Result<int> sys_inotify_init1(Task& task, uint32_t flags);
+Result<int> sys_inotify_add_watch(Task& task, int fd, uint64_t path, uint32_t mask);
+Result<void> sys_inotify_rm_watch(Task& task, int fd, int wd);
+
 Result<int> sys_timerfd_create(Task& task, int clock, uint32_t flags);
 Result<void> sys_timerfd_settime(Task& task, int fd, uint32_t flags, uint64_t new_value, uint64_t old_value);
 Result<void> sys_timerfd_gettime(Task& task, int fd, uint64_t value);

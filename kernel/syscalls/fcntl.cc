@@ -2,6 +2,7 @@
 #include "fs/file_lock.h"
 #include "fs/pipe/pipe.h"
 #include "fs/tty/devpts.h"
+#include "kernel/async_io.h"
 #include "kernel/blocking.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
@@ -27,6 +28,7 @@ enum Command : int {
   kGetSig = 11,
   kSetOwnEx = 15,
   kGetOwnEx = 16,
+  kGetOwnerUids = 17,
   kOfdGetLk = 36,
   kOfdSetLk = 37,
   kOfdSetLkw = 38,
@@ -39,10 +41,15 @@ enum Command : int {
   kGetSeals = 1034,
 };
 
-Result<uint64_t> set_status_flags(fs::File& file, uint32_t flags) {
-  constexpr uint32_t kSettable = append | nonblock | async | direct | noatime;
-  TRY(file.check_flags(flags & kSettable));
-  file.set_flags((file.flags() & ~kSettable) | (flags & kSettable));
+Result<uint64_t> set_status_flags(Task& task, fs::File& file, int fd, uint32_t flags) {
+  uint32_t settable = append | nonblock | direct | noatime;
+  TRY(file.check_flags(flags & settable));
+  // What cannot signal does not take the flag, in silence.
+  if (signals_readiness(file)) {
+    settable |= async;
+    if ((flags ^ file.flags()) & async) TRY(set_async(task, file, fd, flags & async));
+  }
+  file.set_flags((file.flags() & ~settable) | (flags & settable));
   return uint64_t{0};
 }
 
@@ -135,17 +142,24 @@ Result<uint64_t> lock_command(Task& task, fs::File& file, int command, uint64_t 
   return set_lock(task, file, lock, command == kSetLkw || command == kOfdSetLkw, posix);
 }
 
-// F_SETOWN_EX: type 0 thread, 1 process, 2 group; kept as F_SETOWN has it.
+struct OwnerEx {
+  int32_t type, id;
+};
+
+// F_SETOWN: a negative number is a process group.
+Result<uint64_t> set_owner(Task& task, fs::File& file, int32_t id) {
+  if (id == INT32_MIN) return Errno::inval;
+  TRY(set_file_owner(task, file, id < 0 ? OwnerType::group : OwnerType::process, id < 0 ? -id : id));
+  return uint64_t{0};
+}
+
 Result<uint64_t> owner_command(Task& task, fs::File& file, int command, uint64_t argument) {
-  struct OwnerEx {
-    int32_t type, pid;
-  };
+  FileOwner owner = file_owner(file);
   switch (command) {
     case kSetOwn:
-      file.owner.store(static_cast<int32_t>(argument), std::memory_order_relaxed);
-      return uint64_t{0};
+      return set_owner(task, file, static_cast<int32_t>(argument));
     case kGetOwn:
-      return static_cast<uint64_t>(static_cast<int64_t>(file.owner.load(std::memory_order_relaxed)));
+      return static_cast<uint64_t>(int64_t{owner.type == OwnerType::group ? -owner.id : owner.id});
     case kSetSig:
       if (argument > 64) return Errno::inval;
       file.owner_signal.store(static_cast<int32_t>(argument), std::memory_order_relaxed);
@@ -155,12 +169,18 @@ Result<uint64_t> owner_command(Task& task, fs::File& file, int command, uint64_t
     case kSetOwnEx: {
       auto o = TRY(mm::copy_in(task.mm(), mm::UserPtr<OwnerEx>(argument)));
       if (o.type < 0 || o.type > 2) return Errno::inval;
-      file.owner.store(o.type == 2 ? -o.pid : o.pid, std::memory_order_relaxed);
+      TRY(set_file_owner(task, file, static_cast<OwnerType>(o.type), o.id));
+      return uint64_t{0};
+    }
+    case kGetOwnerUids: {
+      struct Uids {
+        uint32_t uid, effective;
+      } uids{owner.uid, owner.effective_uid};
+      TRY(mm::copy_out(task.mm(), mm::UserPtr<Uids>(argument), uids));
       return uint64_t{0};
     }
     default: {
-      int32_t owner = file.owner.load(std::memory_order_relaxed);
-      OwnerEx o{owner < 0 ? 2 : 1, owner < 0 ? -owner : owner};
+      OwnerEx o{static_cast<int32_t>(owner.type), owner.id};
       TRY(mm::copy_out(task.mm(), mm::UserPtr<OwnerEx>(argument), o));
       return uint64_t{0};
     }
@@ -193,10 +213,10 @@ Result<uint64_t> seal_command(fs::File& file, int command, uint64_t argument) {
   return uint64_t{0};
 }
 
-Result<uint64_t> file_command(Task& task, fs::File& file, int command, uint64_t argument) {
+Result<uint64_t> file_command(Task& task, fs::File& file, int fd, int command, uint64_t argument) {
   switch (command) {
     case kSetFl:
-      return set_status_flags(file, static_cast<uint32_t>(argument));
+      return set_status_flags(task, file, fd, static_cast<uint32_t>(argument));
     case kGetLk:
     case kSetLk:
     case kSetLkw:
@@ -210,6 +230,7 @@ Result<uint64_t> file_command(Task& task, fs::File& file, int command, uint64_t 
     case kGetSig:
     case kSetOwnEx:
     case kGetOwnEx:
+    case kGetOwnerUids:
       return owner_command(task, file, command, argument);
     case kSetPipeSize:
     case kGetPipeSize:
@@ -245,7 +266,7 @@ Result<uint64_t> sys_fcntl(Task& task, int fd, int command, uint64_t argument) {
       return uint64_t{file->flags()};
     default:
       if (file->flags() & fs::open_flag::path) return Errno::badf;
-      return file_command(task, *file, command, argument);
+      return file_command(task, *file, fd, command, argument);
   }
 }
 
@@ -284,6 +305,16 @@ Result<uint64_t> set_flag_by_int(Task& task, fs::File& file, uint32_t flag, uint
   return uint64_t{0};
 }
 
+// FIOASYNC refuses what O_ASYNC by F_SETFL only ignores.
+Result<uint64_t> set_async_by_int(Task& task, fs::File& file, int fd, uint64_t argument) {
+  int32_t on = TRY(mm::copy_in(task.mm(), mm::UserPtr<int32_t>(argument)));
+  if ((on != 0) == ((file.flags() & async) != 0)) return uint64_t{0};
+  if (!signals_readiness(file)) return Errno::notty;
+  TRY(set_async(task, file, fd, on));
+  file.set_flags(on ? file.flags() | async : file.flags() & ~async);
+  return uint64_t{0};
+}
+
 }  // namespace
 
 Result<uint64_t> sys_ioctl(Task& task, int fd, uint32_t request, uint64_t argument) {
@@ -302,7 +333,7 @@ Result<uint64_t> sys_ioctl(Task& task, int fd, uint32_t request, uint64_t argume
     case kFioNbio:
       return set_flag_by_int(task, *file, nonblock, argument);
     case kFioAsync:
-      return set_flag_by_int(task, *file, async, argument);
+      return set_async_by_int(task, *file, fd, argument);
     case kFioQsize:
     case kFioNread:
       if (!file->inode() || file->inode()->type() != fs::kRegular) break;

@@ -1,6 +1,7 @@
 // mmap(2) and its neighbours, over mm::AddressSpace.
 #include <algorithm>
 
+#include "fs/write_access.h"
 #include "kernel/syscalls/memory.h"
 #include "kernel/thread_group.h"
 #include "mm/phys.h"
@@ -35,6 +36,9 @@ Result<void> attach_file(Task& task, int fd, bool shared, mm::MmapRequest& r) {
     r.max_prot = r.max_prot & (mm::Prot::read | mm::Prot::write);
   }
   r.file = TRY(file->mappable(shared && writable));
+  if (shared && writable && file->inode())
+    if (Ref<fs::WriteAccess> access = fs::WriteAccess::existing(*file->inode()))
+      access->note_shared_mapping();
   return {};
 }
 

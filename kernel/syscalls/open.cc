@@ -1,5 +1,6 @@
 // open(2), close(2), dup(2) and their family.
 #include "fs/file_lock.h"
+#include "fs/notify.h"
 #include "fs/tmpfs/memfd.h"
 #include "kernel/blocking.h"
 #include "kernel/syscalls/file_args.h"
@@ -31,6 +32,7 @@ Result<int> open_at(Task& task, int dirfd, uint64_t path, uint32_t flags, uint32
   Ref<fs::File> file =
       TRY(fs::open_path(task.walk_context(), start, text.view(), flags | largefile, mode, walk_flags));
   TRY(wait_open(task, *file));
+  fs::notify_file(*file, fs::notify_bit::open);
   return task.files().install(std::move(file), flags & cloexec, task.limit(kLimitFiles));
 }
 

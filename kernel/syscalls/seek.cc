@@ -1,4 +1,5 @@
 // lseek(2), truncate(2), fallocate(2) and advice.
+#include "fs/notify.h"
 #include "kernel/abi/signal.h"
 #include "kernel/syscalls/blocking_io.h"
 #include "kernel/syscalls/files.h"
@@ -36,6 +37,7 @@ Result<void> sys_ftruncate(Task& task, int fd, int64_t size) {
   Ref<fs::File> file = TRY(file_of(task, fd));
   if (!file->writable() || !file->inode() || file->inode()->type() != fs::kRegular) return Errno::inval;
   TRY(file->set_attr(TRY(size_change(task, size))));
+  fs::notify_file(*file, fs::notify_bit::modify);
   fs::drop_set_id(task.creds(), *file);
   return {};
 }
@@ -60,7 +62,9 @@ Result<void> sys_fallocate(Task& task, int fd, int mode, int64_t offset, int64_t
     signal_self(task, abi::sig::xfsz);
     return Errno::fbig;
   }
-  return file->allocate(mode, static_cast<uint64_t>(offset), static_cast<uint64_t>(size));
+  TRY(file->allocate(mode, static_cast<uint64_t>(offset), static_cast<uint64_t>(size)));
+  fs::notify_file(*file, fs::notify_bit::modify);
+  return {};
 }
 
 // Advice is taken by doing nothing, which is within its meaning.

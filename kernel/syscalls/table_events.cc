@@ -12,6 +12,9 @@ constexpr SyscallRow kRows[] = {
     {213, "epoll_create", Support::full, "", syscall_adapter<sys_epoll_create>, "int"},
     {232, "epoll_wait", Support::full, "", syscall_adapter<sys_epoll_wait>, "fd,ptr,int,int"},
     {233, "epoll_ctl", Support::full, "", syscall_adapter<sys_epoll_ctl>, "fd,int,fd,ptr"},
+    {253, "inotify_init", Support::full, "", syscall_adapter<sys_inotify_init>, ""},
+    {254, "inotify_add_watch", Support::full, "", syscall_adapter<sys_inotify_add_watch>, "fd,path,hex"},
+    {255, "inotify_rm_watch", Support::full, "", syscall_adapter<sys_inotify_rm_watch>, "fd,int"},
     {270, "pselect6", Support::full, "", syscall_adapter<sys_pselect6>, "int,ptr,ptr,ptr,ptr,ptr"},
     {271, "ppoll", Support::full, "", syscall_adapter<sys_ppoll>, "ptr,int,ptr,ptr,int"},
     {281, "epoll_pwait", Support::full, "", syscall_adapter<sys_epoll_pwait>, "fd,ptr,int,int,ptr,int"},
@@ -26,6 +29,7 @@ constexpr SyscallRow kRows[] = {
     {290, "eventfd2", Support::full, "", syscall_adapter<sys_eventfd2>, "int,hex"},
     {291, "epoll_create1", Support::full, "", syscall_adapter<sys_epoll_create1>, "hex"},
     {293, "pipe2", Support::full, "", syscall_adapter<sys_pipe2>, "ptr,hex"},
+    {294, "inotify_init1", Support::full, "", syscall_adapter<sys_inotify_init1>, "hex"},
     {441, "epoll_pwait2", Support::full, "", syscall_adapter<sys_epoll_pwait2>, "fd,ptr,int,ptr,ptr,int"},
 };
 

@@ -1,4 +1,5 @@
 // Extended attributes (xattr(7)).
+#include "fs/notify.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
 
@@ -8,21 +9,24 @@ namespace {
 
 constexpr size_t kMaxName = 255, kMaxSize = 65536;
 
-// What an attribute call acts on: an inode, and whether its mount is read-only.
+// What an attribute call acts on: an inode, where it was found, and whether its mount is read-only.
 struct Target {
   Ref<fs::Inode> inode;
+  fs::Path path;
   bool read_only;
 };
 
 Result<Target> target_at(Task& task, uint64_t path, bool follow) {
   fs::Path at = TRY(lookup_argument(task, abi::at::fdcwd, path, follow ? 0 : abi::at::symlink_nofollow));
-  return Target{Ref<fs::Inode>(fs::inode_of(at)), (fs::mount_flags(at) & fs::kMsRdonly) != 0};
+  bool read_only = fs::mount_flags(at) & fs::kMsRdonly;
+  return Target{Ref<fs::Inode>(fs::inode_of(at)), at, read_only};
 }
 
 Result<Target> target_of(Task& task, int fd) {
   Ref<fs::File> file = TRY(file_of(task, fd));
   if (!file->inode()) return Errno::opnotsupp;
-  return Target{Ref<fs::Inode>(*file->inode()), (fs::mount_flags(file->path()) & fs::kMsRdonly) != 0};
+  bool read_only = fs::mount_flags(file->path()) & fs::kMsRdonly;
+  return Target{Ref<fs::Inode>(*file->inode()), file->path(), read_only};
 }
 
 Result<String> name_argument(Task& task, uint64_t address) {
@@ -91,7 +95,9 @@ Result<void> set_value(Task& task, const Target& t, uint64_t name_at, uint64_t v
   if (size > 0) TRY(mm::copy_in_bytes(task.mm(), room.bytes().data(), value, size));
   if (t.read_only) return Errno::rofs;
   TRY(check_name(task, *t.inode, name.view(), true));
-  return t.inode->set_xattr(name.view(), room.bytes(), flags);
+  TRY(t.inode->set_xattr(name.view(), room.bytes(), flags));
+  fs::notify_path(t.path, fs::notify_bit::attrib);
+  return {};
 }
 
 Result<size_t> list_names(Task& task, const Target& t, uint64_t list, uint64_t size) {
@@ -107,7 +113,9 @@ Result<void> remove_value(Task& task, const Target& t, uint64_t name_at) {
   String name = TRY(name_argument(task, name_at));
   if (t.read_only) return Errno::rofs;
   TRY(check_name(task, *t.inode, name.view(), true));
-  return t.inode->remove_xattr(name.view());
+  TRY(t.inode->remove_xattr(name.view()));
+  fs::notify_path(t.path, fs::notify_bit::attrib);
+  return {};
 }
 
 }  // namespace
