@@ -20,7 +20,8 @@ constexpr uint64_t page_up(uint64_t a) { return (a + kPageMask) & ~kPageMask; }
 
 // One page of guest RAM. Counted: the allocator gives it with count 1; when the count falls to 0 it goes
 // back.
-// A page's owner writes its flags while the allocator, for the sake of a neighbour, looks whether the page is free.
+// A page's owner writes its flags while the allocator, for the sake of a neighbour, looks whether the page is
+// free.
 class PageFlags {
  public:
   operator uint8_t() const { return bits_.load(std::memory_order_relaxed); }

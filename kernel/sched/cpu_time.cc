@@ -17,7 +17,8 @@ void CpuTimeAccount::end(uint64_t now) {
   uint32_t s = sequence_.load(std::memory_order_relaxed);
   sequence_.store(s + 1, std::memory_order_relaxed);
   uint64_t since = since_.load(std::memory_order_relaxed);
-  ran_.store(ran_.load(std::memory_order_relaxed) + (now > since ? now - since : 0), std::memory_order_release);
+  ran_.store(ran_.load(std::memory_order_relaxed) + (now > since ? now - since : 0),
+             std::memory_order_release);
   since_.store(0, std::memory_order_release);
   sequence_.store(s + 2, std::memory_order_release);
 }
@@ -37,7 +38,8 @@ uint64_t CpuTimeAccount::total() const {
 
 CpuTicks CpuTimeAccount::read() const {
   uint64_t all = total();
-  uint64_t user = user_samples_.load(std::memory_order_relaxed), system = system_samples_.load(std::memory_order_relaxed);
+  uint64_t user = user_samples_.load(std::memory_order_relaxed),
+           system = system_samples_.load(std::memory_order_relaxed);
   LockGuard guard(lock_);
   CpuTicks& shown = shown_;
   // Another reader, later on a faster clock, was here first.

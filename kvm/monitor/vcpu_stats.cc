@@ -12,7 +12,8 @@
 namespace runsc::monitor {
 namespace {
 
-// struct kvm_stats_desc without the name behind it, whose room the header tells (Documentation/virt/kvm/api.rst, 4.133).
+// struct kvm_stats_desc without the name behind it, whose room the header tells
+// (Documentation/virt/kvm/api.rst, 4.133).
 struct Descriptor {
   std::uint32_t flags;
   std::int16_t exponent;

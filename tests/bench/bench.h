@@ -1,5 +1,6 @@
-// What the programs of tests/bench share. A program times one operation, ROUNDS times so many OPS, and prints lines
-// `NAME VALUE UNIT`: the fastest and the median round, in nanoseconds an operation, and how many operations there were.
+// What the programs of tests/bench share. A program times one operation, ROUNDS times so many OPS, and prints
+// lines `NAME VALUE UNIT`: the fastest and the median round, in nanoseconds an operation, and how many
+// operations there were.
 #pragma once
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static inline void die(const char *what) {
+static inline void die(const char* what) {
   fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
   exit(1);
 }
@@ -20,13 +21,13 @@ static inline double now_ns(void) {
   return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static int compare_doubles(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
+static int compare_doubles(const void* a, const void* b) {
+  double x = *(const double*)a, y = *(const double*)b;
   return (x > y) - (x < y);
 }
 
 // Arguments: ROUNDS OPS; OPS 0: as many as take some 20 ms. `run` does `ops` operations.
-static inline int bench(int argc, char **argv, const char *name, void (*run)(long ops)) {
+static inline int bench(int argc, char** argv, const char* name, void (*run)(long ops)) {
   long rounds = argc > 1 ? atol(argv[1]) : 15, ops = argc > 2 ? atol(argv[2]) : 0;
   if (rounds < 1 || rounds > 1000 || ops < 0) {
     fprintf(stderr, "usage: %s [ROUNDS [OPS]]\n", argv[0]);
@@ -56,6 +57,7 @@ static inline int bench(int argc, char **argv, const char *name, void (*run)(lon
     done += ops;
   }
   qsort(results, (size_t)rounds, sizeof results[0], compare_doubles);
-  printf("%s.min %.2f ns\n%s.median %.2f ns\n%s.ops %ld ops\n", name, results[0], name, results[rounds / 2], name, done);
+  printf("%s.min %.2f ns\n%s.median %.2f ns\n%s.ops %ld ops\n", name, results[0], name, results[rounds / 2],
+         name, done);
   return 0;
 }
