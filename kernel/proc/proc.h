@@ -22,6 +22,7 @@ std::span<const fs::StaticEntry> sysvipc_entries();
 // The directory of a process, or of one thread (/proc/PID/task/TID).
 Result<Ref<fs::Inode>> make_task_dir(fs::PseudoSuper& super, Ref<Task> task, bool whole_process);
 Result<Ref<fs::Inode>> make_fd_dir(fs::PseudoSuper& super, Ref<Task> task, bool info);
+Result<Ref<fs::Inode>> make_ns_dir(fs::PseudoSuper& super, Ref<Task> task);
 
 // Text of the files of a task. `process`: of the whole process, else of the thread.
 Result<void> show_status(Task& task, TextSink& out);

@@ -150,7 +150,7 @@ struct LinkRow {
   TaskLink link;
 };
 constexpr LinkRow kLinks[] = {{"cwd", link_cwd}, {"exe", link_exe}, {"root", link_root}};
-constexpr std::string_view kDirs[] = {"fd", "fdinfo", "task"};
+constexpr std::string_view kDirs[] = {"fd", "fdinfo", "ns", "task"};
 
 void own_by(fs::PseudoInode& node, Task& task) {
   if (Ref<fs::Credentials> c = task.creds_ref()) node.set_owner(c->euid, c->egid);
@@ -273,6 +273,8 @@ class TaskDir final : public fs::DirNode {
       node = make_ref<TaskText>(pseudo(), task_, process_ ? kProcessStat : kThreadStat);
     } else if (name == "fd" || name == "fdinfo") {
       return make_fd_dir(pseudo(), task_, name == "fdinfo");
+    } else if (name == "ns") {
+      return make_ns_dir(pseudo(), task_);
     } else if (name == "task" && process_) {
       node = make_ref<ThreadsDir>(pseudo(), task_);
     } else {

@@ -3,6 +3,7 @@
 #include "kernel/clone.h"
 #include "kernel/inspect.h"
 #include "kernel/ipc/sem.h"
+#include "kernel/namespace_file.h"
 #include "kernel/pidfd.h"
 #include "kernel/rseq.h"
 #include "kernel/syscalls/admin.h"
@@ -40,6 +41,29 @@ Result<void> check_alone(Task& task, uint64_t flags) {
   return {};
 }
 
+// The process whose namespaces are to be joined: ESRCH when it is gone.
+Result<void> check_target(ThreadGroup& group) {
+  Ref<Task> target;
+  {
+    LockGuard tree(g_tree_lock);
+    if (group.leader && !group.zombie) target = Ref<Task>(*group.leader);
+  }
+  if (!target) return Errno::srch;
+  if (!may_inspect(*target, InspectAs::real_creds)) return Errno::perm;
+  return {};
+}
+
+Result<void> join(Task& task, uint64_t flags) {
+  if (flags & newuser) return Errno::inval;
+  if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
+  if (!(flags & newns)) return {};
+  if (!task.creds().has(fs::Cap::sys_chroot)) return Errno::perm;
+  if (task.fs().ref_count() > 1) return Errno::inval;
+  task.fs().set_root(fs::tree_root_path());
+  task.fs().set_cwd(fs::tree_root_path());
+  return {};
+}
+
 }  // namespace
 
 // There is one namespace of each kind, and no more.
@@ -61,28 +85,21 @@ Result<void> sys_unshare(Task& task, uint64_t flags) {
   return {};
 }
 
-// Joining where one is already. Descriptors of namespaces are not given out.
+// Joining where one is already.
 Result<void> sys_setns(Task& task, int fd, int type) {
   Ref<fs::File> file = TRY(task.files().get(fd));
-  if (file->kind() != fs::FileKind::pidfd) return Errno::inval;
-  const auto flags = static_cast<uint32_t>(type);
-  if (flags == 0 || flags & ~kNamespaces) return Errno::inval;
-  ThreadGroup& group = static_cast<PidFile&>(*file).group();
-  Ref<Task> target;
-  {
-    LockGuard tree(g_tree_lock);
-    if (group.leader && !group.zombie) target = Ref<Task>(*group.leader);
+  const auto asked = static_cast<uint32_t>(type);
+  uint64_t flags = asked;
+  if (file->kind() == fs::FileKind::pidfd) {
+    if (flags == 0 || flags & ~kNamespaces) return Errno::inval;
+    TRY(check_target(static_cast<PidFile&>(*file).group()));
+  } else if (uint64_t kind = namespace_type(*file)) {
+    flags = kind;
+    if (asked != 0 && asked != flags) return Errno::inval;
+  } else {
+    return Errno::inval;
   }
-  if (!target) return Errno::srch;
-  if (!may_inspect(*target, InspectAs::real_creds)) return Errno::perm;
-  if (flags & newuser) return Errno::inval;
-  if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
-  if (!(flags & newns)) return {};
-  if (!task.creds().has(fs::Cap::sys_chroot)) return Errno::perm;
-  if (task.fs().ref_count() > 1) return Errno::inval;
-  task.fs().set_root(fs::tree_root_path());
-  task.fs().set_cwd(fs::tree_root_path());
-  return {};
+  return join(task, flags);
 }
 
 Result<void> sys_rseq(Task& task, uint64_t area, uint32_t size, int flags, uint32_t signature) {

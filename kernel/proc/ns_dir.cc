@@ -1,0 +1,170 @@
+// /proc/PID/ns (namespaces(7)). There is one namespace of each kind, and every process is in it.
+#include "fs/mount.h"
+#include "kernel/clone.h"
+#include "kernel/namespace_file.h"
+#include "kernel/proc/proc.h"
+#include "mm/user_copy.h"
+
+namespace runsc::kernel {
+
+namespace {
+
+using namespace clone_flag;
+
+constexpr uint8_t kDtLnk = 10;
+constexpr uint64_t kNsfsMagic = 0x6e736673;
+
+struct Row {
+  std::string_view name, kind;
+  uint64_t type;
+  uint32_t ino;  // those of Linux's first namespaces where it fixes them
+};
+constexpr Row kRows[] = {
+    {"cgroup", "cgroup", newcgroup, 4026531835}, {"ipc", "ipc", newipc, 4026531839},
+    {"mnt", "mnt", newns, 4026531841},           {"net", "net", newnet, 4026531840},
+    {"pid", "pid", newpid, 4026531836},          {"pid_for_children", "pid", newpid, 4026531836},
+    {"time", "time", newtime, 4026531834},       {"time_for_children", "time", newtime, 4026531834},
+    {"user", "user", newuser, 4026531837},       {"uts", "uts", newuts, 4026531838},
+};
+
+// The file system of namespaces: never mounted, one for its device number.
+Mutex g_nsfs_lock{LockRank::mapping};
+Ref<fs::PseudoSuper> g_nsfs GUARDED_BY(g_nsfs_lock);
+
+Result<Ref<fs::PseudoSuper>> nsfs() {
+  LockGuard guard(g_nsfs_lock);
+  if (!g_nsfs) g_nsfs = make_ref<fs::PseudoSuper>("nsfs", kNsfsMagic);
+  if (!g_nsfs) return Errno::nomem;
+  return g_nsfs;
+}
+
+class NamespaceNode final : public fs::PseudoInode {
+ public:
+  NamespaceNode(fs::PseudoSuper& super, const Row& row)
+      : PseudoInode(super, fs::kRegular | 0444), row_(row) {}
+  Result<fs::Attr> get_attr() override {
+    fs::Attr a = TRY(PseudoInode::get_attr());
+    a.ino = row_.ino;
+    a.block_size = 4096;
+    return a;
+  }
+  Result<Ref<fs::File>> open(uint32_t flags) override;
+  uint64_t type() const { return row_.type; }
+
+ private:
+  const Row& row_;
+};
+
+Result<Ref<fs::File>> NamespaceNode::open(uint32_t flags) {
+  Ref<fs::File> file = make_ref<NamespaceFile>(flags, Ref<fs::Inode>(*this), row_.type);
+  if (!file) return Errno::nomem;
+  return file;
+}
+
+Result<String> name_of(const Row& row) {
+  char room[32];
+  FixedText text(room);
+  format(text, "{}:[{}]", row.kind, row.ino);
+  return String::from(text.view());
+}
+
+Result<fs::Path> path_of(const Row& row) {
+  Ref<fs::PseudoSuper> super = TRY(nsfs());
+  Ref<fs::Inode> node = make_ref<NamespaceNode>(*super, row);
+  if (!node) return Errno::nomem;
+  String name = TRY(name_of(row));
+  return fs::anonymous_path(std::move(node), name.view());
+}
+
+const Row& row_of(uint64_t type) {
+  for (const Row& row : kRows)
+    if (row.type == type) return row;
+  return kRows[0];
+}
+
+class NamespaceLink final : public fs::LinkNode {
+ public:
+  NamespaceLink(fs::PseudoSuper& super, Ref<Task> task, const Row& row)
+      : LinkNode(super), task_(std::move(task)), row_(row) {
+    if (Ref<fs::Credentials> c = task_->creds_ref()) set_owner(c->euid, c->egid);
+  }
+  Result<String> read_link() override {
+    if (!proc::may_inspect(*task_)) return Errno::acces;
+    return name_of(row_);
+  }
+  Result<fs::Path> follow_magic() override {
+    if (!proc::may_inspect(*task_)) return Errno::acces;
+    return path_of(row_);
+  }
+
+ private:
+  const Ref<Task> task_;
+  const Row& row_;
+};
+
+class NamespacesDir final : public fs::DirNode {
+ public:
+  NamespacesDir(fs::PseudoSuper& super, Ref<Task> task)
+      : DirNode(super, fs::kDirectory | 0511), task_(std::move(task)) {
+    if (Ref<fs::Credentials> c = task_->creds_ref()) set_owner(c->euid, c->egid);
+  }
+  Result<Ref<fs::Inode>> lookup(std::string_view name) override {
+    for (const Row& row : kRows) {
+      if (row.name != name) continue;
+      Ref<fs::Inode> node = make_ref<NamespaceLink>(pseudo(), task_, row);
+      if (!node) return Errno::nomem;
+      return node;
+    }
+    return Errno::noent;
+  }
+  Result<uint64_t> list(fs::DirSink& sink, uint64_t offset) override {
+    for (; offset < std::size(kRows); ++offset)
+      if (!sink.add(kRows[offset].name, ino() * 64 + offset + 1, kDtLnk, offset + 1)) break;
+    return offset;
+  }
+
+ private:
+  const Ref<Task> task_;
+};
+
+}  // namespace
+
+// ioctl_ns(2): the numbers carry no size.
+constexpr uint32_t kGetUserNs = 0xb701, kGetParent = 0xb702, kGetType = 0xb703, kGetOwnerUid = 0xb704;
+
+Result<uint64_t> NamespaceFile::ioctl(uint32_t request, uint64_t argument, const fs::IoctlContext& context) {
+  switch (request) {
+    case kGetType:
+      return type_;
+    case kGetParent:
+      return type_ == newuser || type_ == newpid ? Errno::perm : Errno::inval;
+    case kGetOwnerUid:
+      if (type_ != newuser) return Errno::inval;
+      TRY(mm::copy_out(context.space, mm::UserPtr<uint32_t>(argument), uint32_t{0}));
+      return uint64_t{0};
+    case kGetUserNs: {
+      if (type_ == newuser) return Errno::perm;
+      fs::Path path = TRY(path_of(row_of(newuser)));
+      Ref<fs::File> file = TRY(path.dentry->inode()->open(fs::open_flag::rdonly));
+      file->set_path(std::move(path));
+      return static_cast<uint64_t>(TRY(Task::current().files().install(
+          std::move(file), true, Task::current().limit(static_cast<unsigned>(Resource::nofile)))));
+    }
+    default:
+      return Errno::notty;
+  }
+}
+
+uint64_t namespace_type(const fs::File& file) {
+  const fs::Inode* inode = file.inode();
+  if (!inode || inode->super().type_name() != "nsfs") return 0;
+  return static_cast<const NamespaceNode*>(inode)->type();
+}
+
+Result<Ref<fs::Inode>> proc::make_ns_dir(fs::PseudoSuper& super, Ref<Task> task) {
+  Ref<fs::Inode> node = make_ref<NamespacesDir>(super, std::move(task));
+  if (!node) return Errno::nomem;
+  return node;
+}
+
+}  // namespace runsc::kernel
