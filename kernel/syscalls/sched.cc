@@ -85,18 +85,20 @@ Result<void> sys_sched_setaffinity(Task& task, int pid, uint32_t size, uint64_t 
 }
 
 Result<void> sys_sched_setparam(Task& task, int pid, uint64_t param) {
+  if (param == 0) return Errno::inval;
   int32_t priority = TRY(mm::copy_in(task.mm(), UserPtr<int32_t>(param)));
   Ref<Task> t = TRY(target_of(task, pid));
   return set_policy(task, *t, t->sched.policy.load(), priority);
 }
 
 Result<void> sys_sched_getparam(Task& task, int pid, uint64_t param) {
+  if (param == 0) return Errno::inval;
   Ref<Task> t = TRY(target_of(task, pid));
   return mm::copy_out(task.mm(), UserPtr<int32_t>(param), t->sched.rt_priority.load());
 }
 
 Result<void> sys_sched_setscheduler(Task& task, int pid, int policy, uint64_t param) {
-  if (policy < 0) return Errno::inval;
+  if (policy < 0 || param == 0) return Errno::inval;
   int32_t priority = TRY(mm::copy_in(task.mm(), UserPtr<int32_t>(param)));
   Ref<Task> t = TRY(target_of(task, pid));
   return set_policy(task, *t, policy, priority);

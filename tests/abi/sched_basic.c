@@ -11,6 +11,9 @@ int main(void) {
   cpu_set_t all, one, now;
   OK(sched_getaffinity(0, sizeof(all), &all));
   FAILS(sched_getaffinity(-1, sizeof(all), &all), ESRCH);
+  FAILS(sched_getparam(0, NULL), EINVAL);
+  FAILS(sched_setparam(0, NULL), EINVAL);
+  FAILS(sched_setscheduler(0, SCHED_OTHER, NULL), EINVAL);
   FAILS(sched_setaffinity(-1, sizeof(all), &all), ESRCH);
   int count = CPU_COUNT(&all);
   CHECK(count >= 1);
