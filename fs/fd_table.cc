@@ -85,6 +85,15 @@ Result<int> FdTable::install(Ref<File> file, bool close_on_exec, uint64_t limit,
   }
 }
 
+Result<void> FdTable::check_room(uint64_t limit) const {
+  if (limit > kMaxFds) limit = kMaxFds;
+  LockGuard guard(lock_);
+  auto i = static_cast<size_t>(first_free_);
+  while (i < entries_.size() && entries_.data()[i].file) ++i;
+  if (i >= limit) return Errno::mfile;
+  return {};
+}
+
 Result<Ref<File>> FdTable::replace(int fd, Ref<File> file, bool close_on_exec, uint64_t limit) {
   if (fd < 0 || static_cast<uint64_t>(fd) >= limit || static_cast<uint64_t>(fd) >= kMaxFds)
     return Errno::badf;

@@ -18,6 +18,8 @@ class FdTable final : public RefCounted<FdTable> {
   // The lowest free number >= minimum and < limit (RLIMIT_NOFILE): EMFILE; EINVAL if minimum >= limit;
   // ENOMEM.
   Result<int> install(Ref<File> file, bool close_on_exec, uint64_t limit, int minimum = 0);
+  // EMFILE if install() would find no number now: for calls that must not begin what they cannot end.
+  Result<void> check_room(uint64_t limit) const;
   // dup2(2): replaces what stood there (closed by the caller's drop of the returned file, after flush()).
   // EBADF above the limit.
   Result<Ref<File>> replace(int fd, Ref<File> file, bool close_on_exec, uint64_t limit);

@@ -46,7 +46,7 @@ Result<void> check_writable_mount(const Path& path) {
 
 }  // namespace
 
-Result<void> make_node(const WalkContext& context, const Path& start, std::string_view path, uint32_t mode,
+Result<Path> make_node(const WalkContext& context, const Path& start, std::string_view path, uint32_t mode,
                        uint64_t rdev) {
   uint32_t type = mode & kTypeMask;
   if (type == 0) type = kRegular;
@@ -63,8 +63,8 @@ Result<void> make_node(const WalkContext& context, const Path& start, std::strin
   node.rdev = rdev;
   Ref<Inode> inode = TRY(dir.create(w.last(), node));
   notify_created(dir, w.last(), false);
-  TRY(dcache_add(*w.at().dentry, w.last(), std::move(inode)));
-  return {};
+  Ref<Dentry> made = TRY(dcache_add(*w.at().dentry, w.last(), std::move(inode)));
+  return Path(w.at().mount, std::move(made));
 }
 
 Result<void> make_dir(const WalkContext& context, const Path& start, std::string_view path, uint32_t mode) {

@@ -59,7 +59,8 @@ Result<Ref<File>> open_path(const WalkContext& context, const Path& start, std::
                             uint32_t flags, uint32_t mode, uint32_t walk_flags = 0);
 // Opens what a Path already names (procfs fd links, exec).
 Result<Ref<File>> open_existing(const WalkContext& context, const Path& path, uint32_t flags);
-Result<void> make_node(const WalkContext& context, const Path& start, std::string_view path, uint32_t mode,
+// mknod(2); the place of the new node.
+Result<Path> make_node(const WalkContext& context, const Path& start, std::string_view path, uint32_t mode,
                        uint64_t rdev);
 Result<void> make_dir(const WalkContext& context, const Path& start, std::string_view path, uint32_t mode);
 Result<void> make_symlink(const WalkContext& context, std::string_view target, const Path& start,

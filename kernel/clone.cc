@@ -11,6 +11,7 @@
 #include "kernel/signal/signal.h"
 #include "kernel/time/clock.h"
 #include "mm/user_copy.h"
+#include "net/network_namespace.h"
 
 namespace runsc::kernel {
 
@@ -46,6 +47,7 @@ Result<void> copy_resources(Task& parent, Task& child, const CloneRequest& r) {
   if (r.stack != 0) child.regs().rsp = r.stack;
   if (f & settls) arch::set_fs_base(child.user_state(), r.tls);
   TaskInternals::creds(child) = parent.creds_ref();
+  child.set_net(parent.net_ref());
   TaskInternals::files(child) = f & files ? parent.files_ref() : TRY(parent.files().clone());
   TaskInternals::fs(child) = f & clone_flag::fs ? parent.fs_ref() : TRY(parent.fs().clone());
   if (f & sysvsem) {

@@ -15,6 +15,7 @@
 #include "kernel/time/clock.h"
 #include "kernel/vdso/vdso.h"
 #include "mm/phys.h"
+#include "net/socket.h"
 
 namespace runsc::kernel {
 
@@ -53,6 +54,8 @@ void kernel_main(const hostcall::BootInfo& boot) {
   futex_init();
   syscall_table_init();
   register_filesystems();
+  Result<void> net = net::net_init();
+  CHECK(net.has_value(), "no memory for sockets");
   sched_init(boot.cpus);
   Result<void> vdso = vdso_init();
   CHECK(vdso.has_value(), "no memory for the vDSO");

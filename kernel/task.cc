@@ -6,6 +6,7 @@
 #include "kernel/ipc/sem.h"
 #include "kernel/syscalls/strace.h"
 #include "kernel/thread_group.h"
+#include "net/network_namespace.h"
 
 namespace runsc::kernel {
 
@@ -49,6 +50,7 @@ Task::~Task() {
 Result<Ref<Task>> Task::create() {
   Ref<Task> t = make_ref<Task>();
   if (!t) return Errno::nomem;
+  t->net_ = net::initial_namespace();
   return t;
 }
 
@@ -73,6 +75,11 @@ Ref<fs::Credentials> Task::creds_ref() const {
   return creds_;
 }
 
+Ref<net::NetworkNamespace> Task::net_ref() const {
+  LockGuard guard(ref_lock_);
+  return net_;
+}
+
 // The old object is dropped outside of the lock: its destructor may sleep.
 void Task::set_mm(Ref<mm::AddressSpace> mm) {
   LockGuard guard(ref_lock_);
@@ -89,6 +96,11 @@ void Task::set_fs(Ref<fs::FsContext> fs) {
 void Task::set_creds(Ref<fs::Credentials> creds) {
   LockGuard guard(ref_lock_);
   std::swap(creds_, creds);
+}
+
+void Task::set_net(Ref<net::NetworkNamespace> net) {
+  LockGuard guard(ref_lock_);
+  std::swap(net_, net);
 }
 
 void Task::set_comm(std::string_view name) {

@@ -17,6 +17,10 @@
 #include "kvm/arch/seam.h"
 #include "mm/address_space.h"
 
+namespace runsc::net {
+class NetworkNamespace;
+}
+
 namespace runsc::kernel {
 
 class ThreadGroup;  // process: pid, signal actions, limits, children, timers (kernel/thread_group.h)
@@ -53,6 +57,7 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   fs::FsContext& fs() const { return *fs_; }
   const fs::Credentials& creds() const { return *creds_; }
   fs::WalkContext walk_context() const { return {*fs_, *creds_}; }
+  net::NetworkNamespace& net() const { return *net_; }
   arch::UserRegs& regs() { return regs_; }
   arch::UserState& user_state() { return *user_state_; }
   arch::UserState* user_state_or_null() { return user_state_; }
@@ -63,12 +68,14 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   Ref<fs::FdTable> files_ref() const;
   Ref<fs::FsContext> fs_ref() const;
   Ref<fs::Credentials> creds_ref() const;
+  Ref<net::NetworkNamespace> net_ref() const;
 
   // The task itself replaces what it uses.
   void set_mm(Ref<mm::AddressSpace> mm);
   void set_files(Ref<fs::FdTable> files);
   void set_fs(Ref<fs::FsContext> fs);
   void set_creds(Ref<fs::Credentials> creds);
+  void set_net(Ref<net::NetworkNamespace> net);
 
   // RLIMIT_* (getrlimit(2)), soft.
   uint64_t limit(unsigned resource) const;
@@ -129,6 +136,7 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   Ref<fs::FdTable> files_;
   Ref<fs::FsContext> fs_;
   Ref<fs::Credentials> creds_;
+  Ref<net::NetworkNamespace> net_;  // never null
   char comm_[16] GUARDED_BY(ref_lock_) = {};
   arch::UserRegs regs_{};
   arch::UserState* user_state_ = nullptr;

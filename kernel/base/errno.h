@@ -83,6 +83,7 @@ enum class Errno : int32_t {
   isconn = 106,
   notconn = 107,
   shutdown = 108,
+  toomanyrefs = 109,
   timedout = 110,
   connrefused = 111,
   hostdown = 112,

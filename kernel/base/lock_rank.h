@@ -15,6 +15,9 @@ enum class LockRank : uint8_t {
   epoll,            // Epoll instance list (nested epolls: outer before inner)
   pipe,             // Pipe contents
   file_position,    // File::position
+  socket_bind,      // a socket gets its name
+  socket_receive,   // one reader of a socket at a time
+  socket_rights,    // files in flight between sockets, and their garbage collector
   mount_tree,       // mounts and their parents
   inode,            // Inode contents and directory entries (parent before child; two: address order)
   inode_child,      // a child inode locked while its directory is locked
@@ -28,6 +31,8 @@ enum class LockRank : uint8_t {
   signal,        // SignalHandlers and pending queues of a thread group
   fd_table,
   fs_context,
+  socket_table,  // the sockets of a network namespace, by name
+  socket,        // state and queues of one socket (two: address order)
   dcache,
   ipc_table,  // the System V objects of one kind
   ipc,        // one of them

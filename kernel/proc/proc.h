@@ -21,6 +21,7 @@ std::span<const fs::StaticEntry> sysvipc_entries();
 
 // The directory of a process, or of one thread (/proc/PID/task/TID).
 Result<Ref<fs::Inode>> make_task_dir(fs::PseudoSuper& super, Ref<Task> task, bool whole_process);
+Result<Ref<fs::Inode>> make_net_dir(fs::PseudoSuper& super, Task& task);
 Result<Ref<fs::Inode>> make_fd_dir(fs::PseudoSuper& super, Ref<Task> task, bool info);
 Result<Ref<fs::Inode>> make_ns_dir(fs::PseudoSuper& super, Ref<Task> task);
 

@@ -163,7 +163,12 @@ constexpr StaticEntry kVm[] = {
     static_text("swappiness", number<60>),
 };
 constexpr StaticEntry kNetCore[] = {
-    static_text("somaxconn", number<4096>),
+    static_text("optmem_max", number<131072>),   static_text("rmem_default", number<212992>),
+    static_text("rmem_max", number<212992>),     static_text("somaxconn", number<4096>),
+    static_text("wmem_default", number<212992>), static_text("wmem_max", number<212992>),
+};
+constexpr StaticEntry kNetUnix[] = {
+    static_text("max_dgram_qlen", number<10>),
 };
 constexpr StaticEntry kNetIpv4[] = {
     static_text("ip_local_port_range", show_port_range),
@@ -171,6 +176,7 @@ constexpr StaticEntry kNetIpv4[] = {
 constexpr StaticEntry kNet[] = {
     static_dir("core", kNetCore),
     static_dir("ipv4", kNetIpv4),
+    static_dir("unix", kNetUnix),
 };
 constexpr StaticEntry kSys[] = {
     static_dir("fs", kFs),

@@ -171,6 +171,7 @@ constexpr fs::StaticEntry kEntries[] = {
     fs::static_text("meminfo", show_meminfo),
     fs::static_link("mounts", "self/mounts"),
     fs::static_text("modules", show_nothing),
+    fs::static_link("net", "self/net"),
     fs::static_text("partitions", show_partitions),
     fs::static_text("stat", show_stat_file),
     fs::static_text("swaps", show_swaps),

@@ -150,7 +150,7 @@ struct LinkRow {
   TaskLink link;
 };
 constexpr LinkRow kLinks[] = {{"cwd", link_cwd}, {"exe", link_exe}, {"root", link_root}};
-constexpr std::string_view kDirs[] = {"fd", "fdinfo", "ns", "task"};
+constexpr std::string_view kDirs[] = {"fd", "fdinfo", "net", "ns", "task"};
 
 void own_by(fs::PseudoInode& node, Task& task) {
   if (Ref<fs::Credentials> c = task.creds_ref()) node.set_owner(c->euid, c->egid);
@@ -275,6 +275,8 @@ class TaskDir final : public fs::DirNode {
       return make_fd_dir(pseudo(), task_, name == "fdinfo");
     } else if (name == "ns") {
       return make_ns_dir(pseudo(), task_);
+    } else if (name == "net") {
+      return make_net_dir(pseudo(), *task_);
     } else if (name == "task" && process_) {
       node = make_ref<ThreadsDir>(pseudo(), task_);
     } else {

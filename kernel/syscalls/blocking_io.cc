@@ -3,6 +3,7 @@
 #include "fs/notify.h"
 #include "kernel/abi/signal.h"
 #include "kernel/blocking.h"
+#include "kernel/syscalls/socket_args.h"
 #include "kernel/time/clock.h"
 
 namespace runsc::kernel {
@@ -18,6 +19,7 @@ constexpr uint32_t kWriteEvents = out | wrnorm | wrband | hup | err;
 namespace {
 
 Result<size_t> read_waiting(Task& task, fs::File& file, mm::IoBuf& buf, uint64_t offset, bool nonblocking) {
+  if (net::Socket* socket = net::socket_of(file)) return socket_read(task, *socket, buf, nonblocking);
   WaitQueue* queue = file.wait_queue();
   if (!queue || nonblocking || file.nonblocking()) return file.read(buf, offset);
   uint64_t timeout = file.read_timeout_ns();
@@ -28,6 +30,7 @@ Result<size_t> read_waiting(Task& task, fs::File& file, mm::IoBuf& buf, uint64_t
 }
 
 Result<size_t> write_waiting(Task& task, fs::File& file, mm::IoBuf& buf, uint64_t offset, bool nonblocking) {
+  if (net::Socket* socket = net::socket_of(file)) return socket_write(task, *socket, buf, nonblocking);
   WaitQueue* queue = file.wait_queue();
   bool wait = queue && !nonblocking && !file.nonblocking();
   size_t done = 0;

@@ -59,6 +59,7 @@ void syscall_table_init() {
   add(event_rows());
   add(admin_rows());
   add(ipc_rows());
+  add(socket_rows());
 }
 
 const SyscallRow* syscall_row(unsigned number) { return number < kSyscallLimit ? g_rows[number] : nullptr; }

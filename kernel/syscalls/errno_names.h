@@ -88,6 +88,7 @@ inline constexpr ErrnoName kErrnoNames[] = {
     {Errno::isconn, "EISCONN"},
     {Errno::notconn, "ENOTCONN"},
     {Errno::shutdown, "ESHUTDOWN"},
+    {Errno::toomanyrefs, "ETOOMANYREFS"},
     {Errno::timedout, "ETIMEDOUT"},
     {Errno::connrefused, "ECONNREFUSED"},
     {Errno::hostdown, "EHOSTDOWN"},

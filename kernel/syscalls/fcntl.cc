@@ -297,7 +297,8 @@ Result<void> sys_flock(Task& task, int fd, int operation) {
 namespace {
 
 constexpr uint32_t kTiocGptPeer = 0x5441, kFioClex = 0x5451, kFioNclex = 0x5450, kFioNbio = 0x5421,
-                   kFioAsync = 0x5452, kFioNread = 0x541b, kFioQsize = 0x5460;
+                   kFioAsync = 0x5452, kFioNread = 0x541b, kFioQsize = 0x5460, kFioSetOwn = 0x8901,
+                   kSiocSetGroup = 0x8902, kFioGetOwn = 0x8903, kSiocGetGroup = 0x8904;
 
 Result<uint64_t> set_flag_by_int(Task& task, fs::File& file, uint32_t flag, uint64_t argument) {
   int32_t on = TRY(mm::copy_in(task.mm(), mm::UserPtr<int32_t>(argument)));
@@ -312,6 +313,15 @@ Result<uint64_t> set_async_by_int(Task& task, fs::File& file, int fd, uint64_t a
   if (!signals_readiness(file)) return Errno::notty;
   TRY(set_async(task, file, fd, on));
   file.set_flags(on ? file.flags() | async : file.flags() & ~async);
+  return uint64_t{0};
+}
+
+// F_SETOWN and F_GETOWN as sockets have them too (socket(7), "Ioctls").
+Result<uint64_t> socket_owner(Task& task, fs::File& file, bool set, uint64_t argument) {
+  if (set) return set_owner(task, file, TRY(mm::copy_in(task.mm(), mm::UserPtr<int32_t>(argument))));
+  FileOwner owner = file_owner(file);
+  int32_t id = owner.type == OwnerType::group ? -owner.id : owner.id;
+  TRY(mm::copy_out(task.mm(), mm::UserPtr<int32_t>(argument), id));
   return uint64_t{0};
 }
 
@@ -334,6 +344,12 @@ Result<uint64_t> sys_ioctl(Task& task, int fd, uint32_t request, uint64_t argume
       return set_flag_by_int(task, *file, nonblock, argument);
     case kFioAsync:
       return set_async_by_int(task, *file, fd, argument);
+    case kFioSetOwn:
+    case kSiocSetGroup:
+    case kFioGetOwn:
+    case kSiocGetGroup:
+      if (file->kind() != fs::FileKind::socket) break;
+      return socket_owner(task, *file, request == kFioSetOwn || request == kSiocSetGroup, argument);
     case kFioQsize:
     case kFioNread:
       if (!file->inode() || file->inode()->type() != fs::kRegular) break;

@@ -90,7 +90,8 @@ Result<void> sys_mknodat(Task& task, int dirfd, uint64_t path, uint32_t mode, ui
   fs::Path start = TRY(start_of(task, dirfd, text.view()));
   // new_decode_dev: what the C library packs into 32 bits.
   uint64_t rdev = fs::make_dev(dev >> 8 & 0xfff, (dev & 0xff) | (dev >> 12 & 0xfff00));
-  return fs::make_node(task.walk_context(), start, text.view(), mode, rdev);
+  TRY(fs::make_node(task.walk_context(), start, text.view(), mode, rdev));
+  return {};
 }
 
 Result<void> sys_mknod(Task& task, uint64_t path, uint32_t mode, uint32_t dev) {

@@ -21,6 +21,7 @@ Result<size_t> sys_splice(Task& task, int in_fd, uint64_t in_offset, int out_fd,
   fs::Pipe* out_pipe = fs::pipe_of(*out);
   if (!in_pipe && !out_pipe) return Errno::inval;
   if ((in_pipe && in_offset != 0) || (out_pipe && out_offset != 0)) return Errno::spipe;
+  if ((in_offset != 0 && !in->seekable()) || (out_offset != 0 && !out->seekable())) return Errno::inval;
   if (in_pipe == out_pipe) return Errno::inval;
   if (out->flags() & fs::open_flag::append) return Errno::inval;
   // A pipe takes what it has room for; more than that would wait for its reader.

@@ -13,6 +13,7 @@ constexpr size_t kTextMax = 64;  // bytes of a string or buffer that are shown
 
 // The arguments of a row, one word each: "fd,buf_out,size". What a word begins with says how it is shown:
 //   path, str   a string of the application      flags, mode, prot, mask   hexadecimal
+//   sockaddr    a socket address whose size is the next argument
 //   ptr, buf    an address                       fd, int, pid, sig         signed decimal
 // anything else is decimal when small and hexadecimal when not.
 bool starts(std::string_view s, std::string_view with) { return s.substr(0, with.size()) == with; }
@@ -35,6 +36,25 @@ void put_string(TextSink& out, Task& task, uint64_t address) {
       format(out, "\\x{:02x}", c);
   }
   out.write("\"");
+}
+
+// The address that the application gives with its size.
+void put_socket_address(TextSink& out, Task& task, uint64_t address, uint64_t size) {
+  constexpr uint16_t kLocal = 1;
+  struct {
+    uint16_t family = 0;
+    char text[kTextMax] = {};
+  } name;
+  if (size < sizeof name.family ||
+      !mm::copy_in_some(task.mm(), &name, address, size < sizeof name ? size : sizeof name))
+    return format(out, "0x{:x}", address);
+  if (name.family != kLocal) return format(out, "{{family {}}}", name.family);
+  size -= sizeof name.family;
+  std::string_view text(name.text, size < kTextMax ? size : kTextMax);
+  out.write("{AF_UNIX, \"");
+  for (size_t i = 0; i < text.size() && (text[i] || i == 0); ++i)
+    out.write(text[i] >= 0x20 && text[i] < 0x7f ? text.substr(i, 1) : text[i] ? "?" : "@");
+  out.write("\"}");
 }
 
 void put_argument(TextSink& out, Task& task, std::string_view kind, uint64_t value) {
@@ -64,7 +84,10 @@ void put_call(TextSink& out, Task& task, const SyscallRow* row, uint64_t number,
     std::string_view kind = kinds.substr(0, comma);
     kinds = comma == std::string_view::npos ? std::string_view() : kinds.substr(comma + 1);
     if (i > 0) out.write(", ");
-    put_argument(out, task, kind, args[i]);
+    if (kind == "sockaddr" && i < 5)
+      put_socket_address(out, task, args[i], static_cast<uint32_t>(args[i + 1]));
+    else
+      put_argument(out, task, kind, args[i]);
   }
 }
 

@@ -14,6 +14,7 @@ std::span<const SyscallRow> memory_rows();  // table_memory.cc
 std::span<const SyscallRow> signal_rows();  // table_signals.cc
 std::span<const SyscallRow> time_rows();    // table_time.cc
 std::span<const SyscallRow> file_rows();    // table_files.cc
+std::span<const SyscallRow> socket_rows();  // table_sockets.cc
 std::span<const SyscallRow>
 event_rows();  // table_events.cc: pipe, poll, select, epoll, eventfd, timerfd, ...
 std::span<const SyscallRow> admin_rows();  // table_admin.cc: administration, kcmp, unshare, rseq

@@ -1,0 +1,66 @@
+// /proc/PID/net: the network namespace of a process (proc(5)).
+#include "kernel/proc/proc.h"
+#include "net/network_namespace.h"
+
+namespace runsc::kernel::proc {
+
+namespace {
+
+constexpr uint8_t kDtReg = 8;
+
+using NetShow = Result<void> (*)(net::NetworkNamespace& net, TextSink& out);
+
+Result<void> show_unix(net::NetworkNamespace& net, TextSink& out) {
+  out.write("Num       RefCount Protocol Flags    Type St Inode Path\n");
+  return net.local_sockets.describe(out);
+}
+
+struct NetRow {
+  std::string_view name;
+  NetShow show;
+};
+constexpr NetRow kRows[] = {{"unix", show_unix}};
+
+class NetText final : public fs::TextNode {
+ public:
+  NetText(fs::PseudoSuper& super, Ref<net::NetworkNamespace> net, NetShow show)
+      : TextNode(super, fs::kRegular | 0444), net_(std::move(net)), show_(show) {}
+  Result<void> show(TextSink& out) override { return show_(*net_, out); }
+
+ private:
+  const Ref<net::NetworkNamespace> net_;
+  const NetShow show_;
+};
+
+class NetDir final : public fs::DirNode {
+ public:
+  NetDir(fs::PseudoSuper& super, Ref<net::NetworkNamespace> net)
+      : DirNode(super, fs::kDirectory | 0555), net_(std::move(net)) {}
+  Result<Ref<fs::Inode>> lookup(std::string_view name) override {
+    for (const NetRow& row : kRows) {
+      if (row.name != name) continue;
+      Ref<fs::Inode> node = make_ref<NetText>(pseudo(), net_, row.show);
+      if (!node) return Errno::nomem;
+      return node;
+    }
+    return Errno::noent;
+  }
+  Result<uint64_t> list(fs::DirSink& sink, uint64_t offset) override {
+    for (; offset < std::size(kRows); ++offset)
+      if (!sink.add(kRows[offset].name, ino() * 64 + offset, kDtReg, offset + 1)) break;
+    return offset;
+  }
+
+ private:
+  const Ref<net::NetworkNamespace> net_;
+};
+
+}  // namespace
+
+Result<Ref<fs::Inode>> make_net_dir(fs::PseudoSuper& super, Task& task) {
+  Ref<fs::Inode> node = make_ref<NetDir>(super, task.net_ref());
+  if (!node) return Errno::nomem;
+  return node;
+}
+
+}  // namespace runsc::kernel::proc

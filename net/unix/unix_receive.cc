@@ -1,0 +1,232 @@
+// Receiving on AF_UNIX sockets.
+#include <algorithm>
+
+#include "net/unix/unix_endpoint.h"
+
+namespace runsc::net {
+
+using namespace fs::poll_bit;
+
+namespace {
+
+constexpr uint32_t kReadable = in | rdnorm | rdband | pri | hup | rdhup | err;
+constexpr uint32_t kWritable = out | wrnorm | wrband;
+constexpr int kScmTimestamp = 29, kScmTimestampNs = 35, kScmTimestampNew = 63, kScmTimestampNsNew = 64;
+constexpr uint32_t kOverflowId = 65534;
+
+}  // namespace
+
+Result<size_t> UnixEndpoint::receive(ReceiveMessage& message) {
+  if (message.flags & msg_flag::oob) return Errno::opnotsupp;
+  return type() == socket_type::stream ? receive_stream(message) : receive_dgram(message);
+}
+
+// SO_PEEK_OFF: a peek moves the place of the next one on, taking data moves it back.
+void UnixEndpoint::peek_forward(int64_t n) {
+  int32_t offset = options.peek_offset.load(std::memory_order_relaxed);
+  if (offset >= 0) options.peek_offset.store(static_cast<int32_t>(offset + n), std::memory_order_relaxed);
+}
+
+void UnixEndpoint::peek_back(int64_t n) {
+  int32_t offset = options.peek_offset.load(std::memory_order_relaxed);
+  if (offset >= 0)
+    options.peek_offset.store(static_cast<int32_t>(std::max<int64_t>(offset - n, 0)),
+                              std::memory_order_relaxed);
+}
+
+void UnixEndpoint::note_sender(ReceiveMessage& message, const UnixMessage& from) {
+  if (!message.want_address || message.has_address) return;
+  message.has_address = true;
+  if (Ref<UnixName> name = from.sender->bound_name()) name->put(message.address);
+}
+
+// ---- streams ----
+
+// False: the message is somebody else's than what has been taken so far.
+bool UnixEndpoint::adopt_credentials(ReceiveMessage& message, const UnixMessage& from) {
+  if (message.fixed_creds) return message.creds == from.creds;
+  if (options.has(option_bit::passcred)) {
+    message.creds = from.creds;
+    message.has_creds = message.fixed_creds = true;
+  }
+  return true;
+}
+
+// Takes (or peeks at) what `from` has from `skip` on. False: nothing further in this call. EFAULT.
+Result<bool> UnixEndpoint::take_stream(ReceiveMessage& message, UnixMessage& from, size_t skip) {
+  const size_t n = std::min<size_t>(from.left() - skip, message.data.remaining());
+  TRY(from.data.drain(message.data, from.consumed + skip, n));
+  message.done += n;
+  if (message.flags & msg_flag::peek) {
+    peek_forward(static_cast<int64_t>(n));
+    if (!from.rights) return true;
+    message.rights = TRY(from.rights->clone());
+    return false;
+  }
+  from.consumed += n;
+  peek_back(static_cast<int64_t>(n));
+  if (from.rights) {
+    from.rights->land();
+    message.rights = std::move(from.rights);
+  }
+  if (from.left() > 0) return false;
+  Ref<UnixMessage> spent;
+  LockGuard guard(lock_);
+  spent = pop_locked(from);
+  return !message.rights;
+}
+
+// The message after `after` (null: the first) that has more than `skip` bytes; what the others have comes off
+// `skip`. Null: there is none. Only the reader takes messages of a stream out, so it stays where it is.
+Result<UnixMessage*> UnixEndpoint::next_of_stream(UnixMessage* after, size_t& skip) {
+  LockGuard guard(lock_);
+  if (state_ != State::established) return Errno::inval;
+  auto at = after ? std::next(messages_.iterator_to(*after)) : messages_.begin();
+  for (; at != messages_.end() && skip >= at->left(); ++at) skip -= at->left();
+  return at == messages_.end() ? nullptr : &*at;
+}
+
+Result<size_t> UnixEndpoint::end_of_stream(ReceiveMessage& message) {
+  if (int32_t e = take_error()) {
+    if (message.done > 0) return message.done;
+    return static_cast<Errno>(e);
+  }
+  LockGuard guard(lock_);
+  if (shut_ & kReceiveShut) return message.done;
+  return message.wait.at(*this, queue(), kReadable);
+}
+
+Result<size_t> UnixEndpoint::receive_stream(ReceiveMessage& message) {
+  const bool peek = message.flags & msg_flag::peek;
+  const size_t size = message.data.remaining() + message.done;
+  size_t target = message.flags & msg_flag::waitall
+                      ? size
+                      : std::min<size_t>(size, options.receive_low.load(std::memory_order_relaxed));
+  if (target == 0) target = 1;
+  LockGuard reader(receive_lock_);
+  size_t skip = peek ? std::max(options.peek_offset.load(std::memory_order_relaxed), 0) : 0;
+  UnixMessage* from = nullptr;
+  for (;;) {
+    from = TRY(next_of_stream(peek ? from : nullptr, skip));
+    if (!from) {
+      // A peek does not wait for more.
+      if (message.done >= target || (peek && message.done > 0)) return message.done;
+      return end_of_stream(message);
+    }
+    if (!adopt_credentials(message, *from)) return message.done;
+    note_sender(message, *from);
+    Result<bool> more = take_stream(message, *from, skip);
+    if (!more) {
+      if (message.done > 0) return message.done;
+      return more.error();
+    }
+    if (!*more || message.data.remaining() == 0) return message.done;
+    skip = 0;
+  }
+}
+
+// ---- datagrams and sequenced packets ----
+
+// The next message, out of the queue unless it is only peeked at. `skip` becomes where it starts for this
+// peek.
+Ref<UnixMessage> UnixEndpoint::take_dgram(uint32_t flags, int64_t& skip) {
+  const bool peek = flags & msg_flag::peek;
+  int64_t offset = peek ? options.peek_offset.load(std::memory_order_relaxed) : -1;
+  const bool from_offset = offset >= 0;
+  if (!from_offset) offset = 0;
+  LockGuard guard(lock_);
+  for (UnixMessage& m : messages_) {
+    auto size = static_cast<int64_t>(m.data.size());
+    if (from_offset && offset >= size && (offset > 0 || m.peeked)) {
+      offset -= size;
+      continue;
+    }
+    skip = offset;
+    if (!peek) return pop_locked(m);
+    m.peeked = true;
+    return Ref<UnixMessage>(m);
+  }
+  return {};
+}
+
+// Why there is no message: EAGAIN to wait for one, or `end`.
+Errno UnixEndpoint::empty_dgram(ReceiveMessage& message, bool& end) {
+  LockGuard guard(lock_);
+  if (shut_ & kReceiveShut) {
+    end = !message.wait.nonblocking || type() == socket_type::seqpacket;
+    if (end) return Errno{};
+  }
+  return message.wait.at(*this, queue(), kReadable);
+}
+
+Result<size_t> UnixEndpoint::receive_dgram(ReceiveMessage& message) {
+  if (type() == socket_type::seqpacket) {
+    LockGuard guard(lock_);
+    if (state_ != State::established) return Errno::notconn;
+  }
+  const bool peek = message.flags & msg_flag::peek;
+  LockGuard reader(receive_lock_);
+  if (int32_t e = take_error()) return static_cast<Errno>(e);
+  int64_t skip = 0;
+  Ref<UnixMessage> from = take_dgram(message.flags, skip);
+  if (!from) {
+    bool end = false;
+    Errno e = empty_dgram(message, end);
+    return end ? Result<size_t>(size_t{0}) : e;
+  }
+  room_.wake(kWritable);
+  note_sender(message, *from);
+  const size_t whole = from->data.size() - static_cast<size_t>(skip);
+  size_t n = std::min<size_t>(whole, message.data.remaining());
+  if (n < whole) message.out_flags |= msg_flag::trunc;
+  TRY(from->data.drain(message.data, static_cast<size_t>(skip), n));
+  message.timestamp_ns = from->timestamp_ns;
+  if (options.has(option_bit::passcred)) {
+    message.creds = from->creds;
+    message.has_creds = true;
+  }
+  if (peek) {
+    peek_forward(static_cast<int64_t>(n));
+    if (from->rights) message.rights = TRY(from->rights->clone());
+  } else {
+    peek_back(static_cast<int64_t>(from->data.size()));
+    if (from->rights) {
+      from->rights->land();
+      message.rights = std::move(from->rights);
+    }
+  }
+  message.done = n;
+  return message.flags & msg_flag::trunc ? whole : n;
+}
+
+// ---- ancillary data ----
+
+void UnixEndpoint::finish_receive(ReceiveMessage& message) {
+  if (message.timestamp_ns != 0 && options.has(option_bit::timestamp)) {
+    const bool ns = options.has(option_bit::timestampns), fresh = options.has(option_bit::timestamp_new);
+    struct {
+      int64_t sec, part;
+    } stamp{message.timestamp_ns / 1'000'000'000, message.timestamp_ns % 1'000'000'000};
+    if (!ns) stamp.part /= 1000;
+    int kind =
+        ns ? (fresh ? kScmTimestampNsNew : kScmTimestampNs) : (fresh ? kScmTimestampNew : kScmTimestamp);
+    message.control.put(kSolSocket, kind, std::as_bytes(std::span(&stamp, 1)));
+  }
+  if (!message.control.present()) {
+    if (message.has_creds || message.rights) message.control.set_truncated();
+    message.rights.reset();
+    return;
+  }
+  if (message.has_creds) {
+    PeerCredentials creds = message.creds;
+    if (creds.uid == ~0u) creds.uid = kOverflowId;
+    if (creds.gid == ~0u) creds.gid = kOverflowId;
+    message.control.put(kSolSocket, control_type::credentials, std::as_bytes(std::span(&creds, 1)));
+  }
+  if (message.rights)
+    message.control.put_files(message.caller, message.rights->files(),
+                              message.flags & msg_flag::cmsg_cloexec);
+  message.rights.reset();
+}
+
+}  // namespace runsc::net
