@@ -114,8 +114,7 @@ Ref<UnixMessage> UnixEndpoint::pop_locked(UnixMessage& message) {
 }
 
 bool UnixEndpoint::writable() const {
-  return charged_.load(std::memory_order_seq_cst) * 4 <=
-         options.send_buffer.load(std::memory_order_relaxed);
+  return charged_.load(std::memory_order_seq_cst) * 4 <= options.send_buffer.load(std::memory_order_relaxed);
 }
 
 void UnixEndpoint::uncharge(uint32_t size) {
