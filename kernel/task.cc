@@ -40,7 +40,8 @@ void Task::operator delete(void* p) noexcept {
 
 // A new task looks once whether CPU time is watched: its process may have inherited a limit, or be armed just
 // now.
-Task::Task() : work((strace_enabled() ? kEntryWork : 0) | Work::cpu_time) {}
+Task::Task()
+    : work(strace_enabled() ? Work::trace | Work::cpu_time : static_cast<uint32_t>(Work::cpu_time)) {}
 
 Task::~Task() {
   if (user_state_) arch::user_state_destroy(user_state_);

@@ -44,11 +44,11 @@ Result<Ref<IpcObject>> IpcTable::at(int32_t index) {
 
 // Twice as many places, made without the lock.
 Result<void> IpcTable::make_room() {
-  uint32_t size, used = 0;
+  uint32_t size, used;
   {
     LockGuard guard(lock_);
     size = size_;
-    for (uint32_t i = 0; i < size_; ++i) used += slots_[i] != nullptr;
+    used = count();
   }
   if (used >= limit_) return Errno::nospc;
   if (used < size) return {};

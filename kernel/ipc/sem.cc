@@ -197,7 +197,16 @@ Result<SemUndo*> SemUndoList::entry(SemSet& set) {
   if (!fresh) return Errno::nomem;
   TRY(fresh->adjust.reserve(static_cast<size_t>(set.size())));
   for (int32_t i = 0; i < set.size(); ++i) TRY(fresh->adjust.push_back(0));
+  struct Dead : List {
+    ~Dead() {
+      clear_and_dispose([](SemUndo* u) {
+        Ref<SemSet> gone = Ref<SemSet>::adopt(u->set);
+        Unique<SemUndo> undo(u);
+      });
+    }
+  } dead;  // goes after the lock
   LockGuard guard(lock_);
+  take_dead(dead);
   if (SemUndo* u = find()) return u;
   LockGuard set_guard(set.lock);
   if (set.removed) return Errno::idrm;
@@ -205,6 +214,16 @@ Result<SemUndo*> SemUndoList::entry(SemSet& set) {
   set.undos_.push_back(*fresh);
   entries_.push_back(*fresh);
   return fresh.release();
+}
+
+void SemUndoList::take_dead(List& dead) {
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    SemUndo& undo = *it++;
+    LockGuard guard(undo.set->lock);
+    if (!undo.set->removed) continue;
+    entries_.erase(entries_.iterator_to(undo));
+    dead.push_back(undo);
+  }
 }
 
 SemUndoList::~SemUndoList() {

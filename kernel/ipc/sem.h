@@ -50,6 +50,9 @@ class SemUndoList final : public RefCounted<SemUndoList> {
       SemUndo,
       boost::intrusive::member_hook<SemUndo, boost::intrusive::list_member_hook<>, &SemUndo::list_hook>,
       boost::intrusive::constant_time_size<false>>;
+  // Takes the entries of sets that are gone off the list. Nobody uses these: operate() looks first.
+  void take_dead(List& dead) REQUIRES(lock_);
+
   SpinLock lock_{LockRank::ipc_table};
   List entries_ GUARDED_BY(lock_);
 };

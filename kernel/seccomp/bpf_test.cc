@@ -88,10 +88,15 @@ TEST_CASE("random BPF programs that pass the check end", "[seccomp]") {
 }
 
 TEST_CASE("the strictest of the answers holds", "[seccomp]") {
-  auto filter = [](uint32_t answer, Ref<SeccompFilter> older) {
+  auto returning = [](uint32_t answer) {
     Vec<BpfInstruction> program;
     CHECK(program.push_back({kRetK, 0, 0, answer}));
-    return SeccompFilter::create(std::move(program), std::move(older)).value();
+    return SeccompFilter::create(std::move(program)).value();
+  };
+  auto filter = [&](uint32_t answer, Ref<SeccompFilter> older) {
+    Ref<SeccompFilter> made = returning(answer);
+    CHECK(made->put_before(std::move(older)));
+    return made;
   };
   Ref<SeccompFilter> chain = filter(seccomp_action::allow, {});
   chain = filter(seccomp_action::error | 1, chain);
@@ -103,11 +108,10 @@ TEST_CASE("the strictest of the answers holds", "[seccomp]") {
   chain = filter(seccomp_action::kill_process, chain);
   CHECK(chain->run({}) == seccomp_action::kill_process);
   CHECK(chain->count() == 6);
-  while (auto longer = [&] {
-    Vec<BpfInstruction> program;
-    CHECK(program.push_back({kRetK, 0, 0, seccomp_action::allow}));
-    return SeccompFilter::create(std::move(program), chain);
-  }())
-    chain = *longer;
+  for (;;) {
+    Ref<SeccompFilter> longer = returning(seccomp_action::allow);
+    if (!longer->put_before(chain)) break;
+    chain = longer;
+  }
   CHECK(chain->count() > 6000);  // and so many go without recursion
 }

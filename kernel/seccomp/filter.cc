@@ -11,15 +11,20 @@ int32_t strictness(uint32_t answer) { return static_cast<int32_t>(answer & secco
 
 }  // namespace
 
-Result<Ref<SeccompFilter>> SeccompFilter::create(Vec<BpfInstruction> program, Ref<SeccompFilter> older) {
-  size_t size = program.size() + kPenalty + (older ? older->chain_size_ : 0);
-  if (size > kMaxChain) return Errno::nomem;
-  unsigned count = older ? older->count_ + 1 : 1;
-  Ref<SeccompFilter> filter = make_ref<SeccompFilter>(std::move(program), std::move(older));
+Result<Ref<SeccompFilter>> SeccompFilter::create(Vec<BpfInstruction> program) {
+  Ref<SeccompFilter> filter = make_ref<SeccompFilter>(std::move(program));
   if (!filter) return Errno::nomem;
-  filter->chain_size_ = size;
-  filter->count_ = count;
+  filter->chain_size_ = filter->program_.size() + kPenalty;
   return filter;
+}
+
+Result<void> SeccompFilter::put_before(Ref<SeccompFilter> older) {
+  if (!older) return {};
+  if (chain_size_ + older->chain_size_ > kMaxChain) return Errno::nomem;
+  chain_size_ += older->chain_size_;
+  count_ += older->count_;
+  older_ = std::move(older);
+  return {};
 }
 
 uint32_t SeccompFilter::run(const SeccompData& data) const {

@@ -18,9 +18,11 @@ inline constexpr uint32_t kill_process = 0x80000000, kill_thread = 0, trap = 0x0
 
 class SeccompFilter final : public RefCounted<SeccompFilter> {
  public:
-  // Puts a checked program in front of `older` (may be null). ENOMEM: memory, or the chain would be longer
-  // than 32768 instructions.
-  static Result<Ref<SeccompFilter>> create(Vec<BpfInstruction> program, Ref<SeccompFilter> older);
+  // A checked program, alone. ENOMEM.
+  static Result<Ref<SeccompFilter>> create(Vec<BpfInstruction> program);
+  // Once, before anybody else has it: puts it in front of `older` (may be null). ENOMEM: the chain would be
+  // longer than 32768 instructions.
+  Result<void> put_before(Ref<SeccompFilter> older);
 
   // The answer of the chain: of all programs' answers the one with the strictest action, of equals the
   // newest's.
@@ -34,8 +36,7 @@ class SeccompFilter final : public RefCounted<SeccompFilter> {
  private:
   template <class T, class... A>
   friend Ref<T> runsc::make_ref(A&&...);
-  SeccompFilter(Vec<BpfInstruction> program, Ref<SeccompFilter> older)
-      : program_(std::move(program)), older_(std::move(older)) {}
+  explicit SeccompFilter(Vec<BpfInstruction> program) : program_(std::move(program)) {}
 
   const Vec<BpfInstruction> program_;
   Ref<SeccompFilter> older_;

@@ -56,11 +56,11 @@ Result<uint64_t> add_filter(Task& task, uint32_t flags, uint64_t address) {
   if (flags & ~kKnownFlags) return Errno::inval;
   Vec<BpfInstruction> program = TRY(read_program(task, address));
   if (task.seccomp.mode() == SeccompMode::strict) return Errno::inval;
+  Ref<SeccompFilter> fresh = TRY(SeccompFilter::create(std::move(program)));
   // The tree lock keeps other threads' synchronisation, and their children, apart from ours.
-  Ref<SeccompFilter> mine = task.seccomp.filter();
-  Ref<SeccompFilter> fresh = TRY(SeccompFilter::create(std::move(program), mine));
   LockGuard guard(g_tree_lock);
-  if (task.seccomp.filter() != mine) return Errno::again;  // another thread was faster with its own
+  Ref<SeccompFilter> mine = task.seccomp.filter();
+  TRY(fresh->put_before(mine));
   if (flags & kTsync) {
     if (int32_t tid = thread_in_the_way_locked(task, mine.get()))
       return flags & kTsyncEsrch ? Result<uint64_t>(Errno::srch)
