@@ -7,6 +7,7 @@
 #include "kernel/ipc/sem.h"
 #include "kernel/pid.h"
 #include "kernel/pidfd.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/signal/signal.h"
 #include "kernel/time/clock.h"
@@ -106,7 +107,7 @@ Result<void> check_process_limit(Task& parent) {
 }
 
 // Numbers, and the places in tables and lists. After this others see the child.
-Result<void> link_child(Task& parent, Task& child, ThreadGroup* fresh, const CloneRequest& r) {
+Result<void> link_child(Task& parent, Task& child, ThreadGroup* fresh, const CloneRequest& r, bool traced) {
   ThreadGroup& old = parent.group();
   LockGuard tree(g_tree_lock);
   if (old.must_leave.load(std::memory_order_relaxed)) return Errno::restartnointr;
@@ -130,6 +131,7 @@ Result<void> link_child(Task& parent, Task& child, ThreadGroup* fresh, const Clo
   ++group.active_threads;
   ++group.live_threads;
   pid_insert_locked(child);
+  if (traced) ptrace_inherit_locked(parent, child);
   return {};
 }
 
@@ -156,7 +158,8 @@ Result<void> publish_numbers(Task& parent, Task& child, const CloneRequest& r) {
   return {};
 }
 
-void wait_for_vfork(Task& parent, VforkWait& wait) {
+// False: the parent is killed.
+bool wait_for_vfork(Task& parent, VforkWait& wait) {
   ParkWaiter waiter;
   wait.queue.add(waiter);
   while (!wait.done.load(std::memory_order_acquire) &&
@@ -164,6 +167,7 @@ void wait_for_vfork(Task& parent, VforkWait& wait) {
          !((parent.signals.queue.pending() | parent.group().queue.pending()) & abi::sig_bit(abi::sig::kill)))
     parent.sched.park_event();
   wait.queue.remove(waiter);
+  return wait.done.load(std::memory_order_acquire);
 }
 
 }  // namespace
@@ -174,6 +178,14 @@ void vfork_done(Task& child) {
   wait->queue.wake_all();
   wait->unref();
 }
+
+namespace {
+// What a tracer may want to know of this clone.
+PtraceEvent event_of(const CloneRequest& r) {
+  if (r.flags & vfork) return PtraceEvent::vfork;
+  return r.exit_signal == abi::sig::chld ? PtraceEvent::fork : PtraceEvent::clone;
+}
+}  // namespace
 
 Result<int32_t> clone_task(Task& parent, const CloneRequest& request) {
   uint64_t f = request.flags;
@@ -207,7 +219,9 @@ Result<int32_t> clone_task(Task& parent, const CloneRequest& request) {
     child->vfork = Ref<VforkWait>(wait).leak();
   }
   TRY(sched_prepare(child->sched, settid ? child_entry_settid : child_entry, child.get()));
-  Result<void> linked = link_child(parent, *child, fresh.get(), request);
+  const PtraceEvent event = event_of(request);
+  const bool told = !(f & untraced) && ptrace_wants(parent, event);
+  Result<void> linked = link_child(parent, *child, fresh.get(), request, told || f & clone_flag::ptrace);
   if (!linked) {
     if (child->vfork) std::exchange(child->vfork, nullptr)->unref();
     return linked.error();
@@ -218,7 +232,9 @@ Result<int32_t> clone_task(Task& parent, const CloneRequest& request) {
     if (auto r = install_pidfd(parent, *fresh, request.pidfd); !r) log_info("no descriptor for a pidfd");
   child->ref();  // the scheduler's, dropped when the task has died
   sched_start(child->sched);
-  if (wait) wait_for_vfork(parent, *wait);
+  if (told) ptrace_event(parent, event, static_cast<uint32_t>(tid));
+  if (wait && wait_for_vfork(parent, *wait))
+    ptrace_event(parent, PtraceEvent::vfork_done, static_cast<uint32_t>(tid));
   return tid;
 }
 

@@ -6,6 +6,7 @@
 #include "kernel/exit.h"
 #include "kernel/futex.h"
 #include "kernel/pid.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/signal/signal.h"
 #include "mm/user_copy.h"
 
@@ -19,7 +20,7 @@ namespace {
 
 bool alone(ThreadGroup& group) {
   LockGuard tree(g_tree_lock);
-  return group.live_threads == 1;
+  return group.live_threads == 1 && group.zombie_threads == 0;
 }
 
 // Kills the other threads and waits for them. EAGAIN: another thread is at it, or the process dies.
@@ -29,7 +30,7 @@ Result<void> kill_other_threads(Task& task) {
     LockGuard tree(g_tree_lock);
     LockGuard guard(group.signal_lock);
     if (group.must_leave.load(std::memory_order_relaxed)) return Errno::again;
-    if (group.live_threads == 1) return {};
+    if (group.live_threads == 1 && group.zombie_threads == 0) return {};
     group.exec_task = &task;
     group.must_leave.store(true, std::memory_order_seq_cst);
     for_each_thread_locked(group, [&](Task& t) {
@@ -62,6 +63,11 @@ Ref<Task> take_leadership(Task& task) {
   *at = old->next_thread;
   --group.thread_count;
   group.leader = &task;
+  // Of the old one its tracer hears no more.
+  if (Task* tracer = old->ptrace.tracer) {
+    ptrace_unlink_locked(*old);
+    tracer->group().child_wait.wake_all();
+  }
   return Ref<Task>::adopt(old);
 }
 
@@ -115,6 +121,12 @@ struct NewCreds {
   bool secure = false;
 };
 
+// Nobody gains by an execve(2) under the eyes of a tracer that could not have done it itself.
+bool tracer_forbids_gain(const Task& task) {
+  LockGuard tree(g_tree_lock);
+  return is_traced(task) && !task.ptrace.tracer_is_capable;
+}
+
 Result<NewCreds> exec_credentials(Task& task, fs::File& file) {
   fs::Attr attr = TRY(file.get_attr());
   FileIds ids = set_id_bits(task, file, attr);
@@ -125,7 +137,16 @@ Result<NewCreds> exec_credentials(Task& task, fs::File& file) {
   c->suid = c->fsuid = c->euid;
   c->sgid = c->fsgid = c->egid;
   bool changed = ids.set_uid || ids.set_gid;
+  const uint64_t old_permitted = c->permitted;
   transform_capabilities(*c, old_euid, changed);
+  bool gains = c->euid != old_euid || c->egid != task.creds().egid || c->permitted & ~old_permitted;
+  if (gains && tracer_forbids_gain(task)) {
+    if (!task.creds().has(fs::Cap::setuid)) c->euid = c->uid, c->egid = c->gid;
+    c->permitted &= old_permitted;
+    c->effective &= c->permitted;
+    c->suid = c->fsuid = c->euid;
+    c->sgid = c->fsgid = c->egid;
+  }
   bool secure = c->uid != c->euid || c->gid != c->egid;
   return NewCreds{std::move(c), secure};
 }
@@ -171,7 +192,9 @@ void start_registers(Task& task, uint64_t entry, uint64_t sp) {
   regs.rip = entry;
   regs.rsp = sp;
   regs.rflags = 0x202;
-  regs.orig_rax = ~uint64_t{0};
+  // What a tracer sees of the call that this ends.
+  regs.orig_rax = task.regs().orig_rax;
+  regs.rax = static_cast<uint64_t>(-static_cast<int64_t>(Errno::nosys));
   task.regs() = regs;
 }
 
@@ -209,8 +232,11 @@ Result<void> exec_program(Task& task, Ref<fs::File> file, std::string_view path,
   Ref<fs::FdTable> own_files;
   if (task.files().ref_count() > 1) own_files = TRY(task.files().clone());
   TRY(kill_other_threads(task));
+  const int32_t old_tid = task.tid();
   if (!become(task, program, args, std::move(creds), std::move(actions), std::move(own_files)))
     exit_group(task, death_status(sig::segv));
+  ptrace_event(task, PtraceEvent::exec, static_cast<uint32_t>(old_tid));
+  task.regs().rax = 0;
   return {};
 }
 

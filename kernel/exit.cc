@@ -9,6 +9,7 @@
 #include "kernel/job_control.h"
 #include "kernel/notify.h"
 #include "kernel/pid.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/signal/signal.h"
 #include "kernel/time/clock.h"
@@ -107,7 +108,7 @@ void death_signals_locked(ThreadGroup& child) REQUIRES(g_tree_lock) {
 struct Dropped {
   Vec<Ref<Task>> tasks;
   void add(Ref<Task> t) {
-    if (!tasks.push_back(std::move(t))) log_error("out of memory while dropping a dead process");
+    if (t && !tasks.push_back(std::move(t))) log_error("out of memory while dropping a dead process");
   }
 };
 
@@ -123,17 +124,8 @@ void reparent_children_locked(ThreadGroup& group, Dropped& dropped) REQUIRES(g_t
     child.parent_task = parent.leader;
     parent.children.push_back(child);
     wake_orphans_locked(group, child.pgid);
-    if (!child.zombie) {
-      child.exit_signal = sig::chld;
-      continue;
-    }
     child.exit_signal = sig::chld;
-    if (ignores_children_locked(parent))
-      dropped.add(reap_locked(child));
-    else
-      notify_parent_locked(
-          child, (child.wait_status & 0x7f) ? sig_code::cld_killed : sig_code::cld_exited,
-          (child.wait_status & 0x7f) ? child.wait_status & 0x7f : child.wait_status >> 8 & 0xff);
+    if (child.zombie && !is_traced(*child.leader)) dropped.add(tell_parent_of_zombie_locked(child));
   }
 }
 
@@ -177,18 +169,11 @@ bool others_left(ThreadGroup& init) {
 
 // ---- One thread
 
-// The last thread took the process with it.
-void group_ended_locked(ThreadGroup& group, Dropped& dropped) REQUIRES(g_tree_lock) {
-  reparent_children_locked(group, dropped);
-  wake_orphans_locked(group, group.pgid);
-  group.zombie = true;
-  group.parent_task = nullptr;
-  int32_t status = group.wait_status;
-  bool silent = !group.parent || (group.exit_signal == sig::chld && ignores_children_locked(*group.parent));
-  if (group.parent)
-    notify_parent_locked(group, (status & 0x7f) ? sig_code::cld_killed : sig_code::cld_exited,
-                         (status & 0x7f) ? status & 0x7f : status >> 8 & 0xff);
-  if (silent && group.parent) dropped.add(reap_locked(group));
+// Out of the table; who calls drops it without locks.
+Ref<Task> remove_thread_locked(ThreadGroup& group, Task& task) REQUIRES(g_tree_lock) {
+  unlink_thread_locked(group, task);
+  pid_remove_locked(task);
+  return Ref<Task>::adopt(&task);
 }
 
 bool leave_group(Task& task, int32_t status, Dropped& dropped) {
@@ -196,6 +181,15 @@ bool leave_group(Task& task, int32_t status, Dropped& dropped) {
   LockGuard tree(g_tree_lock);
   task.dead = true;
   task.exit_code = status;
+  ptrace_leave_tracees_locked(task, [&](Task& t) REQUIRES(g_tree_lock) {
+    if (&t != t.group().leader) {
+      Released gone = release_thread_locked(t);
+      dropped.add(std::move(gone.thread));
+      dropped.add(std::move(gone.leader));
+    } else if (t.group().zombie) {
+      dropped.add(tell_parent_of_zombie_locked(t.group()));
+    }
+  });
   group.dead_threads.add(usage_of(task));
   bool last = --group.live_threads == 0;
   for (ThreadGroup& child : group.children)
@@ -208,16 +202,54 @@ bool leave_group(Task& task, int32_t status, Dropped& dropped) {
     group.wait_status = group.exiting ? group.exit_code : status;
     group.exiting = true;
   }
-  if (&task != group.leader) {
-    unlink_thread_locked(group, task);
-    pid_remove_locked(task);
-    dropped.add(Ref<Task>::adopt(&task));
+  if (last && group.pid != 1) {
+    reparent_children_locked(group, dropped);
+    wake_orphans_locked(group, group.pgid);
   }
-  if (last && group.pid != 1) group_ended_locked(group, dropped);
+  if (&task != group.leader && is_traced(task)) {
+    ++group.zombie_threads;
+    ptrace_notify_tracer_locked(task, end_of(status).code, end_of(status).value);
+  } else if (&task != group.leader) {
+    dropped.add(remove_thread_locked(group, task));
+  }
+  if (last && group.zombie_threads == 0 && group.pid != 1) dropped.add(become_zombie_locked(group));
   return last;
 }
 
 }  // namespace
+
+ProcessEnd end_of(int32_t status) {
+  if (status & 0x7f) return {sig_code::cld_killed, status & 0x7f};
+  return {sig_code::cld_exited, status >> 8 & 0xff};
+}
+
+Ref<Task> tell_parent_of_zombie_locked(ThreadGroup& group) {
+  if (!group.parent) return nullptr;
+  const ProcessEnd end = end_of(group.wait_status);
+  bool silent = group.exit_signal == sig::chld && ignores_children_locked(*group.parent);
+  notify_parent_locked(group, end.code, end.value);
+  return silent && !is_traced(*group.leader) ? reap_locked(group) : nullptr;
+}
+
+// The last thread took the process with it.
+Ref<Task> become_zombie_locked(ThreadGroup& group) {
+  group.zombie = true;
+  group.parent_task = nullptr;
+  if (!ptraced_by_other_locked(*group.leader, group.parent)) return tell_parent_of_zombie_locked(group);
+  const ProcessEnd end = end_of(group.wait_status);
+  ptrace_notify_tracer_locked(*group.leader, end.code, end.value);
+  return nullptr;
+}
+
+Released release_thread_locked(Task& task) {
+  ThreadGroup& group = task.group();
+  ptrace_unlink_locked(task);
+  --group.zombie_threads;
+  Released gone{remove_thread_locked(group, task), nullptr};
+  if (group.live_threads == 0 && group.zombie_threads == 0) gone.leader = become_zombie_locked(group);
+  group.exit_wait.wake_all();
+  return gone;
+}
 
 Ref<Task> reap_locked(ThreadGroup& group) {
   Task* leader = group.leader;
@@ -238,6 +270,7 @@ Ref<Task> reap_locked(ThreadGroup& group) {
 
 void exit_task(Task& task, int32_t status) {
   ThreadGroup& group = task.group();
+  ptrace_exit(task, status);
   // Nothing interrupts what follows.
   task.signals.blocked.store(~kUnblockable, std::memory_order_relaxed);
   bool last_live = false;

@@ -13,6 +13,23 @@ constexpr int32_t death_status(int signal) { return signal & 0x7f; }
 [[noreturn]] void exit_task(Task& task, int32_t status);
 // Ends its process.
 [[noreturn]] void exit_group(Task& task, int32_t status);
+// What a wait status says: CLD_*, and the exit code or the signal.
+struct ProcessEnd {
+  int code;
+  int value;
+};
+ProcessEnd end_of(int32_t status);
+
+// Each of these may take a task out of the tree: the caller drops the returned reference without locks.
+// A process without threads is told of: its tracer hears of it first.
+Ref<Task> become_zombie_locked(ThreadGroup& group) REQUIRES(g_tree_lock);
+// Its parent hears of it, and if it does not want to, the zombie goes at once.
+Ref<Task> tell_parent_of_zombie_locked(ThreadGroup& group) REQUIRES(g_tree_lock);
+// A dead thread, never the leader, that its tracer has waited for or will not wait for any more.
+struct Released {
+  Ref<Task> thread, leader;
+};
+Released release_thread_locked(Task& task) REQUIRES(g_tree_lock);
 // Takes a zombie out of the tree; the caller drops the returned reference without locks.
 Ref<Task> reap_locked(ThreadGroup& group) REQUIRES(g_tree_lock);
 

@@ -15,7 +15,9 @@ bool may_inspect(const Task& target, InspectAs as) {
   const uint32_t uid = by_files ? mine.fsuid : mine.uid, gid = by_files ? mine.fsgid : mine.gid;
   bool same = uid == theirs->euid && uid == theirs->suid && uid == theirs->uid && gid == theirs->egid &&
               gid == theirs->sgid && gid == theirs->gid;
-  if (!same || target.group().dumpable.load(std::memory_order_relaxed) != 1) return false;
+  if (!same) return false;
+  // What has ended has nothing to hide.
+  if (target.group().dumpable.load(std::memory_order_relaxed) != 1 && target.mm_ref()) return false;
   const uint64_t caps = by_files ? mine.effective : mine.permitted;
   return (theirs->permitted & ~caps) == 0;
 }

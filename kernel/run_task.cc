@@ -3,6 +3,7 @@
 #include "kernel/clone.h"
 #include "kernel/events.h"
 #include "kernel/exit.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/rseq.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/signal/frame.h"
@@ -116,9 +117,10 @@ bool wants_restart(uint64_t rax) {
 
 // `in_syscall`: rax holds the result of one.
 [[gnu::noinline]] void exit_work(Task& task, bool in_syscall) {
-  if (in_syscall) deliver_signals(task, true);
+  if (in_syscall && task.work.any(kSyscallExitWork)) ptrace_syscall_exit(task);
+  if (in_syscall) deliver_signals(task);
   // The mask that comes back may let further signals through.
-  while (task.work.any(Work::signal | Work::restore_mask)) deliver_signals(task, false);
+  while (task.work.any(Work::signal | Work::restore_mask)) deliver_signals(task);
   if (!task.work.has(Work::cpu_time)) return;
   if (cpu_time_is_watched(task.group())) {
     check_cpu_timers(task);
@@ -140,7 +142,7 @@ void run_task(Task& task) {
     if (sched_must_look()) [[unlikely]] {
       const uint64_t since = sched_look(task.work.has(Work::cpu_time));
       // What came while another task had this CPU must not wait for the next trap.
-      if (task.work.any(kExitWork & ~static_cast<uint32_t>(Work::cpu_time))) [[unlikely]] {
+      if (task.work.any(Work::signal | Work::restore_mask)) [[unlikely]] {
         in_syscall = false;
         continue;
       }

@@ -10,6 +10,7 @@
 #include "fs/fd_table.h"
 #include "fs/namespace.h"
 #include "kernel/base/ref.h"
+#include "kernel/ptrace/state.h"
 #include "kernel/sched/sched_entity.h"
 #include "kernel/seccomp/seccomp.h"
 #include "kernel/signal/state.h"
@@ -93,6 +94,7 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   SeccompState seccomp;
   SchedEntity sched{*this};
   TaskSignals signals;
+  PtraceState ptrace;
   RestartBlock restart;
 
   // ---- Under g_tree_lock.

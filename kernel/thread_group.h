@@ -63,6 +63,7 @@ class ThreadGroup final : public RefCounted<ThreadGroup>,
   uint32_t thread_count = 0;
   uint32_t active_threads = 0;  // have not begun to exit
   uint32_t live_threads = 0;    // not yet through exit
+  uint32_t zombie_threads = 0;  // through exit, but their tracers have not waited for them; never the leader
   ThreadGroup* parent = nullptr;
   Task* parent_task = nullptr;  // who forked, for PR_SET_PDEATHSIG and __WNOTHREAD; null once it is gone
   ChildList children;
@@ -70,7 +71,7 @@ class ThreadGroup final : public RefCounted<ThreadGroup>,
   std::atomic<int32_t> pgid{0}, sid{0};
   std::atomic<int32_t> exec_count{0};
   int exit_signal = 17;  // what the parent gets; 0: nothing
-  bool zombie = false;   // every thread is gone; waits to be reaped
+  bool zombie = false;   // every thread is gone; waits to be reaped, by its tracer first
   bool reaped = false;
   bool has_execed = false;
   bool subreaper = false;

@@ -24,6 +24,7 @@ Result<Ref<fs::Inode>> make_task_dir(fs::PseudoSuper& super, Ref<Task> task, boo
 Result<Ref<fs::Inode>> make_net_dir(fs::PseudoSuper& super, Task& task);
 Result<Ref<fs::Inode>> make_fd_dir(fs::PseudoSuper& super, Ref<Task> task, bool info);
 Result<Ref<fs::Inode>> make_ns_dir(fs::PseudoSuper& super, Ref<Task> task);
+Result<Ref<fs::Inode>> make_mem_node(fs::PseudoSuper& super, Ref<Task> task);
 
 // Text of the files of a task. `process`: of the whole process, else of the thread.
 Result<void> show_status(Task& task, TextSink& out);

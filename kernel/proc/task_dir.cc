@@ -275,6 +275,8 @@ class TaskDir final : public fs::DirNode {
       return make_fd_dir(pseudo(), task_, name == "fdinfo");
     } else if (name == "ns") {
       return make_ns_dir(pseudo(), task_);
+    } else if (name == "mem") {
+      return make_mem_node(pseudo(), task_);
     } else if (name == "net") {
       return make_net_dir(pseudo(), *task_);
     } else if (name == "task" && process_) {
@@ -302,7 +304,7 @@ class TaskDir final : public fs::DirNode {
       if ((name != "task" || process_) && !put(name, kDtDir)) return at;
     for (const LinkRow& row : kLinks)
       if (!put(row.name, kDtLnk)) return at;
-    if (!put("stat", kDtReg)) return at;
+    if (!put("mem", kDtReg) || !put("stat", kDtReg)) return at;
     for (const TextRow& row : kBothText)
       if (!put(row.name, kDtReg)) return at;
     return at;

@@ -1,6 +1,7 @@
 // Text of /proc/PID: status, stat, statm, limits, io.
 #include "kernel/pid.h"
 #include "kernel/proc/proc.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/time/clock.h"
 
@@ -74,6 +75,11 @@ int32_t parent_pid(Task& task) {
   return task.group().parent ? task.group().parent->pid : 0;
 }
 
+int32_t tracer_pid(Task& task) {
+  LockGuard guard(g_tree_lock);
+  return task.ptrace.tracer ? task.ptrace.tracer->tid() : 0;
+}
+
 uint64_t to_clock_ticks(uint64_t tsc) { return tsc_to_ns(tsc) / (1'000'000'000 / kTicksPerSecond); }
 
 const char* state_name(char letter) {
@@ -84,6 +90,8 @@ const char* state_name(char letter) {
       return "S (sleeping)";
     case 'T':
       return "T (stopped)";
+    case 't':
+      return "t (tracing stop)";
     case 'Z':
       return "Z (zombie)";
     case 'X':
@@ -113,11 +121,13 @@ char state_letter(Task& task) {
   {
     LockGuard guard(g_tree_lock);
     if (g.zombie) return 'Z';
-    if (task.dead) return &task == g.leader ? 'Z' : 'X';  // a leader outlived by its threads
+    // A leader outlived by its threads, a thread that its tracer has not waited for.
+    if (task.dead) return &task == g.leader || is_traced(task) ? 'Z' : 'X';
   }
   {
     LockGuard guard(g.signal_lock);
-    if (g.stopped) return 'T';
+    if (task.ptrace.stopped) return 't';
+    if (g.stopped && !is_traced(task)) return 'T';
   }
   return task.sched.asleep.load(std::memory_order_relaxed) ? 'S' : 'R';
 }
@@ -154,8 +164,8 @@ Result<void> show_status(Task& task, TextSink& out) {
   ThreadGroup& g = task.group();
   format(out, "Name:\t{}\n", task.comm().text);
   if (fs) format(out, "Umask:\t{:04o}\n", fs->umask());
-  format(out, "State:\t{}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n", state_name(letter),
-         g.pid, task.tid(), parent_pid(task));
+  format(out, "State:\t{}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t{}\n", state_name(letter),
+         g.pid, task.tid(), parent_pid(task), tracer_pid(task));
   if (creds) {
     format(out, "Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\n", creds->uid, creds->euid, creds->suid,
            creds->fsuid, creds->gid, creds->egid, creds->sgid, creds->fsgid);

@@ -3,6 +3,7 @@
 #include "kernel/base/log.h"
 #include "kernel/exit.h"
 #include "kernel/pid.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/signal/send.h"
 #include "kernel/task.h"
 #include "kernel/thread_group.h"
@@ -37,9 +38,22 @@ bool is_alone(Task& task) {
   return n <= 1;
 }
 
+// SECCOMP_RET_TRACE: without a tracer that wants it, ENOSYS.
+SeccompAnswer ask_tracer(Task& task, arch::UserRegs& regs, uint32_t data) {
+  regs.rax = -static_cast<uint64_t>(Errno::nosys);
+  if (!ptrace_wants(task, PtraceEvent::seccomp)) return SeccompAnswer::refuse;
+  ptrace_event(task, PtraceEvent::seccomp, data);
+  {
+    LockGuard guard(task.group().signal_lock);
+    if (fatal_signal_pending_locked(task)) return SeccompAnswer::refuse;
+  }
+  if (static_cast<int32_t>(regs.orig_rax) < 0) return SeccompAnswer::refuse;
+  return seccomp_check(task, regs, SeccompPass::after_trace);
+}
+
 }  // namespace
 
-SeccompAnswer seccomp_check(Task& task, arch::UserRegs& regs) {
+SeccompAnswer seccomp_check(Task& task, arch::UserRegs& regs, SeccompPass pass) {
   if (task.seccomp.mode() == SeccompMode::disabled) return SeccompAnswer::allow;
   auto number = static_cast<uint32_t>(regs.orig_rax);
   if (task.seccomp.mode() == SeccompMode::strict) return check_strict(task, number);
@@ -70,7 +84,8 @@ SeccompAnswer seccomp_check(Task& task, arch::UserRegs& regs) {
       force_signal(task, sigsys(regs, number, data));
       return SeccompAnswer::signal;
     case seccomp_action::trace:
-    case seccomp_action::notify:  // there is no tracer, and no listener
+      return pass == SeccompPass::first ? ask_tracer(task, regs, data) : SeccompAnswer::allow;
+    case seccomp_action::notify:  // there is no listener
       regs.rax = -static_cast<uint64_t>(Errno::nosys);
       return SeccompAnswer::refuse;
     case seccomp_action::kill_thread:

@@ -38,8 +38,9 @@ enum class SeccompAnswer : uint8_t {
   refuse,  // rax holds what the application shall find
   signal,  // the registers are those of before the call, and SIGSYS is on its way
 };
-// Before a system call. May end the task.
-SeccompAnswer seccomp_check(Task& task, arch::UserRegs& regs);
+enum class SeccompPass : uint8_t { first, after_trace };  // the second: the tracer has had its say
+// Before a system call. May end the task, or stop it for its tracer, who may change the call.
+SeccompAnswer seccomp_check(Task& task, arch::UserRegs& regs, SeccompPass pass);
 
 // Under g_tree_lock: what a new task has from its parent.
 void seccomp_inherit(const Task& parent, Task& child);

@@ -4,6 +4,7 @@
 #include "kernel/exit.h"
 #include "kernel/notify.h"
 #include "kernel/pid.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/rseq.h"
 #include "kernel/signal/signal.h"
 
@@ -14,7 +15,9 @@ using namespace abi;
 void recalculate_pending_locked(Task& task) {
   ThreadGroup& group = task.group();
   uint64_t waiting = task.signals.queue.pending() | group.queue.pending();
-  bool pending = (waiting & ~task.signals.blocked.load(std::memory_order_relaxed)) != 0 || group.stopped ||
+  // The tracer of a task makes it go on though its process is stopped.
+  bool held = is_traced(task) ? ptrace_trap_pending_locked(task) : group.stopped;
+  bool pending = (waiting & ~task.signals.blocked.load(std::memory_order_relaxed)) != 0 || held ||
                  group.must_leave.load(std::memory_order_relaxed);
   task.work.assign(Work::signal, pending);
 }
@@ -71,23 +74,37 @@ bool orphaned_group_locked(int32_t pgid) REQUIRES(g_tree_lock) {
   return true;
 }
 
+// False: SIGCONT or SIGKILL has come since the signal was taken.
+bool begin_group_stop_locked(Task& task, int signal) REQUIRES(g_tree_lock)
+    REQUIRES(task.group().signal_lock) {
+  ThreadGroup& group = task.group();
+  if (group.exiting || (is_traced(task) && !task.ptrace.stop_dequeued)) return false;
+  if ((group.queue.pending() | task.signals.queue.pending()) & (sig_bit(sig::cont) | sig_bit(sig::kill)))
+    return false;
+  // Tracees take part each time, having perhaps gone on since.
+  for_each_thread_locked(group, [](Task& t) { t.ptrace.stop_pending = is_traced(t) && !t.dead; });
+  if (group.stopped) return true;
+  group.stopped = true;
+  group.stop_signal = signal;
+  group.stop_pending_report = true;
+  group.continued_pending_report = false;
+  return true;
+}
+
 void stop_process(Task& task, int signal) {
   ThreadGroup& group = task.group();
   LockGuard tree(g_tree_lock);
   if (signal != sig::stop && orphaned_group_locked(group.pgid)) return;
+  bool again = false;
   {
     LockGuard guard(task.group().signal_lock);
-    if (group.exiting || group.stopped) return;
-    // SIGCONT or SIGKILL may have come since the signal was taken.
-    if ((group.queue.pending() | task.signals.queue.pending()) & (sig_bit(sig::cont) | sig_bit(sig::kill)))
-      return;
-    group.stopped = true;
-    group.stop_signal = signal;
-    group.stop_pending_report = true;
-    group.continued_pending_report = false;
+    again = group.stopped;
+    if (!begin_group_stop_locked(task, signal)) return;
   }
   for_each_thread_locked(group, [&](Task& t) { signal_wake(t); });
-  notify_parent_locked(group, sig_code::cld_stopped, signal);
+  // To a parent that traces it this would be the same stop twice.
+  bool parent_traces = is_traced(task) && !ptraced_by_other_locked(task, group.parent);
+  if (!again && !parent_traces) notify_parent_locked(group, sig_code::cld_stopped, signal);
 }
 
 // Sleeps while the process is stopped.
@@ -98,9 +115,7 @@ void wait_while_stopped(Task& task) {
   for (;;) {
     {
       LockGuard guard(task.group().signal_lock);
-      uint64_t pending = task.signals.queue.pending() | group.queue.pending();
-      if (!group.stopped || group.must_leave.load(std::memory_order_relaxed) || pending & sig_bit(sig::kill))
-        break;
+      if (!group.stopped || is_traced(task) || fatal_signal_pending_locked(task)) break;
     }
     task.sched.park_event();
   }
@@ -115,6 +130,9 @@ void wait_while_stopped(Task& task) {
   }
   exit_group(task, death_status(info.signo));
 }
+
+// Whether the registers hold a system call's result, of this trap or by a tracer's doing.
+bool holds_result(const arch::UserRegs& regs) { return static_cast<int64_t>(regs.orig_rax) >= 0; }
 
 // What a system call's result becomes when a handler runs.
 void interrupt_result(Task& task, const SigAction& action) {
@@ -138,80 +156,7 @@ void interrupt_result(Task& task, const SigAction& action) {
   regs.rip -= 2;  // the syscall instruction again
 }
 
-void run_handler(Task& task, const SigAction& action, const SigInfo& info, bool in_syscall) {
-  if (in_syscall) interrupt_result(task, action);
-  uint64_t blocked = task.signals.blocked.load(std::memory_order_relaxed);
-  uint64_t to_restore = task.work.has(Work::restore_mask) ? task.signals.saved_mask : blocked;
-  task.work.clear(Work::restore_mask);
-  if (!rseq_before_signal(task) || !push_signal_frame(task, action, info, to_restore)) {
-    // The stack is of no use: if this was SIGSEGV itself, nobody can handle it.
-    if (info.signo == sig::segv) task.group().actions->exchange(sig::segv, SigAction{});
-    SigInfo fault(sig::segv, sig_code::kernel);
-    force_signal(task, fault);
-    return;
-  }
-  uint64_t mask = blocked | action.mask;
-  if (!(action.flags & sa::nodefer)) mask |= sig_bit(info.signo);
-  set_blocked(task, mask);
-}
-
-// One signal. False: none is left.
-bool deliver_one(Task& task, bool& in_syscall) {
-  ThreadGroup& group = task.group();
-  SigInfo info;
-  SigAction action;
-  bool stopped = false;
-  {
-    LockGuard guard(task.group().signal_lock);
-    if (group.must_leave.load(std::memory_order_relaxed) && group.exec_task != &task) {
-      stopped = false;
-      info.signo = -1;
-    } else if (group.stopped &&
-               !((task.signals.queue.pending() | group.queue.pending()) & sig_bit(sig::kill))) {
-      stopped = true;
-    } else {
-      int s = take_locked(task, ~task.signals.blocked.load(std::memory_order_relaxed), info);
-      if (s == 0) {
-        recalculate_pending_locked(task);
-        return false;
-      }
-      info.signo = s;
-      action = group.actions->get(s);
-      if (action.flags & sa::resethand && action.handler > kSigIgn) group.actions->exchange(s, SigAction{});
-    }
-  }
-  if (info.signo == -1) exit_task(task, group.exit_code);
-  if (stopped) {
-    wait_while_stopped(task);
-    return true;
-  }
-  if (action.handler == kSigIgn && info.signo != sig::kill) return true;
-  if (action.handler > kSigIgn) {
-    run_handler(task, action, info, in_syscall);
-    in_syscall = false;
-    return true;
-  }
-  switch (default_action(info.signo)) {
-    case DefaultAction::ignore:
-    case DefaultAction::resume:
-      return true;
-    case DefaultAction::stop:
-      if (group.pid != 1 || info.code == abi::sig_code::kernel) stop_process(task, info.signo);
-      return true;
-    case DefaultAction::terminate:
-      if (group.pid == 1 && info.code <= 0) return true;  // init is protected from those inside
-      die_of(task, info);
-  }
-  return true;
-}
-
-}  // namespace
-
-int take_signal(Task& task, uint64_t mask, SigInfo& info) {
-  LockGuard guard(task.group().signal_lock);
-  return take_locked(task, mask, info);
-}
-
+// What a result that asks for a restart becomes when no signal is to be delivered.
 void fix_restart(Task& task) {
   arch::UserRegs& regs = task.regs();
   auto error = static_cast<Errno>(-static_cast<int64_t>(regs.rax));
@@ -232,10 +177,105 @@ void fix_restart(Task& task) {
   }
 }
 
-void deliver_signals(Task& task, bool in_syscall) {
+void run_handler(Task& task, const SigAction& action, const SigInfo& info) {
+  if (holds_result(task.regs())) interrupt_result(task, action);
+  uint64_t blocked = task.signals.blocked.load(std::memory_order_relaxed);
+  uint64_t to_restore = task.work.has(Work::restore_mask) ? task.signals.saved_mask : blocked;
+  task.work.clear(Work::restore_mask);
+  const bool stepping = ptrace_stop_stepping(task);
+  if (!rseq_before_signal(task) || !push_signal_frame(task, action, info, to_restore)) {
+    // The stack is of no use: if this was SIGSEGV itself, nobody can handle it.
+    if (info.signo == sig::segv) task.group().actions->exchange(sig::segv, SigAction{});
+    SigInfo fault(sig::segv, sig_code::kernel);
+    force_signal(task, fault);
+    return;
+  }
+  uint64_t mask = blocked | action.mask;
+  if (!(action.flags & sa::nodefer)) mask |= sig_bit(info.signo);
+  set_blocked(task, mask);
+  if (stepping) ptrace_step_into_handler(task);
+}
+
+enum class Next : uint8_t { nothing, signal, leave, stop, trap };
+
+// What is to be done first; a signal is taken out of its queue.
+Next look(Task& task, SigInfo& info) {
+  ThreadGroup& group = task.group();
+  LockGuard guard(task.group().signal_lock);
+  if (group.must_leave.load(std::memory_order_relaxed) && group.exec_task != &task) {
+    // The reason to leave is taken; another SIGKILL may end what is done on the way.
+    task.signals.queue.discard(sig_bit(sig::kill));
+    return Next::leave;
+  }
+  if (!fatal_signal_pending_locked(task)) {
+    if (ptrace_trap_pending_locked(task)) return Next::trap;
+    if (group.stopped && !is_traced(task)) return Next::stop;
+  }
+  if (take_locked(task, ~task.signals.blocked.load(std::memory_order_relaxed), info) != 0)
+    return Next::signal;
+  recalculate_pending_locked(task);
+  return Next::nothing;
+}
+
+SigAction take_action(Task& task, int signal) {
+  LockGuard guard(task.group().signal_lock);
+  SignalActions& actions = *task.group().actions;
+  SigAction action = actions.get(signal);
+  if (action.flags & sa::resethand && action.handler > kSigIgn) actions.exchange(signal, SigAction{});
+  return action;
+}
+
+void act_on(Task& task, const SigInfo& info) {
+  ThreadGroup& group = task.group();
+  const SigAction action = take_action(task, info.signo);
+  if (action.handler == kSigIgn && info.signo != sig::kill) return;
+  if (action.handler > kSigIgn) return run_handler(task, action, info);
+  switch (default_action(info.signo)) {
+    case DefaultAction::ignore:
+    case DefaultAction::resume:
+      return;
+    case DefaultAction::stop:
+      if (group.pid != 1 || info.code == abi::sig_code::kernel) stop_process(task, info.signo);
+      return;
+    case DefaultAction::terminate:
+      if (group.pid == 1 && info.code <= 0) return;  // init is protected from those inside
+      die_of(task, info);
+  }
+}
+
+// One signal, or one stop. False: nothing is left.
+bool deliver_one(Task& task) {
+  SigInfo info;
+  switch (look(task, info)) {
+    case Next::nothing:
+      return false;
+    case Next::leave:
+      exit_task(task, task.group().exit_code);
+    case Next::stop:
+      wait_while_stopped(task);
+      return true;
+    case Next::trap:
+      ptrace_trap(task);
+      return true;
+    case Next::signal:
+      break;
+  }
+  if (info.signo != sig::kill && is_traced(task) && !ptrace_signal(task, info)) return true;
+  act_on(task, info);
+  return true;
+}
+
+}  // namespace
+
+int take_signal(Task& task, uint64_t mask, SigInfo& info) {
+  LockGuard guard(task.group().signal_lock);
+  return take_locked(task, mask, info);
+}
+
+void deliver_signals(Task& task) {
   while (task.signal_pending())
-    if (!deliver_one(task, in_syscall)) break;
-  if (in_syscall) fix_restart(task);
+    if (!deliver_one(task)) break;
+  if (holds_result(task.regs())) fix_restart(task);
   if (task.work.has(Work::restore_mask)) {
     task.work.clear(Work::restore_mask);
     set_blocked(task, task.signals.saved_mask);

@@ -2,6 +2,7 @@
 
 #include "kernel/notify.h"
 #include "kernel/pid.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/signal/signal.h"
 
@@ -44,6 +45,8 @@ bool protected_init(const ThreadGroup& group, int signal, Origin origin) {
 
 bool ignored(ThreadGroup& group, Task* task, int signal, Origin origin) {
   if (task && task->signals.blocked.load(std::memory_order_relaxed) & sig_bit(signal)) return false;
+  // Tracers see even those.
+  if (task && is_traced(*task) && signal != sig::kill) return false;
   SigAction a = group.actions->get(signal);
   if (a.handler == kSigIgn && signal != sig::kill && signal != sig::stop) return true;
   if (a.handler != kSigDfl) return false;
@@ -53,8 +56,8 @@ bool ignored(ThreadGroup& group, Task* task, int signal, Origin origin) {
 }
 
 bool wants(const Task& t, int signal) {
-  return !t.dead &&
-         (!(t.signals.blocked.load(std::memory_order_relaxed) & sig_bit(signal)) || signal == sig::kill);
+  if (t.dead || signal == sig::kill) return !t.dead;
+  return !t.ptrace.stopped && !(t.signals.blocked.load(std::memory_order_relaxed) & sig_bit(signal));
 }
 
 bool waits_for(const Task& t, int signal) {
@@ -81,7 +84,11 @@ bool stop_and_continue_locked(ThreadGroup& group, int signal) REQUIRES(g_tree_lo
   }
   if (signal != sig::cont) return false;
   group.queue.discard(kStopSignals);
-  for_each_thread_locked(group, [](Task& t) { t.signals.queue.discard(kStopSignals); });
+  for_each_thread_locked(group, [](Task& t) {
+    t.signals.queue.discard(kStopSignals);
+    t.ptrace.stop_pending = t.ptrace.stop_dequeued = false;
+    if (t.ptrace.seized && !t.dead) ptrace_notice_locked(t);
+  });
   if (!group.stopped) return false;
   group.stopped = false;
   group.stop_pending_report = false;

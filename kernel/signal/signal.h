@@ -34,11 +34,9 @@ int take_signal(Task& task, uint64_t mask, abi::SigInfo& info);
 // After the mask or the queues changed: does anything wait for the current task?
 void recalculate_pending_locked(Task& task) REQUIRES(task.group().signal_lock);
 
-// On the way to user mode. `in_syscall`: the registers hold a system call's result, which may ask for a
-// restart.
-void deliver_signals(Task& task, bool in_syscall);
-// Puts a result that asks for a restart right where no signal is to be delivered.
-void fix_restart(Task& task);
+// On the way to user mode. A system call's result that asks for a restart becomes one, or EINTR: that the
+// registers hold one is told by orig_rax, which a tracer may have set.
+void deliver_signals(Task& task);
 
 // signal/frame.cc: builds the frame of a handler on the user stack; EFAULT.
 Result<void> push_signal_frame(Task& task, const abi::SigAction& action, const abi::SigInfo& info,

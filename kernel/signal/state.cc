@@ -17,6 +17,7 @@ void SignalQueue::add(int signal, QueuedSignal* entry) {
 
 int SignalQueue::first_of(uint64_t set) {
   if (set == 0) return 0;
+  if (set & sig_bit(sig::kill)) return sig::kill;
   // Faults of the task itself come first (signal(7)).
   constexpr uint64_t kSynchronous = sig_bit(sig::segv) | sig_bit(sig::bus) | sig_bit(sig::ill) |
                                     sig_bit(sig::trap) | sig_bit(sig::fpe) | sig_bit(sig::sys);
@@ -59,6 +60,12 @@ void SignalQueue::discard(uint64_t mask) {
     q.queued = false;
     if (!q.preallocated) HeapObject::destroy(&q);
   }
+}
+
+const SigInfo* SignalQueue::peek(uint64_t place) const {
+  for (const QueuedSignal& q : list_)
+    if (place-- == 0) return &q.info;
+  return nullptr;
 }
 
 void SignalQueue::remove(QueuedSignal& entry) {

@@ -32,7 +32,7 @@ class SignalQueue {
   uint64_t pending() const { return pending_; }
   // Takes `entry` over (may be null: then only the fact is kept, as Linux does when memory is out).
   void add(int signal, QueuedSignal* entry);
-  // The lowest signal of `mask` that waits, or 0; synchronous faults first.
+  // The lowest signal of `mask` that waits, or 0; SIGKILL first, then synchronous faults.
   static int first_of(uint64_t set);
   // Takes one instance out.
   abi::SigInfo take(int signal);
@@ -40,6 +40,8 @@ class SignalQueue {
   // Takes this very entry back, if it is here.
   void remove(QueuedSignal& entry);
   uint32_t count() const { return count_; }
+  // The entry at this place in the order of arrival, or null.
+  const abi::SigInfo* peek(uint64_t place) const;
 
  private:
   using List = boost::intrusive::list<QueuedSignal, boost::intrusive::constant_time_size<false>>;

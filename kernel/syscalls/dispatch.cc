@@ -1,6 +1,7 @@
 #include "kernel/syscalls/dispatch.h"
 
 #include "kernel/base/log.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/seccomp/seccomp.h"
 #include "kernel/syscalls/strace.h"
 
@@ -34,19 +35,24 @@ void add(std::span<const SyscallRow> rows) {
 }  // namespace
 
 SyscallResult detail::call_watched(Task& task, arch::UserRegs& r) {
+  // First, for the tracer may change what is called.
+  if (task.work.has(Work::ptrace_syscall) && !ptrace_syscall_enter(task))
+    return {Flow::value, static_cast<int64_t>(r.rax)};
   uint32_t number = number_of(r);
   const uint64_t args[6] = {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9};
   const SyscallRow* row = syscall_row(number);
   bool traced = task.work.has(Work::trace);
   if (traced) strace_enter(task, row, number, args);
   SyscallResult result{Flow::registers, 0};
-  if (auto answer = seccomp_check(task, r); answer == SeccompAnswer::allow)
+  if (auto answer = seccomp_check(task, r, SeccompPass::first); answer == SeccompAnswer::allow)
     result = syscall_functions[syscall_index(r)](task, r);
   else if (answer == SeccompAnswer::refuse)
     result = {Flow::value, static_cast<int64_t>(r.rax)};
   if (traced) strace_leave(task, row, number, args, result);
   return result;
 }
+
+void detail::leave_watched(Task& task) { ptrace_syscall_exit(task); }
 
 void syscall_table_init() {
   for (SyscallFunction& f : detail::syscall_functions) f = &unknown;

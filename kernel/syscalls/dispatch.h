@@ -12,6 +12,8 @@ namespace detail {
 extern SyscallFunction syscall_functions[kSyscallLimit + 1];
 // With --strace, with seccomp.
 SyscallResult call_watched(Task& task, arch::UserRegs& regs);
+// What the tracer hears of a call whose end no result shows.
+void leave_watched(Task& task);
 }  // namespace detail
 
 // The place of the number that the registers ask for in syscall_functions, without a branch that the CPU
@@ -36,8 +38,10 @@ inline bool dispatch_syscall(Task& task) {
   else
     result = detail::syscall_functions[syscall_index(regs)](task, regs);
   send_async_signals_if_any();
-  if (result.flow != Flow::value) [[unlikely]]
+  if (result.flow != Flow::value) [[unlikely]] {
+    if (task.work.any(kSyscallExitWork)) detail::leave_watched(task);
     return false;
+  }
   regs.rax = static_cast<uint64_t>(result.value);
   return true;
 }

@@ -1,5 +1,6 @@
 // futex(2) and the robust list calls.
 #include "kernel/futex.h"
+#include "kernel/inspect.h"
 #include "kernel/pid.h"
 #include "kernel/syscalls/tasks.h"
 #include "kernel/syscalls/time_args.h"
@@ -83,7 +84,7 @@ Result<void> sys_set_robust_list(Task& task, uint64_t head, uint64_t size) {
 Result<void> sys_get_robust_list(Task& task, int pid, uint64_t head, uint64_t size) {
   Ref<Task> t = pid == 0 ? Ref<Task>(task) : find_task(pid);
   if (!t) return Errno::srch;
-  if (&t->group() != &task.group() && !task.creds().has(fs::Cap::sys_ptrace)) return Errno::perm;
+  if (!may_inspect(*t, InspectAs::real_creds)) return Errno::perm;
   TRY(mm::copy_out(task.mm(), UserPtr<uint64_t>(size), kRobustHeadSize));
   return mm::copy_out(task.mm(), UserPtr<uint64_t>(head), t->robust_list);
 }

@@ -2,6 +2,7 @@
 #include "kernel/clone.h"
 #include "kernel/exec.h"
 #include "kernel/exit.h"
+#include "kernel/inspect.h"
 #include "kernel/pid.h"
 #include "kernel/pidfd.h"
 #include "kernel/signal/permission.h"
@@ -206,6 +207,8 @@ int32_t status_for_siginfo(const WaitOutcome& o) {
       return o.status >> 8 & 0xff;
     case sig_code::cld_stopped:
       return o.status >> 8 & 0xff;
+    case sig_code::cld_trapped:  // with the event
+      return o.status >> 8;
     case sig_code::cld_continued:
       return sig::cont;
     default:
@@ -247,6 +250,22 @@ Result<int> sys_pidfd_open(Task& task, int pid, uint32_t flags) {
   if (!target) return Errno::srch;
   if (target->group().pid != pid) return Errno::inval;  // a thread, not a process
   return open_pidfd(task, target->group(), flags);
+}
+
+Result<int> sys_pidfd_getfd(Task& task, int pidfd, int fd, uint32_t flags) {
+  if (flags != 0) return Errno::inval;
+  Ref<ThreadGroup> group = TRY(group_of_pidfd(task, pidfd));
+  Ref<Task> target;
+  {
+    LockGuard tree(g_tree_lock);
+    if (group->leader && !group->leader->dead) target = Ref<Task>(*group->leader);
+  }
+  if (!target) return Errno::srch;
+  if (!may_inspect(*target, InspectAs::real_creds)) return Errno::perm;
+  Ref<fs::FdTable> files = target->files_ref();
+  if (!files) return Errno::srch;
+  Ref<fs::File> file = TRY(files->get(fd));
+  return task.files().install(std::move(file), true, task.limit(static_cast<unsigned>(Resource::nofile)));
 }
 
 Result<void> sys_pidfd_send_signal(Task& task, int fd, int signal, uint64_t info_address, uint32_t flags) {

@@ -1,4 +1,5 @@
 #include "kernel/syscalls/admin.h"
+#include "kernel/syscalls/ptrace.h"
 #include "kernel/syscalls/tables.h"
 
 namespace runsc::kernel {
@@ -10,6 +11,8 @@ constexpr Support kFull = Support::full, kPartial = Support::partial, kAbsent = 
 constexpr const char* kRefused = "EPERM without the capability";
 
 constexpr SyscallRow kRows[] = {
+    {101, "ptrace", kPartial, "no debug registers (ENOSPC), no block stepping, no seccomp filters to read",
+     syscall_adapter<sys_ptrace>, "hex,pid,addr,addr"},
     {153, "vhangup", kPartial, "does nothing without a terminal, ENOSYS with one",
      syscall_adapter<sys_vhangup>, ""},
     {163, "acct", kAbsent, kRefused, syscall_adapter<sys_acct>, "path"},

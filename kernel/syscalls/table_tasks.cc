@@ -98,6 +98,7 @@ constexpr SyscallRow kRows[] = {
      "int,flags,int"},
     {424, "pidfd_send_signal", Support::full, "", syscall_adapter<sys_pidfd_send_signal>, "fd,sig,ptr,flags"},
     {434, "pidfd_open", Support::full, "", syscall_adapter<sys_pidfd_open>, "pid,flags"},
+    {438, "pidfd_getfd", Support::full, "", syscall_adapter<sys_pidfd_getfd>, "fd,fd,flags"},
     {435, "clone3", Support::partial, "namespaces, cgroups and set_tid are refused",
      syscall_adapter<sys_clone3>, "ptr,int"},
 };

@@ -19,6 +19,7 @@ Result<int32_t> sys_wait4(Task& task, int pid, uint64_t status, uint32_t options
 Result<void> sys_waitid(Task& task, int type, int id, uint64_t info, uint32_t options, uint64_t usage);
 Result<int32_t> sys_set_tid_address(Task& task, uint64_t address);
 Result<int> sys_pidfd_open(Task& task, int pid, uint32_t flags);
+Result<int> sys_pidfd_getfd(Task& task, int pidfd, int fd, uint32_t flags);
 Result<void> sys_pidfd_send_signal(Task& task, int fd, int signal, uint64_t info, uint32_t flags);
 
 // ids.cc
