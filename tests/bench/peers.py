@@ -51,9 +51,10 @@ def pss_kib(pid):
 class Peer:
     """`name` heads the column. A runtime is (command, global options); None: Linux itself."""
 
-    def __init__(self, name, runtime=None, options=(), rootfs="/", programs="", hide_net_sysctl=False):
+    def __init__(self, name, runtime=None, options=(), rootfs="/", programs="", hide_net_sysctl=False, detaches=True):
         self.name, self.runtime, self.options = name, runtime, list(options)
         self.rootfs, self.programs, self.hide_net_sysctl = rootfs, programs, hide_net_sysctl
+        self.detaches = detaches
         self.serial = 0
 
     def _container(self, work, args):
@@ -102,14 +103,19 @@ class Peer:
         return out.decode(), took
 
     def idle_pss_kib(self, work):
-        """PSS of all that is left of an idle container once the command that started it has ended."""
+        """PSS of all processes of an idle container; of those that are left when its command has ended, if that can be."""
         self.work = work
         bundle, name = self._container(work, ["/mnt/bench_idle"])
         before = set(descendants(os.getpid()))
+        detach = ["--detach"] if self.detaches else []
         with open(os.path.join(bundle, "output"), "w") as output:
-            subprocess.run(self._command(["run", "--detach", "--bundle", bundle, name]), stdin=subprocess.DEVNULL,
-                           stdout=output, stderr=output, check=True, timeout=120)
+            command = subprocess.Popen(self._command(["run", *detach, "--bundle", bundle, name]),
+                                       stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        if self.detaches and command.wait(timeout=120) != 0:
+            raise RuntimeError("%s: %s" % (self.name, open(os.path.join(bundle, "output")).read()[-2000:]))
         time.sleep(2)  # what it does once started settles
+        if not self.detaches and command.poll() is not None:
+            raise RuntimeError("%s: %s" % (self.name, open(os.path.join(bundle, "output")).read()[-2000:]))
         found = [pid for pid in descendants(os.getpid()) if pid not in before]
         total = sum(pss_kib(pid) for pid in found)
         subprocess.run(self._command(["kill", name, "KILL"]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
