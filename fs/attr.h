@@ -20,6 +20,7 @@ struct Attr {
   uint32_t mode = 0, nlink = 1, uid = 0, gid = 0;
   uint64_t rdev = 0, size = 0, blocks = 0;  // blocks of 512 bytes
   uint32_t block_size = 4096;
+  bool has_acl = false;  // its access control list says more than the mode (fs/acl.h)
   Time atime, mtime, ctime, btime;
 };
 

@@ -1,4 +1,5 @@
 // Who may change what of an inode: chmod(2), chown(2), utimensat(2), truncate(2).
+#include "fs/acl.h"
 #include "fs/mount.h"
 #include "fs/notify.h"
 #include "fs/write_access.h"
@@ -31,7 +32,7 @@ Result<void> check_owner_change(const Credentials& creds, const Attr& now, SetAt
   return {};
 }
 
-Result<SetAttr> authorize(const Credentials& creds, const Attr& now, SetAttr attr) {
+Result<SetAttr> authorize(const Credentials& creds, Inode* inode, const Attr& now, SetAttr attr) {
   bool owner = creds.fsuid == now.uid || creds.has(Cap::fowner);
   if (attr.mask & SetAttr::kMode) {
     if (!owner) return Errno::perm;
@@ -43,7 +44,7 @@ Result<SetAttr> authorize(const Credentials& creds, const Attr& now, SetAttr att
   if ((attr.mask & (SetAttr::kAtimeNow | SetAttr::kMtimeNow)) && !owner) {
     bool both = (attr.mask & SetAttr::kAtimeNow) && (attr.mask & SetAttr::kMtimeNow);
     if (!both) return Errno::perm;
-    TRY(check_access(creds, now, kWrite));
+    TRY(inode ? check_access(creds, *inode, now, kWrite) : check_access(creds, now, kWrite));
   }
   return attr;
 }
@@ -85,8 +86,9 @@ Result<void> change_attr(const WalkContext& context, const Path& path, const Set
   }
   if (mount_flags(path) & kMsRdonly) return Errno::rofs;
   Attr now = TRY(inode.get_attr());
-  SetAttr allowed = TRY(authorize(context.creds, now, attr));
+  SetAttr allowed = TRY(authorize(context.creds, &inode, now, attr));
   TRY(inode.set_attr(allowed));
+  if (now.has_acl && allowed.mask & SetAttr::kMode) TRY(acl_follow_mode(inode, allowed.mode));
   notify_path(path, events_of(allowed));
   return {};
 }
@@ -104,8 +106,9 @@ void drop_set_id(const Credentials& creds, File& file) {
 Result<void> change_attr(const WalkContext& context, File& file, const SetAttr& attr) {
   if (file.path() && (mount_flags(file.path()) & kMsRdonly)) return Errno::rofs;
   Attr now = TRY(file.get_attr());
-  SetAttr allowed = TRY(authorize(context.creds, now, attr));
+  SetAttr allowed = TRY(authorize(context.creds, file.inode(), now, attr));
   TRY(file.set_attr(allowed));
+  if (now.has_acl && allowed.mask & SetAttr::kMode) TRY(acl_follow_mode(*file.inode(), allowed.mode));
   notify_path(file.path(), events_of(allowed));
   return {};
 }

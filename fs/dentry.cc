@@ -180,6 +180,8 @@ constinit Dentry* DentryCache::oldest = nullptr;
 constinit std::atomic<size_t> DentryCache::count{0};
 constinit std::atomic<size_t> DentryCache::limit{16384};
 
+Ref<Dentry> SuperBlock::root_dentry() { return {}; }
+
 Ref<Dentry> dcache_find(Dentry& parent, std::string_view name) { return DentryCache::find(parent, name); }
 
 Result<Ref<Dentry>> dcache_add(Dentry& parent, std::string_view name, Ref<Inode> inode) {

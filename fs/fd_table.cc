@@ -3,6 +3,7 @@
 #include "fs/file_lock.h"
 #include "fs/inode.h"
 #include "fs/mount.h"
+#include "kernel/base/check.h"
 
 namespace runsc::fs {
 
@@ -63,7 +64,8 @@ Result<void> FdTable::grow(size_t size) {
   }
 }
 
-Result<int> FdTable::install(Ref<File> file, bool close_on_exec, uint64_t limit, int minimum) {
+// The lowest free place from `minimum` on gets `entry`.
+Result<int> FdTable::take_lowest(Entry entry, uint64_t limit, int minimum) {
   if (limit > kMaxFds) limit = kMaxFds;
   if (minimum < 0 || static_cast<uint64_t>(minimum) >= limit)
     return minimum == 0 ? Errno::mfile : Errno::inval;
@@ -72,10 +74,10 @@ Result<int> FdTable::install(Ref<File> file, bool close_on_exec, uint64_t limit,
     {
       LockGuard guard(lock_);
       size_t i = static_cast<size_t>(minimum > first_free_ ? minimum : first_free_);
-      while (i < entries_.size() && entries_.data()[i].file) ++i;
+      while (i < entries_.size() && entries_.data()[i].taken()) ++i;
       if (i >= limit) return Errno::mfile;
       if (i < entries_.size()) {
-        entries_.data()[i] = Entry{std::move(file), close_on_exec};
+        entries_.data()[i] = std::move(entry);
         if (minimum <= first_free_) first_free_ = static_cast<int>(i) + 1;
         return static_cast<int>(i);
       }
@@ -85,13 +87,23 @@ Result<int> FdTable::install(Ref<File> file, bool close_on_exec, uint64_t limit,
   }
 }
 
-Result<void> FdTable::check_room(uint64_t limit) const {
-  if (limit > kMaxFds) limit = kMaxFds;
+Result<int> FdTable::install(Ref<File> file, bool close_on_exec, uint64_t limit, int minimum) {
+  return take_lowest(Entry{std::move(file), close_on_exec}, limit, minimum);
+}
+
+Result<int> FdTable::reserve(uint64_t limit) { return take_lowest(Entry{{}, false, true}, limit, 0); }
+
+void FdTable::fill(int fd, Ref<File> file, bool close_on_exec) {
   LockGuard guard(lock_);
-  auto i = static_cast<size_t>(first_free_);
-  while (i < entries_.size() && entries_.data()[i].file) ++i;
-  if (i >= limit) return Errno::mfile;
-  return {};
+  CHECK(entries_[fd].reserved, "a descriptor is filled that nobody reserved");
+  entries_[fd] = Entry{std::move(file), close_on_exec};
+}
+
+void FdTable::release(int fd) {
+  LockGuard guard(lock_);
+  CHECK(entries_[fd].reserved, "a descriptor is released that nobody reserved");
+  entries_[fd].reserved = false;
+  if (fd < first_free_) first_free_ = fd;
 }
 
 Result<Ref<File>> FdTable::replace(int fd, Ref<File> file, bool close_on_exec, uint64_t limit) {
@@ -100,6 +112,7 @@ Result<Ref<File>> FdTable::replace(int fd, Ref<File> file, bool close_on_exec, u
   TRY(grow(static_cast<size_t>(fd) + 1));
   LockGuard guard(lock_);
   Entry& e = entries_[fd];
+  if (e.reserved) return Errno::busy;
   std::swap(e.file, file);
   e.close_on_exec = close_on_exec;
   return file;
@@ -140,11 +153,13 @@ Result<Ref<FdTable>> FdTable::clone() const {
     // The copy is still private: its lock is not needed, and locks of one rank are taken one at a time.
     Vec<Entry>& to = copy->entries_unlocked();
     if (to.size() < entries_.size()) continue;
+    size_t first_free = static_cast<size_t>(first_free_);
     for (size_t i = 0; i < entries_.size(); ++i) {
       const Entry& e = entries_.data()[i];
       to.data()[i] = Entry{e.file, e.close_on_exec};
+      if (e.reserved && i < first_free) first_free = i;  // of a call that is not ours
     }
-    copy->set_first_free(first_free_);
+    copy->set_first_free(static_cast<int>(first_free));
     return copy;
   }
 }

@@ -18,10 +18,13 @@ class FdTable final : public RefCounted<FdTable> {
   // The lowest free number >= minimum and < limit (RLIMIT_NOFILE): EMFILE; EINVAL if minimum >= limit;
   // ENOMEM.
   Result<int> install(Ref<File> file, bool close_on_exec, uint64_t limit, int minimum = 0);
-  // EMFILE if install() would find no number now: for calls that must not begin what they cannot end.
-  Result<void> check_room(uint64_t limit) const;
+  // The number that install() would find, kept free for the caller, who ends with fill() or release(): for
+  // calls that must not begin what they cannot end. Nobody else sees it as open, or takes it. EMFILE, ENOMEM.
+  Result<int> reserve(uint64_t limit);
+  void fill(int fd, Ref<File> file, bool close_on_exec);
+  void release(int fd);
   // dup2(2): replaces what stood there (closed by the caller's drop of the returned file, after flush()).
-  // EBADF above the limit.
+  // EBADF above the limit; EBUSY: reserved by another call.
   Result<Ref<File>> replace(int fd, Ref<File> file, bool close_on_exec, uint64_t limit);
   // Takes it out; the caller flushes and drops it. EBADF.
   Result<Ref<File>> remove(int fd);
@@ -35,7 +38,10 @@ class FdTable final : public RefCounted<FdTable> {
   struct Entry {
     Ref<File> file;
     bool close_on_exec = false;
+    bool reserved = false;
+    bool taken() const { return file || reserved; }
   };
+  Result<int> take_lowest(Entry entry, uint64_t limit, int minimum);
   Result<void> grow(size_t size);
   Vec<Entry>& entries_unlocked() NO_THREAD_SAFETY_ANALYSIS { return entries_; }
   void set_first_free(int fd) NO_THREAD_SAFETY_ANALYSIS { first_free_ = fd; }

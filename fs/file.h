@@ -84,7 +84,8 @@ enum class FileKind : uint8_t {
   socket,
   inotify,
   pidfd,
-  memfd
+  memfd,
+  mqueue
 };
 
 class File : public RefCounted<File> {

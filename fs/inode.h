@@ -16,12 +16,16 @@ struct FsStat {
            free_files = 0, name_length = 255, flags = 0;
 };
 
+class Dentry;
 class Inode;
 
 class SuperBlock : public RefCounted<SuperBlock> {
  public:
   virtual ~SuperBlock() = default;
   virtual Ref<Inode> root() = 0;
+  // For file systems that one sees at several places: the dentry that all their mounts share. Null: each
+  // mount has its own.
+  virtual Ref<Dentry> root_dentry();
   virtual std::string_view type_name() const = 0;  // "tmpfs", as in /proc/mounts
   virtual FsStat stat_fs() = 0;
   // False: names found here can change without us (procfs, shared host directories): dentries are looked up

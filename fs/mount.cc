@@ -182,7 +182,8 @@ Result<void> mount_on(const Path& target, Ref<SuperBlock> super, Ref<Inode> root
                       std::string_view source) {
   if (!root_inode) return Errno::nomem;
   MountHold hold(super);  // if the mount fails, the root goes
-  Ref<Dentry> root = TRY(Dentry::create({}, "", std::move(root_inode)));
+  Ref<Dentry> root = super->root_dentry();
+  if (!root) root = TRY(Dentry::create({}, "", std::move(root_inode)));
   Ref<Mount> m = TRY(Mount::create(std::move(super), std::move(root), flags, source));
   return attach_at(target, *m);
 }

@@ -1,4 +1,5 @@
 // Making and removing names.
+#include "fs/acl.h"
 #include "fs/notify.h"
 #include "fs/path_walk.h"
 #include "kernel/base/check.h"
@@ -62,6 +63,7 @@ Result<Path> make_node(const WalkContext& context, const Path& start, std::strin
   NewNode node = TRY(new_node(context, w.at(), type | (mode & 07777)));
   node.rdev = rdev;
   Ref<Inode> inode = TRY(dir.create(w.last(), node));
+  TRY(acl_inherit(dir, *inode));
   notify_created(dir, w.last(), false);
   Ref<Dentry> made = TRY(dcache_add(*w.at().dentry, w.last(), std::move(inode)));
   return Path(w.at().mount, std::move(made));
@@ -75,6 +77,7 @@ Result<void> make_dir(const WalkContext& context, const Path& start, std::string
   TRY(check_new(w));
   NewNode node = TRY(new_node(context, w.at(), kDirectory | (mode & 01777)));
   Ref<Inode> inode = TRY(dir.make_dir(w.last(), node));
+  TRY(acl_inherit(dir, *inode));
   notify_created(dir, w.last(), true);
   TRY(dcache_add(*w.at().dentry, w.last(), std::move(inode)));
   return {};

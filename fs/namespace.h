@@ -83,9 +83,10 @@ inline constexpr uint32_t kExec = 1, kWrite = 2, kRead = 4;
 Result<void> check_access(const Credentials& creds, const Path& path, uint32_t access);
 Result<void> check_access(const Credentials& creds, const Attr& attr, uint32_t access);
 
-// The path as seen from `root`, "/" first; "(unreachable)" prefix as Linux, " (deleted)" suffix when removed.
-// ENOMEM.
-Result<String> path_name(const Path& path, const Path& root);
+// The path as seen from `root`, "/" first, " (deleted)" suffix when removed. From outside of `root`: the way
+// from the root of its tree, marked with "(unreachable)" for getcwd(2). ENOMEM.
+enum class Unreachable : uint8_t { marked, plain };
+Result<String> path_name(const Path& path, const Path& root, Unreachable how = Unreachable::marked);
 
 // Mounts.
 inline constexpr uint64_t kMsRdonly = 1, kMsNosuid = 2, kMsNodev = 4, kMsNoexec = 8, kMsNoatime = 1024,

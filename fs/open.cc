@@ -1,4 +1,5 @@
 // open(2): finding, creating and opening.
+#include "fs/acl.h"
 #include "fs/notify.h"
 #include "fs/path_walk.h"
 #include "fs/write_access.h"
@@ -102,6 +103,7 @@ Result<Ref<File>> open_unnamed(const WalkContext& context, const Path& start, st
   TRY(check_access(context.creds, dir, kWrite | kExec));
   NewNode node = TRY(new_node(context, dir, kRegular | (mode & 07777)));
   Ref<Inode> inode = TRY(inode_of(dir).tmpfile(node));
+  TRY(acl_inherit(inode_of(dir), *inode));
   Ref<Dentry> d = TRY(Dentry::create(dir.dentry, "#tmpfile", std::move(inode)));
   dcache_drop(*d, true);
   return open_checked(Path(dir.mount, std::move(d)), flags & ~open_flag::tmpfile, true);
@@ -117,6 +119,7 @@ Result<Ref<Dentry>> create_last(const Walker& w, uint32_t mode) {
   if (w.at().dentry->removed()) return Errno::noent;
   NewNode node = TRY(new_node(w.context(), w.at(), kRegular | (mode & 07777)));
   Ref<Inode> inode = TRY(dir.create(w.last(), node));
+  TRY(acl_inherit(dir, *inode));
   notify_created(dir, w.last(), false);
   return dcache_add(*w.at().dentry, w.last(), std::move(inode));
 }
@@ -148,10 +151,10 @@ Result<Ref<File>> open_or_create(Walker& w, uint32_t flags, uint32_t mode) {
 
 Result<NewNode> new_node(const WalkContext& context, const Path& dir, uint32_t mode) {
   NewNode node;
-  node.mode = mode & ~context.fs.umask();
+  Attr attr = TRY(inode_of(dir).get_attr());
+  node.mode = TRY(acl_new_mode(inode_of(dir), attr, mode, context.fs.umask()));
   node.uid = context.creds.fsuid;
   node.gid = context.creds.fsgid;
-  Attr attr = TRY(inode_of(dir).get_attr());
   if (attr.mode & kSetGid) {
     node.gid = attr.gid;
     if ((mode & kTypeMask) == kDirectory)

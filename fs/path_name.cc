@@ -45,7 +45,7 @@ bool collect(const Path& path, const Path& root, Backwards& out) {
 
 }  // namespace
 
-Result<String> path_name(const Path& path, const Path& root) {
+Result<String> path_name(const Path& path, const Path& root, Unreachable how) {
   if (!path.dentry) return Errno::noent;
   char* room = static_cast<char*>(kalloc(kRoom));
   if (!room) return Errno::nomem;
@@ -59,7 +59,7 @@ Result<String> path_name(const Path& path, const Path& root) {
     std::string_view own = path.mount ? std::string_view() : path.dentry->name_locked();
     out.add(own.empty() ? std::string_view("/") : own);
   }
-  if (!reached && path.mount) out.add("(unreachable)");
+  if (!reached && path.mount && how == Unreachable::marked) out.add("(unreachable)");
   Result<String> result =
       out.overflow ? Result<String>(Errno::nametoolong) : String::from({room + out.at, kRoom - out.at});
   kfree(room, kRoom);

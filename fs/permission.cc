@@ -1,3 +1,4 @@
+#include "fs/acl.h"
 #include "fs/mount.h"
 
 namespace runsc::fs {
@@ -28,7 +29,7 @@ Result<void> check_access(const Credentials& creds, const Path& path, uint32_t a
       (creds.has(Cap::dac_override) || (!(access & kWrite) && creds.has(Cap::dac_read_search))))
     return {};
   Attr attr = TRY(inode.get_attr());
-  TRY(check_access(creds, attr, access));
+  TRY(check_access(creds, inode, attr, access));
   if ((access & kExec) && type == kRegular && (mount_flags(path) & kMsNoexec)) return Errno::acces;
   return {};
 }

@@ -203,6 +203,7 @@ Result<int32_t> clone_task(Task& parent, const CloneRequest& request) {
   child->sched.policy.store(parent.sched.policy.load());
   child->sched.rt_priority.store(parent.sched.rt_priority.load());
   child->personality.store(parent.personality.load());
+  child->io_priority.store(parent.io_priority.load(std::memory_order_relaxed), std::memory_order_relaxed);
   child->start_ns.store(monotonic_ns());
   if (!(f & vm)) {
     child->rseq_address = parent.rseq_address;

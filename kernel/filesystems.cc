@@ -4,6 +4,7 @@
 #include "fs/filesystem.h"
 #include "fs/special.h"
 #include "fs/tty/devpts.h"
+#include "kernel/ipc/mqueue_fs.h"
 #include "kernel/proc/proc.h"
 #include "kernel/random.h"
 
@@ -21,6 +22,7 @@ void register_filesystems() {
   fs::register_filesystem("proc", mount_proc);
   fs::register_filesystem("sysfs", mount_sysfs);
   fs::register_filesystem("devpts", fs::DevPts::mount);
+  fs::register_filesystem("mqueue", mount_mqueue);
   fs::set_char_device_opener(open_char_device);
 }
 

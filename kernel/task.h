@@ -37,6 +37,14 @@ struct RestartBlock {
 
 class SemUndoList;
 
+// What a thread has read and written: /proc/PID/io (proc(5)). Counted by the thread alone, read by anybody.
+struct IoCounts {
+  std::atomic<uint64_t> read_chars{0}, written_chars{0}, read_calls{0}, write_calls{0};
+  static void add(std::atomic<uint64_t>& count, uint64_t n) {
+    count.store(count.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+};
+
 class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_hook<> {
  public:
   // Memory of tasks is only ever reused for tasks: an unpark() that comes late, when who was woken has
@@ -115,6 +123,8 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   std::atomic<uint64_t> start_ns{0};
   std::atomic<uint32_t> personality{0};
   std::atomic<uint64_t> current_syscall{~uint64_t{0}};
+  IoCounts io;
+  std::atomic<uint32_t> io_priority{0};  // ioprio_set(2)
   // The last fault, as signal frames show it (struct sigcontext).
   struct FaultState {
     uint64_t trap = 0, error = 0, address = 0;

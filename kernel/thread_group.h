@@ -28,10 +28,13 @@ extern SpinLock g_tree_lock;
 struct ResourceUsage {
   uint64_t user_ticks = 0, system_ticks = 0, minor_faults = 0, major_faults = 0, voluntary = 0,
            involuntary = 0, max_rss_kib = 0;
+  uint64_t read_chars = 0, written_chars = 0, read_calls = 0, write_calls = 0;
   void add(const ResourceUsage& o) {
     user_ticks += o.user_ticks, system_ticks += o.system_ticks;
     minor_faults += o.minor_faults, major_faults += o.major_faults;
     voluntary += o.voluntary, involuntary += o.involuntary;
+    read_chars += o.read_chars, written_chars += o.written_chars;
+    read_calls += o.read_calls, write_calls += o.write_calls;
     if (o.max_rss_kib > max_rss_kib) max_rss_kib = o.max_rss_kib;
   }
 };
@@ -102,7 +105,8 @@ class ThreadGroup final : public RefCounted<ThreadGroup>,
   Limits limits;
   ProcessTimers timers;
   std::atomic<int32_t> dumpable{1};
-  std::atomic<int32_t> oom_score_adj{0};
+  std::atomic<int32_t> oom_score_adj{0}, oom_score_adj_min{0};
+  std::atomic<uint32_t> login_uid{~0u}, login_session{~0u};  // /proc/PID/loginuid, sessionid
   std::atomic<uint64_t> timer_slack_ns{50000};
   std::atomic<uint64_t> membarrier{0};
   std::atomic<uint64_t> auxv_start{0}, auxv_end{0};  // where the program found it: /proc/PID/auxv

@@ -17,7 +17,15 @@ Result<Ref<AddressSpace>> AddressSpace::create() {
   return space;
 }
 
+SpaceAttachment& AddressSpace::attach(Unique<SpaceAttachment> fresh) {
+  SpaceAttachment* expected = nullptr;
+  if (attachment_.compare_exchange_strong(expected, fresh.get(), std::memory_order_acq_rel))
+    return *fresh.release();
+  return *expected;
+}
+
 AddressSpace::~AddressSpace() {
+  Unique<SpaceAttachment> attachment(attachment_.load(std::memory_order_acquire));
   if (user_space_.root_phys == 0) return;
   arch::user_space_retire(user_space_);
   uint64_t pages;

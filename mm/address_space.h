@@ -45,6 +45,12 @@ struct MemoryUsage {  // pages
   uint64_t virtual_pages, resident, resident_file, stack, data, text, locked, peak_resident, peak_virtual;
 };
 
+// What another room keeps with a space for as long as it lives.
+class SpaceAttachment : public HeapObject {
+ public:
+  virtual ~SpaceAttachment() = default;
+};
+
 class AddressSpace final : public RefCounted<AddressSpace> {
  public:
   // An empty space. ENOMEM.
@@ -105,6 +111,11 @@ class AddressSpace final : public RefCounted<AddressSpace> {
   // task.
   Result<size_t> read_remote(uint64_t address, std::span<std::byte> out);
   Result<size_t> write_remote(uint64_t address, std::span<const std::byte> in);
+
+  // Null: none yet.
+  SpaceAttachment* attachment() const { return attachment_.load(std::memory_order_acquire); }
+  // The one that is there, or `fresh` if there was none: who comes first wins.
+  SpaceAttachment& attach(Unique<SpaceAttachment> fresh);
 
   MemoryUsage usage() const;
   arch::UserSpace& user_space() { return user_space_; }
@@ -183,6 +194,7 @@ class AddressSpace final : public RefCounted<AddressSpace> {
   bool lock_future_ GUARDED_BY(lock_) = false;  // mlockall(MCL_FUTURE)
   ResidentCount resident_;
   std::atomic<uint64_t> stack_limit_{8 << 20};
+  std::atomic<SpaceAttachment*> attachment_{nullptr};
 };
 
 }  // namespace runsc::mm

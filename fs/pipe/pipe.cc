@@ -53,6 +53,7 @@ Result<size_t> Pipe::read(mm::IoBuf& buf) {
   bool was_full;
   {
     LockGuard guard(lock_);
+    if (taking_) return Errno::again;
     if (used_ == 0) {
       if (has_writers()) return Errno::again;
       return size_t{0};
@@ -136,12 +137,7 @@ Result<size_t> Pipe::write(mm::IoBuf& buf, bool packets) {
   return moved;
 }
 
-Result<size_t> Pipe::peek(std::span<std::byte> out) {
-  LockGuard guard(lock_);
-  if (used_ == 0) {
-    if (has_writers()) return Errno::again;
-    return size_t{0};
-  }
+size_t Pipe::copy_front(std::span<std::byte> out) {
   size_t copied = 0;
   for (unsigned i = 0; i < used_ && copied < out.size(); ++i) {
     Slot& s = slot(i);
@@ -150,6 +146,45 @@ Result<size_t> Pipe::peek(std::span<std::byte> out) {
     copied += n;
   }
   return copied;
+}
+
+Result<size_t> Pipe::peek(std::span<std::byte> out) {
+  LockGuard guard(lock_);
+  if (used_ > 0) return copy_front(out);
+  return has_writers() ? Result<size_t>(Errno::again) : size_t{0};
+}
+
+Result<size_t> Pipe::begin_take(std::span<std::byte> out) {
+  LockGuard guard(lock_);
+  if (taking_) return Errno::again;
+  if (used_ == 0) return has_writers() ? Result<size_t>(Errno::again) : size_t{0};
+  taking_ = true;
+  return copy_front(out);
+}
+
+void Pipe::end_take(size_t size) {
+  bool was_full, left;
+  {
+    LockGuard guard(lock_);
+    taking_ = false;
+    was_full = used_ == slots_.size();
+    bytes_ -= size;
+    while (size > 0) {
+      Slot& s = slot(0);
+      size_t n = std::min<size_t>(s.end - s.start, size);
+      s.start += static_cast<uint16_t>(n);
+      size -= n;
+      if (s.start == s.end) pop_front();
+    }
+    was_full = was_full && used_ < slots_.size();
+    left = used_ > 0;
+  }
+  queue_.wake((was_full ? kWriteBits : kPipeTaken) | (left ? kReadBits : 0));
+}
+
+size_t Pipe::room() {
+  LockGuard guard(lock_);
+  return (slots_.size() - used_) * mm::kPageSize;
 }
 
 uint32_t Pipe::poll_reader() {

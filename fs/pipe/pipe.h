@@ -25,6 +25,12 @@ class Pipe final : public RefCounted<Pipe> {
   Result<size_t> write(mm::IoBuf& buf, bool packets);  // EPIPE: no reader; EAGAIN: full
   // Copies without taking (tee(2)).
   Result<size_t> peek(std::span<std::byte> out);
+  // A copy of what is in front, of which the caller takes with end_take() what found its place elsewhere
+  // (splice(2)). Until then other readers are told EAGAIN: short, without waiting.
+  Result<size_t> begin_take(std::span<std::byte> out);
+  void end_take(size_t size);
+  // Bytes that a write finds room for at least.
+  size_t room();
   uint32_t poll_reader();
   uint32_t poll_writer();
   size_t bytes();
@@ -52,6 +58,7 @@ class Pipe final : public RefCounted<Pipe> {
   Result<size_t> append_to_last(mm::IoBuf& buf, size_t size) REQUIRES(lock_);
   Result<mm::Page*> take_page() REQUIRES(lock_);
   void pop_front() REQUIRES(lock_);
+  size_t copy_front(std::span<std::byte> out) REQUIRES(lock_);
   uint32_t writer_bits_locked() REQUIRES(lock_);
 
   Mutex lock_{LockRank::pipe};
@@ -60,6 +67,7 @@ class Pipe final : public RefCounted<Pipe> {
   unsigned head_ GUARDED_BY(lock_) = 0, used_ GUARDED_BY(lock_) = 0;
   size_t bytes_ GUARDED_BY(lock_) = 0;
   mm::Page* spare_ GUARDED_BY(lock_) = nullptr;
+  bool taking_ GUARDED_BY(lock_) = false;  // between begin_take() and end_take()
   std::atomic<uint32_t> readers_{0}, writers_{0};
   std::atomic<uint64_t> reader_generation_{0},
       writer_generation_{0};  // count opens, for fifo(7)'s blocking open

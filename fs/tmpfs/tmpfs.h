@@ -94,7 +94,9 @@ class TmpfsInode : public Inode {
 
   const uint64_t ino_;
   const bool born_below_ = false;
+  void note_acl(XattrStore& store, std::string_view name);
   std::atomic<XattrStore*> xattrs_{nullptr};
+  std::atomic<bool> has_acl_{false};  // some list of acl(5)
   std::atomic<bool> permanent_{true};
   Ref<TmpfsDir> birth_parent_ GUARDED_BY(attr_lock_);
   String birth_name_;  // constant

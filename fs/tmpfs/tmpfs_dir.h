@@ -46,9 +46,10 @@ class TmpfsDir : public TmpfsInode {
   size_t whiteouts();
   bool has_visible_entries();
 
+  Result<void> add(std::string_view name, TmpfsInode& node);
+
  private:
   friend class TmpfsInode;
-  Result<void> add(std::string_view name, TmpfsInode& node);
   // Takes the name away: whiteout or nothing in its place. The count that the entry held comes back.
   Ref<TmpfsInode> take(std::string_view name);
   void put_child(DirEntry& entry, TmpfsInode& node) REQUIRES(table_lock_);

@@ -1,3 +1,4 @@
+#include "fs/acl.h"
 #include "fs/dir_helpers.h"
 #include "fs/tmpfs/tmpfs_dir.h"
 
@@ -146,6 +147,9 @@ Result<void> copy_xattrs(Inode& from, XattrStore& to) {
   while (!names.empty()) {
     std::string_view name = names.substr(0, names.find('\0'));
     names.remove_prefix(name.size() < names.size() ? name.size() + 1 : names.size());
+    // The lists of the lower layer are not asked for at each lookup: nobody sees them, and nobody is kept out
+    // by them.
+    if (is_acl_name(name)) continue;
     Result<size_t> n = from.get_xattr(name, room->value);
     if (n) TRY(to.set(name, std::span<const std::byte>(room->value, *n), 0));
   }

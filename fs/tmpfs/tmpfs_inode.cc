@@ -1,3 +1,4 @@
+#include "fs/acl.h"
 #include "fs/tmpfs/tmpfs_dir.h"
 #include "kernel/base/check.h"
 
@@ -62,7 +63,9 @@ void TmpfsInode::make_permanent() {
 
 Result<Attr> TmpfsInode::get_attr() {
   LockGuard guard(attr_lock_);
-  return attr_;
+  Attr attr = attr_;
+  attr.has_acl = has_acl_.load(std::memory_order_relaxed);
+  return attr;
 }
 
 Result<void> TmpfsInode::set_attr(const SetAttr& attr) {
@@ -129,6 +132,11 @@ Result<XattrStore*> TmpfsInode::xattrs(bool make_one) {
   return expected;
 }
 
+void TmpfsInode::note_acl(XattrStore& store, std::string_view name) {
+  if (!is_acl_name(name)) return;
+  has_acl_.store(store.get(kAclAccess, {}) || store.get(kAclDefault, {}), std::memory_order_relaxed);
+}
+
 Result<size_t> TmpfsInode::get_xattr(std::string_view name, std::span<std::byte> out) {
   XattrStore* store = TRY(xattrs(false));
   if (!store) return Errno::nodata;
@@ -139,6 +147,7 @@ Result<void> TmpfsInode::set_xattr(std::string_view name, std::span<const std::b
   XattrStore* store = TRY(xattrs(true));
   make_permanent();
   TRY(store->set(name, value, flags));
+  note_acl(*store, name);
   touch(false);
   return {};
 }
@@ -148,6 +157,7 @@ Result<void> TmpfsInode::remove_xattr(std::string_view name) {
   if (!store) return Errno::nodata;
   make_permanent();
   TRY(store->remove(name));
+  note_acl(*store, name);
   touch(false);
   return {};
 }

@@ -48,7 +48,7 @@ class FdLink final : public fs::LinkNode {
   Result<String> read_link() override {
     if (!may_inspect(*task_)) return Errno::acces;
     Ref<fs::File> file = TRY(file_of(*task_, fd_));
-    if (file->path()) return fs::path_name(file->path(), Task::current().fs().root());
+    if (file->path()) return fs::path_name(file->path(), Task::current().fs().root(), fs::Unreachable::plain);
     HeapText text;
     file->describe(text);
     TRY(text.status());

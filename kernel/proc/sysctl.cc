@@ -1,5 +1,7 @@
 // /proc/sys.
 #include "fs/inotify/inotify.h"
+#include "kernel/aio/context.h"
+#include "kernel/ipc/posix_queue.h"
 #include "kernel/pid.h"
 #include "kernel/proc/proc.h"
 #include "kernel/random.h"
@@ -148,8 +150,48 @@ constexpr StaticEntry kInotify[] = {
     inotify_limit<&fs::InotifyLimits::user_instances>("max_user_instances"),
     inotify_limit<&fs::InotifyLimits::user_watches>("max_user_watches"),
 };
+// A number with bounds.
+template <std::atomic<uint32_t> PosixQueueLimits::*Limit>
+Result<void> show_mqueue(TextSink& out) {
+  format(out, "{}\n", (posix_queue_limits().*Limit).load(std::memory_order_relaxed));
+  return {};
+}
+template <std::atomic<uint32_t> PosixQueueLimits::*Limit, uint32_t Least, uint32_t Most>
+Result<void> store_mqueue(std::string_view text) {
+  uint64_t n = TRY(fs::parse_decimal(fs::trimmed(text)));
+  if (n < Least || n > Most) return Errno::inval;
+  (posix_queue_limits().*Limit).store(static_cast<uint32_t>(n), std::memory_order_relaxed);
+  return {};
+}
+template <std::atomic<uint32_t> PosixQueueLimits::*Limit, uint32_t Least, uint32_t Most>
+constexpr StaticEntry mqueue_limit(std::string_view name) {
+  return static_text(name, show_mqueue<Limit>, 0644, store_mqueue<Limit, Least, Most>);
+}
+constexpr uint32_t kMostMessages = 65536, kMostBytes = 16 << 20;
+constexpr StaticEntry kMqueue[] = {
+    mqueue_limit<&PosixQueueLimits::msg_default, 1, kMostMessages>("msg_default"),
+    mqueue_limit<&PosixQueueLimits::msg_max, 1, kMostMessages>("msg_max"),
+    mqueue_limit<&PosixQueueLimits::msgsize_default, 128, kMostBytes>("msgsize_default"),
+    mqueue_limit<&PosixQueueLimits::msgsize_max, 128, kMostBytes>("msgsize_max"),
+    mqueue_limit<&PosixQueueLimits::queues_max, 0, 0x7fffffff>("queues_max"),
+};
+Result<void> show_aio_nr(TextSink& out) {
+  format(out, "{}\n", aio_requests());
+  return {};
+}
+Result<void> show_aio_max(TextSink& out) {
+  format(out, "{}\n", g_aio_max.load(std::memory_order_relaxed));
+  return {};
+}
+Result<void> store_aio_max(std::string_view text) {
+  g_aio_max.store(TRY(fs::parse_decimal(fs::trimmed(text))), std::memory_order_relaxed);
+  return {};
+}
 constexpr StaticEntry kFs[] = {
+    static_text("aio-max-nr", show_aio_max, 0644, store_aio_max),
+    static_text("aio-nr", show_aio_nr),
     static_dir("inotify", kInotify),
+    static_dir("mqueue", kMqueue),
     static_text("file-max", number<1048576>),
     static_text("file-nr", show_file_nr),
     static_text("nr_open", number<1048576>),

@@ -211,7 +211,7 @@ class TaskLinkNode final : public fs::LinkNode {
   }
   Result<String> read_link() override {
     fs::Path p = TRY(follow_magic());
-    return fs::path_name(p, Task::current().fs().root());
+    return fs::path_name(p, Task::current().fs().root(), fs::Unreachable::plain);
   }
   Result<fs::Path> follow_magic() override {
     if (!may_inspect(*task_)) return Errno::acces;

@@ -38,4 +38,13 @@ Result<void> sys_timerfd_gettime(Task& task, int fd, uint64_t value);
 Result<int> sys_signalfd(Task& task, int fd, uint64_t mask, uint64_t mask_size);
 Result<int> sys_signalfd4(Task& task, int fd, uint64_t mask, uint64_t mask_size, uint32_t flags);
 
+Result<void> sys_io_setup(Task& task, uint32_t events, uint64_t id_at);
+Result<void> sys_io_destroy(Task& task, uint64_t id);
+Result<int64_t> sys_io_submit(Task& task, uint64_t id, int64_t count, uint64_t list);
+Result<void> sys_io_cancel(Task& task, uint64_t id, uint64_t iocb, uint64_t result);
+Result<size_t> sys_io_getevents(Task& task, uint64_t id, int64_t least, int64_t most, uint64_t events,
+                                uint64_t timeout);
+Result<size_t> sys_io_pgetevents(Task& task, uint64_t id, int64_t least, int64_t most, uint64_t events,
+                                 uint64_t timeout, uint64_t mask_at);
+
 }  // namespace runsc::kernel

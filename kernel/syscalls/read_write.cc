@@ -113,6 +113,16 @@ Result<size_t> writev_at(Task& task, int fd, uint64_t address, uint64_t count, i
 
 }  // namespace
 
+Result<size_t> read_file_at(Task& task, fs::File& file, std::span<const mm::IoSegment> segments,
+                            uint64_t offset, bool nonblocking) {
+  return read_at(task, file, segments, {false, offset}, nonblocking);
+}
+
+Result<size_t> write_file_at(Task& task, fs::File& file, IovecArgument& iov, uint64_t offset,
+                             bool nonblocking) {
+  return write_at(task, file, iov, {false, offset}, nonblocking);
+}
+
 Result<size_t> sys_read(Task& task, int fd, uint64_t buffer, uint64_t size) {
   Ref<fs::File> file = TRY(readable_file(task, fd));
   return read_one(task, *file, buffer, size, kOwnPosition);

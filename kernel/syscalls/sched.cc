@@ -15,6 +15,10 @@ namespace {
 
 constexpr int kOther = 0, kFifo = 1, kRoundRobin = 2, kBatch = 3, kIdle = 5, kDeadline = 6;
 constexpr int kResetOnFork = 0x40000000;
+// ioprio_set(2).
+constexpr uint32_t kIoClassShift = 13, kIoLevelMask = (1 << kIoClassShift) - 1;
+constexpr uint32_t kIoNone = 0, kIoRealtime = 1, kIoBestEffort = 2, kIoIdle = 3;
+constexpr int kIoWhoProcess = 1, kIoWhoUser = 3;
 
 Result<Ref<Task>> find_target(Task& task, int pid) {
   Ref<Task> t = pid == 0 ? Ref<Task>(task) : find_task(pid);
@@ -217,16 +221,49 @@ Result<void> sys_setpriority(Task& task, int which, int who, int nice) {
   });
 }
 
+Result<void> check_io_priority(Task& task, uint32_t priority) {
+  constexpr uint32_t kLevels = 8;
+  const uint32_t level = priority & kIoLevelMask;
+  switch (priority >> kIoClassShift) {
+    case kIoNone:
+      return level == 0 ? Result<void>() : Errno::inval;
+    case kIoRealtime:
+      if (!task.creds().has(fs::Cap::sys_admin) && !task.creds().has(fs::Cap::sys_nice)) return Errno::perm;
+      return level < kLevels ? Result<void>() : Errno::inval;
+    case kIoBestEffort:
+      return level < kLevels ? Result<void>() : Errno::inval;
+    case kIoIdle:
+      return {};
+    default:
+      return Errno::inval;
+  }
+}
+
+// Of several tasks the best, where one without a priority of its own has what its niceness gives.
 Result<int> sys_ioprio_get(Task& task, int which, int who) {
-  constexpr int kBestEffort4 = 2 << 13 | 4;
-  if (which < 1 || which > 3) return Errno::inval;
-  TRY(each_chosen(task, which - 1, who, [](Task&) -> Result<void> { return {}; }));
-  return kBestEffort4;
+  if (which < kIoWhoProcess || which > kIoWhoUser) return Errno::inval;
+  uint32_t best = ~0u;
+  TRY(each_chosen(task, which - 1, who, [&](Task& t) -> Result<void> {
+    uint32_t own = t.io_priority.load(std::memory_order_relaxed);
+    if (own == 0 && which != kIoWhoProcess)
+      own = kIoBestEffort << kIoClassShift | static_cast<uint32_t>(t.sched.nice.load() + 20) / 5;
+    best = std::min(best, own);
+    return {};
+  }));
+  return static_cast<int>(best);
 }
 
 Result<void> sys_ioprio_set(Task& task, int which, int who, int priority) {
-  if (which < 1 || which > 3 || priority >> 13 > 3) return Errno::inval;
-  return each_chosen(task, which - 1, who, [](Task&) -> Result<void> { return {}; });
+  TRY(check_io_priority(task, static_cast<uint32_t>(priority)));
+  if (which < kIoWhoProcess || which > kIoWhoUser) return Errno::inval;
+  return each_chosen(task, which - 1, who, [&](Task& t) -> Result<void> {
+    Ref<fs::Credentials> theirs = t.creds_ref();
+    if (theirs && theirs->uid != task.creds().euid && theirs->uid != task.creds().uid &&
+        !task.creds().has(fs::Cap::sys_nice))
+      return Errno::perm;
+    t.io_priority.store(static_cast<uint32_t>(priority), std::memory_order_relaxed);
+    return {};
+  });
 }
 
 }  // namespace runsc::kernel

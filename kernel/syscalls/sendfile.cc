@@ -1,4 +1,6 @@
 // sendfile(2), copy_file_range(2).
+#include "fs/pipe/pipe.h"
+#include "kernel/blocking.h"
 #include "kernel/syscalls/files.h"
 #include "kernel/syscalls/transfer.h"
 
@@ -37,12 +39,36 @@ namespace {
 constexpr unsigned kOrder = 4;
 constexpr size_t kRoom = mm::kPageSize << kOrder;
 
-// What `n` bytes at `bytes` become on the other side: a stream that cannot be read again is written whole.
 Result<size_t> write_out(Task& task, TransferEnd& to, std::byte* bytes, size_t n, bool nonblocking) {
   mm::IoBuf buf = mm::IoBuf::kernel({bytes, n});
   size_t written = TRY(blocking_write(task, to.file(), buf, to.offset(), nonblocking));
   to.advance(written);
   return written;
+}
+
+using namespace fs::poll_bit;
+
+Result<void> wait_writable(Task& task, fs::File& file) {
+  WaitQueue* queue = file.wait_queue();
+  if (!queue) return {};
+  return block_on(task, *queue, out | wrnorm | hup | err, kNoDeadline, [&]() -> Result<void> {
+    if (file.poll() & (out | err | hup)) return {};
+    return Errno::again;
+  });
+}
+
+// Bytes of a stream, which exist nowhere else any more: callers have seen that there is room, so that this
+// waits only if somebody else has just filled it.
+Result<size_t> write_whole(Task& task, TransferEnd& to, std::byte* bytes, size_t n) {
+  size_t done = 0;
+  while (done < n) {
+    Result<size_t> written = write_out(task, to, bytes + done, n - done, false);
+    if (written)
+      done += *written;
+    else if (written.error() != Errno::again || !wait_writable(task, to.file()))
+      return done > 0 ? Result<size_t>(done) : written;
+  }
+  return done;
 }
 
 Result<size_t> transfer_through(Task& task, TransferEnd& from, TransferEnd& to, uint64_t size,
@@ -57,14 +83,46 @@ Result<size_t> transfer_through(Task& task, TransferEnd& from, TransferEnd& to, 
     Result<size_t> n = blocking_read(task, from.file(), buf, from.offset(), dont_wait);
     if (!n) return done > 0 ? Result<size_t>(done) : n;
     if (*n == 0) break;
-    bool keep_waiting = !from.file().seekable();  // these bytes exist nowhere else any more
-    Result<size_t> written = write_out(task, to, room, *n, nonblocking && !keep_waiting);
+    Result<size_t> written =
+        from.file().seekable() ? write_out(task, to, room, *n, nonblocking) : write_whole(task, to, room, *n);
     if (!written) return done > 0 ? Result<size_t>(done) : written;
-    from.advance(from.file().seekable() ? *written : *n);
+    from.advance(*written);
     done += *written;
     if (*written < *n) break;
   }
   return done;
+}
+
+// Out of a pipe, whose bytes exist nowhere else: they stay there until the other side has them.
+Result<size_t> transfer_from_pipe(Task& task, fs::Pipe& pipe, TransferEnd& from, TransferEnd& to,
+                                  uint64_t size, bool nonblocking, std::byte* room) {
+  const bool wait_in = !nonblocking && !from.file().nonblocking();
+  const bool wait_out = !nonblocking && !to.file().nonblocking();
+  size_t done = 0;
+  while (done < size) {
+    size_t want = size - done < kRoom ? size - done : kRoom;
+    want = TRY(writable_size(task, to.file(), to.offset(), want));
+    auto take = [&] { return pipe.begin_take({room, want}); };
+    Result<size_t> n = wait_in && done == 0 ? block_on(task, pipe.queue(), ~0u, kNoDeadline, take) : take();
+    if (!n || *n == 0) return done > 0 ? Result<size_t>(done) : n;
+    Result<size_t> written = write_out(task, to, room, *n, true);
+    pipe.end_take(written ? *written : 0);
+    if (written) {
+      done += *written;
+      continue;
+    }
+    if (done > 0) return done;
+    if (written.error() != Errno::again || !wait_out) return written;
+    TRY(wait_writable(task, to.file()));
+  }
+  return done;
+}
+
+Result<size_t> transfer_in(Task& task, TransferEnd& from, TransferEnd& to, uint64_t size, bool nonblocking,
+                           std::byte* room) {
+  if (fs::Pipe* pipe = fs::pipe_of(from.file()))
+    return transfer_from_pipe(task, *pipe, from, to, size, nonblocking, room);
+  return transfer_through(task, from, to, size, nonblocking, room);
 }
 
 }  // namespace
@@ -72,7 +130,7 @@ Result<size_t> transfer_through(Task& task, TransferEnd& from, TransferEnd& to, 
 Result<size_t> transfer(Task& task, TransferEnd& from, TransferEnd& to, uint64_t size, bool nonblocking) {
   mm::Page* block = TRY(mm::alloc_pages(kOrder, mm::Zero::no, mm::Use::sentry));
   Result<size_t> n =
-      transfer_through(task, from, to, size, nonblocking, static_cast<std::byte*>(mm::page_data(*block)));
+      transfer_in(task, from, to, size, nonblocking, static_cast<std::byte*>(mm::page_data(*block)));
   mm::put_page(*block);
   if (!n) return n;
   TRY(from.finish(task));

@@ -28,6 +28,22 @@ Result<void> name_to(Task& task, int fd, uint64_t address, uint64_t size_at, boo
   return write_address(task, name, address, size_at);
 }
 
+Result<Ref<net::Socket>> accept_one(Task& task, SocketArgument& socket, uint64_t address, uint64_t size_at,
+                                    uint32_t flags) {
+  net::Endpoint& listener = socket.endpoint();
+  net::WaitPoint wait(socket.socket().nonblocking());
+  Ref<net::Endpoint> fresh =
+      TRY(wait_at_socket(task, wait, listener.options.receive_timeout_ns.load(std::memory_order_relaxed),
+                         [&] { return listener.accept(wait); }));
+  Ref<net::Socket> file = TRY(net::Socket::create(std::move(fresh), task.creds(), flags));
+  if (address != 0) {
+    net::Address peer;
+    if (!file->endpoint().name(peer, true)) return Errno::connaborted;
+    TRY(write_address(task, peer, address, size_at));
+  }
+  return file;
+}
+
 }  // namespace
 
 Result<int> sys_socket(Task& task, int domain, uint32_t type, int protocol) {
@@ -77,19 +93,15 @@ Result<int> sys_accept4(Task& task, int fd, uint64_t address, uint64_t size_at, 
   if (flags & ~kTypeFlags) return Errno::inval;
   SocketArgument socket;
   TRY(socket.find(task, fd));
-  net::Endpoint& listener = socket.endpoint();
-  TRY(task.files().check_room(task.limit(kLimitFiles)));
-  net::WaitPoint wait(socket.socket().nonblocking());
-  Ref<net::Endpoint> fresh =
-      TRY(wait_at_socket(task, wait, listener.options.receive_timeout_ns.load(std::memory_order_relaxed),
-                         [&] { return listener.accept(wait); }));
-  Ref<net::Socket> file = TRY(net::Socket::create(std::move(fresh), task.creds(), flags));
-  if (address != 0) {
-    net::Address peer;
-    if (!file->endpoint().name(peer, true)) return Errno::connaborted;
-    TRY(write_address(task, peer, address, size_at));
+  // Before a connection is taken, so that none is lost for want of a number.
+  int fresh = TRY(task.files().reserve(task.limit(kLimitFiles)));
+  Result<Ref<net::Socket>> file = accept_one(task, socket, address, size_at, flags);
+  if (!file) {
+    task.files().release(fresh);
+    return file.error();
   }
-  return task.files().install(std::move(file), flags & fs::open_flag::cloexec, task.limit(kLimitFiles));
+  task.files().fill(fresh, std::move(*file), flags & fs::open_flag::cloexec);
+  return fresh;
 }
 
 Result<int> sys_accept(Task& task, int fd, uint64_t address, uint64_t size_at) {

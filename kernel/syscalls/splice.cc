@@ -1,5 +1,8 @@
 // splice(2), tee(2), vmsplice(2). Bytes are copied: pages of pipes are not shared with files.
+#include <algorithm>
+
 #include "fs/pipe/pipe.h"
+#include "kernel/abi/signal.h"
 #include "kernel/blocking.h"
 #include "kernel/syscalls/files.h"
 #include "kernel/syscalls/transfer.h"
@@ -8,7 +11,19 @@ namespace runsc::kernel {
 
 namespace {
 constexpr uint32_t kMove = 1, kNonblock = 2, kMore = 4, kGift = 8, kKnown = kMove | kNonblock | kMore | kGift;
+
+// EAGAIN, EPIPE with its signal, ERESTARTSYS.
+Result<size_t> room_in(Task& task, fs::Pipe& pipe, bool wait) {
+  auto attempt = [&]() -> Result<size_t> {
+    if (!pipe.has_readers()) return Errno::pipe;
+    size_t room = pipe.room();
+    return room > 0 ? Result<size_t>(room) : Errno::again;
+  };
+  Result<size_t> n = wait ? block_on(task, pipe.queue(), ~0u, kNoDeadline, attempt) : attempt();
+  if (!n && n.error() == Errno::pipe) signal_self(task, abi::sig::pipe);
+  return n;
 }
+}  // namespace
 
 Result<size_t> sys_splice(Task& task, int in_fd, uint64_t in_offset, int out_fd, uint64_t out_offset,
                           uint64_t size, uint32_t flags) {
@@ -24,12 +39,11 @@ Result<size_t> sys_splice(Task& task, int in_fd, uint64_t in_offset, int out_fd,
   if ((in_offset != 0 && !in->seekable()) || (out_offset != 0 && !out->seekable())) return Errno::inval;
   if (in_pipe == out_pipe) return Errno::inval;
   if (out->flags() & fs::open_flag::append) return Errno::inval;
-  // A pipe takes what it has room for; more than that would wait for its reader.
   if (size > kMaxTransfer) size = kMaxTransfer;
+  // A pipe takes what it has room for; more than that would wait for its reader.
   if (out_pipe) {
-    if (size > out_pipe->capacity()) size = out_pipe->capacity();
-    size_t held = out_pipe->bytes();
-    if (held < out_pipe->capacity() && size > out_pipe->capacity() - held) size = out_pipe->capacity() - held;
+    bool wait = !(flags & kNonblock) && !out->nonblocking();
+    size = std::min<uint64_t>(size, TRY(room_in(task, *out_pipe, wait)));
   }
   TransferEnd from, to;
   TRY(from.open(task, std::move(in), in_offset));

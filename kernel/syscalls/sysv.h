@@ -1,4 +1,4 @@
-// System V IPC calls, and what they share.
+// System V IPC calls, and what they share; POSIX message queues.
 #pragma once
 
 #include "kernel/ipc/ipc.h"
@@ -35,5 +35,14 @@ Result<void> sys_msgsnd(Task& task, int32_t id, uint64_t message, uint64_t size,
 Result<uint64_t> sys_msgrcv(Task& task, int32_t id, uint64_t message, uint64_t size, int64_t type,
                             uint32_t flags);
 Result<uint64_t> sys_msgctl(Task& task, int32_t id, uint32_t command, uint64_t address);
+
+Result<int> sys_mq_open(Task& task, uint64_t name_at, uint32_t flags, uint32_t mode, uint64_t attributes);
+Result<void> sys_mq_unlink(Task& task, uint64_t name_at);
+Result<void> sys_mq_timedsend(Task& task, int fd, uint64_t message, uint64_t size, uint32_t priority,
+                              uint64_t timeout);
+Result<uint64_t> sys_mq_timedreceive(Task& task, int fd, uint64_t message, uint64_t size,
+                                     uint64_t priority_at, uint64_t timeout);
+Result<void> sys_mq_notify(Task& task, int fd, uint64_t event_at);
+Result<void> sys_mq_getsetattr(Task& task, int fd, uint64_t fresh_at, uint64_t old_at);
 
 }  // namespace runsc::kernel

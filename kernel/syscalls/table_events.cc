@@ -9,6 +9,11 @@ constexpr SyscallRow kRows[] = {
     {7, "poll", Support::full, "", syscall_adapter<sys_poll>, "ptr,int,int"},
     {22, "pipe", Support::full, "", syscall_adapter<sys_pipe>, "ptr"},
     {23, "select", Support::full, "", syscall_adapter<sys_select>, "int,ptr,ptr,ptr,ptr"},
+    {206, "io_setup", Support::full, "", syscall_adapter<sys_io_setup>, "int,ptr"},
+    {207, "io_destroy", Support::full, "", syscall_adapter<sys_io_destroy>, "ptr"},
+    {208, "io_getevents", Support::full, "", syscall_adapter<sys_io_getevents>, "ptr,int,int,ptr,ptr"},
+    {209, "io_submit", Support::full, "", syscall_adapter<sys_io_submit>, "ptr,int,ptr"},
+    {210, "io_cancel", Support::full, "", syscall_adapter<sys_io_cancel>, "ptr,ptr,ptr"},
     {213, "epoll_create", Support::full, "", syscall_adapter<sys_epoll_create>, "int"},
     {232, "epoll_wait", Support::full, "", syscall_adapter<sys_epoll_wait>, "fd,ptr,int,int"},
     {233, "epoll_ctl", Support::full, "", syscall_adapter<sys_epoll_ctl>, "fd,int,fd,ptr"},
@@ -30,6 +35,7 @@ constexpr SyscallRow kRows[] = {
     {291, "epoll_create1", Support::full, "", syscall_adapter<sys_epoll_create1>, "hex"},
     {293, "pipe2", Support::full, "", syscall_adapter<sys_pipe2>, "ptr,hex"},
     {294, "inotify_init1", Support::full, "", syscall_adapter<sys_inotify_init1>, "hex"},
+    {333, "io_pgetevents", Support::full, "", syscall_adapter<sys_io_pgetevents>, "ptr,int,int,ptr,ptr,ptr"},
     {441, "epoll_pwait2", Support::full, "", syscall_adapter<sys_epoll_pwait2>, "fd,ptr,int,ptr,ptr,int"},
 };
 

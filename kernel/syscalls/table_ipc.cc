@@ -17,6 +17,13 @@ constexpr SyscallRow kRows[] = {
     {69, "msgsnd", Support::full, "", syscall_adapter<sys_msgsnd>, "int,ptr,int,flags"},
     {70, "msgrcv", Support::full, "", syscall_adapter<sys_msgrcv>, "int,ptr,int,int,flags"},
     {71, "msgctl", Support::full, "", syscall_adapter<sys_msgctl>, "int,int,ptr"},
+    {240, "mq_open", Support::full, "", syscall_adapter<sys_mq_open>, "str,flags,mode,ptr"},
+    {241, "mq_unlink", Support::full, "", syscall_adapter<sys_mq_unlink>, "str"},
+    {242, "mq_timedsend", Support::full, "", syscall_adapter<sys_mq_timedsend>, "fd,buf_in,size,int,ptr"},
+    {243, "mq_timedreceive", Support::full, "", syscall_adapter<sys_mq_timedreceive>, "fd,ptr,size,ptr,ptr"},
+    {244, "mq_notify", Support::partial, "no SIGEV_THREAD: it needs AF_NETLINK",
+     syscall_adapter<sys_mq_notify>, "fd,ptr"},
+    {245, "mq_getsetattr", Support::full, "", syscall_adapter<sys_mq_getsetattr>, "fd,ptr,ptr"},
     {220, "semtimedop", Support::full, "", syscall_adapter<sys_semtimedop>, "int,ptr,int,ptr"},
 };
 

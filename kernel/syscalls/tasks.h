@@ -97,6 +97,8 @@ Result<void> sys_sched_getattr(Task& task, int pid, uint64_t attr, uint32_t size
 Result<void> sys_sched_setattr(Task& task, int pid, uint64_t attr, uint32_t flags);
 Result<int> sys_getpriority(Task& task, int which, int who);
 Result<void> sys_setpriority(Task& task, int which, int who, int nice);
+// Whether the task may have this I/O priority (ioprio_set(2)): EINVAL, EPERM.
+Result<void> check_io_priority(Task& task, uint32_t priority);
 Result<int> sys_ioprio_get(Task& task, int which, int who);
 Result<void> sys_ioprio_set(Task& task, int which, int who, int priority);
 

@@ -1,4 +1,5 @@
 // Extended attributes (xattr(7)).
+#include "fs/acl.h"
 #include "fs/notify.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
@@ -50,9 +51,10 @@ Result<void> check_name(Task& task, fs::Inode& inode, std::string_view name, boo
     if (task.creds().has(fs::Cap::sys_admin)) return {};
     return write ? Errno::perm : Errno::nodata;
   }
+  if (fs::is_acl_name(name)) return fs::keeps_acls(inode) ? Result<void>() : Errno::opnotsupp;
   if (!in_space("user.")) return Errno::opnotsupp;
   if (inode.type() != fs::kRegular && !inode.is_dir()) return write ? Errno::perm : Errno::nodata;
-  return fs::check_access(task.creds(), TRY(inode.get_attr()), write ? fs::kWrite : fs::kRead);
+  return fs::check_access(task.creds(), inode, TRY(inode.get_attr()), write ? fs::kWrite : fs::kRead);
 }
 
 // Memory of the sentry for a value or a list.
@@ -95,7 +97,10 @@ Result<void> set_value(Task& task, const Target& t, uint64_t name_at, uint64_t v
   if (size > 0) TRY(mm::copy_in_bytes(task.mm(), room.bytes().data(), value, size));
   if (t.read_only) return Errno::rofs;
   TRY(check_name(task, *t.inode, name.view(), true));
-  TRY(t.inode->set_xattr(name.view(), room.bytes(), flags));
+  if (fs::is_acl_name(name.view()))
+    TRY(fs::set_acl(task.creds(), *t.inode, name.view(), room.bytes()));
+  else
+    TRY(t.inode->set_xattr(name.view(), room.bytes(), flags));
   fs::notify_path(t.path, fs::notify_bit::attrib);
   return {};
 }
@@ -113,7 +118,10 @@ Result<void> remove_value(Task& task, const Target& t, uint64_t name_at) {
   String name = TRY(name_argument(task, name_at));
   if (t.read_only) return Errno::rofs;
   TRY(check_name(task, *t.inode, name.view(), true));
-  TRY(t.inode->remove_xattr(name.view()));
+  if (fs::is_acl_name(name.view()))
+    TRY(fs::set_acl(task.creds(), *t.inode, name.view(), {}));
+  else
+    TRY(t.inode->remove_xattr(name.view()));
   fs::notify_path(t.path, fs::notify_bit::attrib);
   return {};
 }
