@@ -168,12 +168,13 @@ void PosixQueue::Due::send(Task& sender) const {
 }
 
 // Until somebody has done what `self` waits for.
-Result<void> PosixQueue::sleep(Task& task, Sleeper& self, Sleepers& among, uint64_t deadline_ns) {
+Result<void> PosixQueue::sleep(Task& task, Sleeper& self, bool sends, uint64_t deadline_ns) {
   for (;;) {
     auto parked = park_interruptible(task, deadline_ns);
     LockGuard guard(lock_);
     if (self.done) return {};
     if (parked) continue;
+    Sleepers& among = sends ? senders_ : receivers_;
     among.erase(among.iterator_to(self));
     return parked;
   }
@@ -199,7 +200,7 @@ Result<void> PosixQueue::send(Task& task, Unique<QueueMessage> message, bool wai
       due = arrived();
     }
   }
-  if (full) return sleep(task, self, senders_, deadline_ns);
+  if (full) return sleep(task, self, true, deadline_ns);
   due.send(task);
   return {};
 }
@@ -225,7 +226,7 @@ Result<Unique<QueueMessage>> PosixQueue::receive(Task& task, bool wait, uint64_t
     if (!wait) return Errno::again;
     enqueue(receivers_, self);
   }
-  TRY(sleep(task, self, receivers_, deadline_ns));
+  TRY(sleep(task, self, false, deadline_ns));
   return std::move(self.message);
 }
 

@@ -109,7 +109,7 @@ class PosixQueue {
   static Sleeper* take_first(Sleepers& sleepers);
   void insert(Unique<QueueMessage> message) REQUIRES(lock_);
   Due arrived() REQUIRES(lock_);
-  Result<void> sleep(Task& task, Sleeper& self, Sleepers& among, uint64_t deadline_ns);
+  Result<void> sleep(Task& task, Sleeper& self, bool sends, uint64_t deadline_ns);
 
   int64_t max_messages_ = 0, message_size_ = 0;  // constant once init() is through
   uint32_t charged_uid_ = 0;
