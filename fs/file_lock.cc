@@ -114,7 +114,7 @@ FileLock FileLocks::test_record(const FileLock& lock) {
   return held ? *held : FileLock{};
 }
 
-Result<void> FileLocks::set_flock(LockType type, const void* owner) {
+Result<void> FileLocks::set_flock(LockType type, const void* owner, int32_t pid) {
   {
     LockGuard guard(lock_);
     size_t own = flocks_.size();
@@ -134,10 +134,18 @@ Result<void> FileLocks::set_flock(LockType type, const void* owner) {
       if (own < flocks_.size())
         flocks_[own].type = type;
       else
-        TRY(flocks_.push_back({type, owner}));
+        TRY(flocks_.push_back({type, owner, pid}));
     }
   }
   queue_.wake_all();
+  return {};
+}
+
+Result<void> FileLocks::snapshot(Vec<Shown>& out) {
+  LockGuard guard(lock_);
+  for (const FileLock& l : records_)
+    TRY(out.push_back({l.pid < 0 ? Shown::Kind::description : Shown::Kind::record, l.type, l.pid, l.start, l.end}));
+  for (const Flock& f : flocks_) TRY(out.push_back({Shown::Kind::flock, f.type, f.pid, 0, ~uint64_t{0}}));
   return {};
 }
 

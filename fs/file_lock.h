@@ -30,10 +30,19 @@ class FileLocks final : public InodeAttachment {
   Result<void> set_record(const FileLock& lock);
   // The first lock that is in the way of `lock`; type unlock: none.
   FileLock test_record(const FileLock& lock);
-  Result<void> set_flock(LockType type, const void* owner);
+  // `pid`: who asks, for /proc/locks.
+  Result<void> set_flock(LockType type, const void* owner, int32_t pid);
   // Everything of an owner.
   void drop_owner(const void* owner);
   WaitQueue& queue() { return queue_; }
+  // All that is held now: ENOMEM.
+  struct Shown {
+    enum class Kind : uint8_t { record, description, flock } kind;
+    LockType type;
+    int32_t pid;
+    uint64_t start, end;  // [start, end)
+  };
+  Result<void> snapshot(Vec<Shown>& out);
 
   // Before waiting for a POSIX lock: EDEADLK when the holder waits, directly or not, for `waiter`. Ends with
   // stop_waiting().
@@ -49,6 +58,7 @@ class FileLocks final : public InodeAttachment {
   struct Flock {
     LockType type;
     const void* owner;
+    int32_t pid;
   };
   Vec<Flock> flocks_ GUARDED_BY(lock_);
   WaitQueue queue_;

@@ -79,6 +79,9 @@ Result<Ref<ThreadGroup>> new_group(Task& parent, const CloneRequest& r) {
   group->exit_signal = r.exit_signal;
   group->dumpable.store(old.dumpable.load());
   group->oom_score_adj.store(old.oom_score_adj.load());
+  group->oom_score_adj_min.store(old.oom_score_adj_min.load());
+  group->login_uid.store(old.login_uid.load());
+  group->login_session.store(old.login_session.load());
   group->timer_slack_ns.store(old.timer_slack_ns.load());
   group->auxv_start.store(old.auxv_start.load());
   group->auxv_end.store(old.auxv_end.load());

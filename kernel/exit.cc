@@ -31,6 +31,10 @@ ResourceUsage usage_of(Task& t) {
   u.major_faults = t.major_faults.load(std::memory_order_relaxed);
   u.voluntary = t.sched.voluntary_switches.load(std::memory_order_relaxed);
   u.involuntary = t.sched.involuntary_switches.load(std::memory_order_relaxed);
+  u.read_chars = t.io.read_chars.load(std::memory_order_relaxed);
+  u.written_chars = t.io.written_chars.load(std::memory_order_relaxed);
+  u.read_calls = t.io.read_calls.load(std::memory_order_relaxed);
+  u.write_calls = t.io.write_calls.load(std::memory_order_relaxed);
   return u;
 }
 

@@ -15,11 +15,20 @@ Result<void> show_unix(net::NetworkNamespace& net, TextSink& out) {
   return net.local_sockets.describe(out);
 }
 
+// There are no devices yet.
+Result<void> show_dev(net::NetworkNamespace&, TextSink& out) {
+  out.write(
+      "Inter-|   Receive                                                |  Transmit\n"
+      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier "
+      "compressed\n");
+  return {};
+}
+
 struct NetRow {
   std::string_view name;
   NetShow show;
 };
-constexpr NetRow kRows[] = {{"unix", show_unix}};
+constexpr NetRow kRows[] = {{"dev", show_dev}, {"unix", show_unix}};
 
 class NetText final : public fs::TextNode {
  public:

@@ -38,6 +38,17 @@ Result<void> show_smaps_rollup(Task& task, TextSink& out);
 // Bytes [from, to) of the task's memory, as they are (cmdline, environ, auxv).
 Result<void> show_memory(Task& task, uint64_t from, uint64_t to, TextSink& out);
 
+// system_more.cc
+Result<void> show_locks(TextSink& out);
+Result<void> show_interrupts(TextSink& out);
+Result<void> show_softirqs(TextSink& out);
+Result<void> show_cgroups(TextSink& out);
+Result<void> show_exec_domains(TextSink& out);
+Result<void> show_tty_drivers(TextSink& out);
+Result<void> show_line_disciplines(TextSink& out);
+
+// "3": as %*pb of Linux shows a set of CPUs.
+void show_cpu_mask(uint64_t mask, TextSink& out);
 char state_letter(Task& task);
 bool may_inspect(Task& task);  // ptrace(2)'s access check, reading side
 

@@ -5,7 +5,7 @@ namespace runsc::kernel {
 
 namespace {
 
-constexpr uint8_t kDtDir = 4;
+constexpr uint8_t kDtDir = 4, kDtReg = 8;
 constexpr uint64_t kSysfsMagic = 0x62656572;
 
 using fs::static_dir;
@@ -43,15 +43,91 @@ Result<void> show_thp(TextSink& out) {
   return {};
 }
 
-// cpuN: its number is its name only.
-constexpr StaticEntry kTopology[] = {
-    static_text("core_cpus_list", show_cpu_range),
-    static_text("physical_package_id", digit<'0'>),
-    static_text("thread_siblings_list", show_cpu_range),
+// /sys/devices/system/cpu/cpuN: each CPU is a core, all are one package.
+void show_own_mask(unsigned cpu, TextSink& out) {
+  proc::show_cpu_mask(uint64_t{1} << cpu, out);
+  out.write("\n");
+}
+void show_all_mask(unsigned, TextSink& out) {
+  const unsigned n = arch::cpu_count();
+  proc::show_cpu_mask(n >= 64 ? ~uint64_t{0} : (uint64_t{1} << n) - 1, out);
+  out.write("\n");
+}
+void show_own_number(unsigned cpu, TextSink& out) { format(out, "{}\n", cpu); }
+void show_all_numbers(unsigned, TextSink& out) { (void)show_cpu_range(out); }
+void show_first(unsigned, TextSink& out) { out.write("0\n"); }
+
+struct CpuRow {
+  std::string_view name;
+  void (*show)(unsigned cpu, TextSink& out);
 };
-constexpr StaticEntry kCpu[] = {
-    static_text("online", digit<'1'>),
-    static_dir("topology", kTopology),
+constexpr CpuRow kTopology[] = {
+    {"cluster_cpus", show_own_mask},        {"cluster_cpus_list", show_own_number},
+    {"core_cpus", show_own_mask},           {"core_cpus_list", show_own_number},
+    {"core_id", show_own_number},           {"core_siblings", show_all_mask},
+    {"core_siblings_list", show_all_numbers}, {"die_cpus", show_all_mask},
+    {"die_cpus_list", show_all_numbers},    {"die_id", show_first},
+    {"package_cpus", show_all_mask},        {"package_cpus_list", show_all_numbers},
+    {"physical_package_id", show_first},    {"thread_siblings", show_own_mask},
+    {"thread_siblings_list", show_own_number},
+};
+
+class CpuText final : public fs::TextNode {
+ public:
+  CpuText(fs::PseudoSuper& super, unsigned cpu, const CpuRow& row)
+      : TextNode(super, fs::kRegular | 0444), cpu_(cpu), row_(row) {}
+  Result<void> show(TextSink& out) override {
+    row_.show(cpu_, out);
+    return {};
+  }
+
+ private:
+  const unsigned cpu_;
+  const CpuRow& row_;
+};
+
+class TopologyDir final : public fs::DirNode {
+ public:
+  TopologyDir(fs::PseudoSuper& super, unsigned cpu) : DirNode(super, fs::kDirectory | 0755), cpu_(cpu) {}
+  Result<Ref<fs::Inode>> lookup(std::string_view name) override {
+    for (const CpuRow& row : kTopology) {
+      if (row.name != name) continue;
+      Ref<fs::Inode> node = make_ref<CpuText>(pseudo(), cpu_, row);
+      if (!node) return Errno::nomem;
+      return node;
+    }
+    return Errno::noent;
+  }
+  Result<uint64_t> list(fs::DirSink& sink, uint64_t offset) override {
+    for (; offset < std::size(kTopology); ++offset)
+      if (!sink.add(kTopology[offset].name, ino() * 64 + offset + 1, kDtReg, offset + 1)) break;
+    return offset;
+  }
+
+ private:
+  const unsigned cpu_;
+};
+
+constexpr StaticEntry kCpu[] = {static_text("online", digit<'1'>)};
+
+class OneCpuDir final : public fs::StaticDir {
+ public:
+  OneCpuDir(fs::PseudoSuper& super, unsigned cpu) : StaticDir(super, kCpu, 0755), cpu_(cpu) {}
+  Result<Ref<fs::Inode>> lookup(std::string_view name) override {
+    if (name != "topology") return StaticDir::lookup(name);
+    Ref<fs::Inode> dir = make_ref<TopologyDir>(pseudo(), cpu_);
+    if (!dir) return Errno::nomem;
+    return dir;
+  }
+  Result<uint64_t> list(fs::DirSink& sink, uint64_t offset) override {
+    const uint64_t files = entries().size();
+    if (offset < files) offset = TRY(StaticDir::list(sink, offset));
+    if (offset == files && sink.add("topology", ino() * 4096 + files + 1, kDtDir, files + 1)) ++offset;
+    return offset;
+  }
+
+ private:
+  const unsigned cpu_;
 };
 
 constexpr StaticEntry kCpuFiles[] = {
@@ -67,7 +143,7 @@ class CpuDir final : public fs::StaticDir {
     if (name.starts_with("cpu")) {
       auto n = fs::parse_decimal(name.substr(3));
       if (!n || *n >= arch::cpu_count()) return Errno::noent;
-      Ref<fs::Inode> dir = make_ref<fs::StaticDir>(pseudo(), std::span<const StaticEntry>(kCpu), 0755);
+      Ref<fs::Inode> dir = make_ref<OneCpuDir>(pseudo(), static_cast<unsigned>(*n));
       if (!dir) return Errno::nomem;
       return dir;
     }

@@ -161,22 +161,36 @@ constexpr fs::StaticEntry sysvipc_dir() {
   return e;
 }
 
+constexpr fs::StaticEntry kTty[] = {
+    fs::static_text("drivers", show_tty_drivers),
+    fs::static_text("ldiscs", show_line_disciplines),
+};
+
 constexpr fs::StaticEntry kEntries[] = {
+    fs::static_text("cgroups", show_cgroups),
     fs::static_text("cmdline", show_kernel_command_line),
+    fs::static_text("consoles", show_nothing),
     fs::static_text("cpuinfo", show_cpuinfo),
+    fs::static_text("crypto", show_nothing),
     fs::static_text("devices", show_devices),
     fs::static_text("diskstats", show_nothing),
+    fs::static_text("execdomains", show_exec_domains),
     fs::static_text("filesystems", show_filesystems),
+    fs::static_text("interrupts", show_interrupts),
     fs::static_text("loadavg", show_loadavg),
+    fs::static_text("locks", show_locks),
     fs::static_text("meminfo", show_meminfo),
     fs::static_link("mounts", "self/mounts"),
+    fs::static_text("misc", show_nothing),
     fs::static_text("modules", show_nothing),
     fs::static_link("net", "self/net"),
     fs::static_text("partitions", show_partitions),
+    fs::static_text("softirqs", show_softirqs),
     fs::static_text("stat", show_stat_file),
     fs::static_text("swaps", show_swaps),
     sysctl_dir(),
     sysvipc_dir(),
+    fs::static_dir("tty", kTty),
     fs::static_text("uptime", show_uptime),
     fs::static_text("version", show_version),
     fs::static_text("vmstat", show_vmstat),

@@ -2,8 +2,9 @@
 #include "fs/mount.h"
 #include "kernel/inspect.h"
 #include "kernel/pid.h"
-#include "kernel/proc/proc.h"
+#include "kernel/proc/task_files.h"
 #include "kernel/sched/scheduler.h"
+#include "kernel/time/clock.h"
 
 namespace runsc::kernel::proc {
 
@@ -92,22 +93,24 @@ Result<void> show_personality(Task& task, TextSink& out) {
 
 Result<void> show_schedstat(Task& task, TextSink& out) {
   CpuTicks ticks = sched_cpu_ticks(task.sched);
-  format(out, "{} 0 {}\n", ticks.user + ticks.system,
-         task.sched.voluntary_switches.load(std::memory_order_relaxed));
+  format(out, "{} 0 {}\n", tsc_to_ns(ticks.user + ticks.system),
+         task.sched.voluntary_switches.load(std::memory_order_relaxed) +
+             task.sched.involuntary_switches.load(std::memory_order_relaxed));
   return {};
 }
 
-struct TextRow {
-  std::string_view name;
-  uint32_t mode;
-  TaskShow show;
-  bool is_private;  // only for those who may inspect the process
-};
+Result<void> store_comm(Task& task, std::string_view text) {
+  if (&task.group() != &Task::current().group()) return Errno::inval;
+  task.set_comm(fs::trimmed(text));
+  return {};
+}
+
+using TextRow = TaskTextRow;
 constexpr TextRow kBothText[] = {
     {"auxv", 0400, show_auxv, true},
     {"cgroup", 0444, show_cgroup, false},
     {"cmdline", 0444, show_cmdline, false},
-    {"comm", 0644, show_comm, false},
+    {"comm", 0644, show_comm, false, store_comm},
     {"environ", 0400, show_environ, true},
     {"gid_map", 0644, show_id_map, false},
     {"limits", 0444, show_limits, false},
@@ -115,7 +118,7 @@ constexpr TextRow kBothText[] = {
     {"mountinfo", 0444, show_mountinfo, false},
     {"mounts", 0444, show_mounts, false},
     {"oom_score", 0444, show_oom_score, false},
-    {"oom_score_adj", 0644, show_oom_adj, false},
+    {"oom_score_adj", 0644, show_oom_adj, false, store_oom_score_adj},
     {"personality", 0400, show_personality, true},
     {"schedstat", 0444, show_schedstat, false},
     {"setgroups", 0644, show_setgroups, false},
@@ -177,28 +180,11 @@ class TaskText final : public fs::TextNode {
     return row_.show(*task_, out);
   }
   Result<void> store(std::string_view text) override {
-    if (row_.name == "comm") {
-      if (&task_->group() != &Task::current().group()) return Errno::inval;
-      task_->set_comm(fs::trimmed(text));
-      return {};
-    }
-    if (row_.name == "oom_score_adj") return store_oom_adj(fs::trimmed(text));
-    return Errno::perm;
+    if (!row_.store) return Errno::perm;
+    return row_.store(*task_, text);
   }
 
  private:
-  Result<void> store_oom_adj(std::string_view text) {
-    bool negative = text.starts_with('-');
-    if (negative) text.remove_prefix(1);
-    uint64_t v = TRY(fs::parse_decimal(text));
-    if (v > 1000) return Errno::inval;
-    int32_t value = negative ? -static_cast<int32_t>(v) : static_cast<int32_t>(v);
-    auto& adj = task_->group().oom_score_adj;
-    if (value < adj.load(std::memory_order_relaxed) && !Task::current().creds().has(fs::Cap::sys_resource))
-      return Errno::acces;
-    adj.store(value, std::memory_order_relaxed);
-    return {};
-  }
   const Ref<Task> task_;
   const TextRow& row_;
 };
@@ -286,6 +272,9 @@ class TaskDir final : public fs::DirNode {
         if (row.name == name) node = make_ref<TaskLinkNode>(pseudo(), task_, row.link);
       for (const TextRow& row : kBothText)
         if (row.name == name) node = make_ref<TaskText>(pseudo(), task_, row);
+      for (std::span<const TextRow> rows : {more_files(), more_files_of(process_)})
+        for (const TextRow& row : rows)
+          if (row.name == name) node = make_ref<TaskText>(pseudo(), task_, row);
       if (!node && !known(name)) return Errno::noent;
     }
     if (!node) return Errno::nomem;
@@ -307,15 +296,21 @@ class TaskDir final : public fs::DirNode {
     if (!put("mem", kDtReg) || !put("stat", kDtReg)) return at;
     for (const TextRow& row : kBothText)
       if (!put(row.name, kDtReg)) return at;
+    for (std::span<const TextRow> rows : {more_files(), more_files_of(process_)})
+      for (const TextRow& row : rows)
+        if (!put(row.name, kDtReg)) return at;
     return at;
   }
 
  private:
-  static bool known(std::string_view name) {
+  bool known(std::string_view name) const {
     for (const LinkRow& row : kLinks)
       if (row.name == name) return true;
     for (const TextRow& row : kBothText)
       if (row.name == name) return true;
+    for (std::span<const TextRow> rows : {more_files(), more_files_of(process_)})
+      for (const TextRow& row : rows)
+        if (row.name == name) return true;
     return false;
   }
   const Ref<Task> task_;

@@ -108,7 +108,7 @@ void show_memory_lines(const mm::MemoryUsage& u, TextSink& out) {
          "kB\nVmRSS:\t{:8} kB\n"
          "RssAnon:\t{:8} kB\nRssFile:\t{:8} kB\nRssShmem:\t       0 kB\nVmData:\t{:8} kB\nVmStk:\t{:8} "
          "kB\nVmExe:\t{:8} kB\n"
-         "VmLib:\t       0 kB\nVmPTE:\t{:8} kB\nVmSwap:\t       0 kB\n",
+         "VmLib:\t       0 kB\nVmPTE:\t{:8} kB\nVmSwap:\t       0 kB\nHugetlbPages:\t       0 kB\n",
          kib(u.peak_virtual), kib(u.virtual_pages), kib(u.locked), kib(u.peak_resident), kib(u.resident),
          kib(u.resident - u.resident_file), kib(u.resident_file), kib(u.data), kib(u.stack), kib(u.text),
          kib(u.resident / 512 + 4));
@@ -134,13 +134,32 @@ char state_letter(Task& task) {
 
 namespace {
 
+}  // namespace
+
+// In groups of 32 bits, all with their zeros: as wide as there are CPUs.
+void show_cpu_mask(uint64_t mask, TextSink& out) {
+  const unsigned cpus = arch::cpu_count();
+  char room[40];
+  for (unsigned group = (cpus - 1) / 32 + 1; group-- > 0;) {
+    unsigned bits = cpus - group * 32 < 32 ? cpus - group * 32 : 32;
+    FixedText digits(room);
+    format(digits, "{:08x}", group < 2 ? mask >> (group * 32) & 0xffffffff : 0);
+    out.write(digits.view().substr(8 - (bits + 3) / 4));
+    if (group) out.write(",");
+  }
+}
+
+namespace {
+
 void show_limits_of_calls_and_cpus(Task& task, TextSink& out) {
   const unsigned cpus = arch::cpu_count();
   uint64_t mask = task.sched.affinity.load(std::memory_order_relaxed);
   if (cpus < 64) mask &= (uint64_t{1} << cpus) - 1;
   Ref<SeccompFilter> filter = task.seccomp.filter();
-  format(out, "Seccomp:\t{}\nSeccomp_filters:\t{}\nCpus_allowed:\t{:x}\nCpus_allowed_list:\t",
-         static_cast<int>(task.seccomp.mode()), filter ? filter->count() : 0, mask);
+  format(out, "Seccomp:\t{}\nSeccomp_filters:\t{}\nCpus_allowed:\t", static_cast<int>(task.seccomp.mode()),
+         filter ? filter->count() : 0);
+  show_cpu_mask(mask, out);
+  out.write("\nCpus_allowed_list:\t");
   bool first = true;
   for (unsigned i = 0; i < cpus; ++i) {
     if (!(mask >> i & 1)) continue;

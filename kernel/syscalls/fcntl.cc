@@ -289,7 +289,7 @@ Result<void> sys_flock(Task& task, int fd, int operation) {
   }
   if (!file->inode()) return Errno::inval;
   Ref<fs::FileLocks> locks = TRY(fs::FileLocks::of(*file->inode()));
-  auto attempt = [&] { return locks->set_flock(type, file.get()); };
+  auto attempt = [&] { return locks->set_flock(type, file.get(), task.pid()); };
   if (operation & kNonblocking) return attempt();
   return block_on(task, locks->queue(), ~0u, kNoDeadline, attempt);
 }

@@ -56,6 +56,19 @@ Result<size_t> write_at(Task& task, fs::File& file, IovecArgument& iov, Place pl
   return n;
 }
 
+// /proc/PID/io counts every call that came as far as a file.
+Result<size_t> count_read(Task& task, Result<size_t> n) {
+  IoCounts::add(task.io.read_calls, 1);
+  if (n) IoCounts::add(task.io.read_chars, *n);
+  return n;
+}
+
+Result<size_t> count_write(Task& task, Result<size_t> n) {
+  IoCounts::add(task.io.write_calls, 1);
+  if (n) IoCounts::add(task.io.written_chars, *n);
+  return n;
+}
+
 Result<Ref<fs::File>> readable_file(Task& task, int fd) {
   Ref<fs::File> file = TRY(file_of(task, fd));
   if (!file->readable()) return Errno::badf;
@@ -76,13 +89,13 @@ Result<Place> place_of(fs::File& file, int64_t offset) {
 
 Result<size_t> read_one(Task& task, fs::File& file, uint64_t buffer, uint64_t size, Place place) {
   mm::IoSegment segment{buffer, size > kMaxTransfer ? kMaxTransfer : size};
-  return read_at(task, file, {&segment, 1}, place, false);
+  return count_read(task, read_at(task, file, {&segment, 1}, place, false));
 }
 
 Result<size_t> write_one(Task& task, fs::File& file, uint64_t buffer, uint64_t size, Place place) {
   IovecArgument iov;
   iov.set(buffer, size);
-  return write_at(task, file, iov, place, false);
+  return count_write(task, write_at(task, file, iov, place, false));
 }
 
 // preadv2(2) flags.
@@ -95,7 +108,7 @@ Result<size_t> readv_at(Task& task, int fd, uint64_t address, uint64_t count, in
   Place place = own ? kOwnPosition : TRY(place_of(*file, offset));
   IovecArgument iov;
   TRY(iov.read(task, address, count));
-  return read_at(task, *file, iov.segments(), place, flags & kNoWait);
+  return count_read(task, read_at(task, *file, iov.segments(), place, flags & kNoWait));
 }
 
 Result<size_t> writev_at(Task& task, int fd, uint64_t address, uint64_t count, int64_t offset, bool own,
@@ -106,7 +119,7 @@ Result<size_t> writev_at(Task& task, int fd, uint64_t address, uint64_t count, i
   IovecArgument iov;
   TRY(iov.read(task, address, count));
   if ((flags & kAppend) && file->seekable()) place = {false, TRY(file->seek(0, 2, 0))};
-  size_t n = TRY(write_at(task, *file, iov, place, flags & kNoWait));
+  size_t n = TRY(count_write(task, write_at(task, *file, iov, place, flags & kNoWait)));
   if (n > 0 && (flags & (kDataSync | kSync)) && file->seekable()) TRY(file->sync(!(flags & kSync)));
   return n;
 }
