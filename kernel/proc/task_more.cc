@@ -95,16 +95,15 @@ Result<void> show_sched(Task& task, TextSink& out) {
 
 // What it waits in, if it waits: the call, its arguments, where it was made.
 Result<void> show_syscall(Task& task, TextSink& out) {
-  const uint64_t number = task.current_syscall.load(std::memory_order_relaxed);
   if (!task.sched.asleep.load(std::memory_order_acquire)) {
     out.write("running\n");
     return {};
   }
-  const arch::UserRegs& r = task.regs();
-  if (number == ~uint64_t{0})
+  const arch::UserRegs& r = task.regs();  // at rest while the task sleeps
+  if (r.orig_rax == ~uint64_t{0})
     format(out, "-1 0x{:x} 0x{:x}\n", r.rsp, r.rip);
   else
-    format(out, "{} 0x{:x} 0x{:x} 0x{:x} 0x{:x} 0x{:x} 0x{:x} 0x{:x} 0x{:x}\n", number, r.rdi, r.rsi, r.rdx, r.r10, r.r8,
+    format(out, "{} 0x{:x} 0x{:x} 0x{:x} 0x{:x} 0x{:x} 0x{:x} 0x{:x} 0x{:x}\n", r.orig_rax, r.rdi, r.rsi, r.rdx, r.r10, r.r8,
            r.r9, r.rsp, r.rip);
   return {};
 }
