@@ -144,7 +144,8 @@ Result<void> FileLocks::set_flock(LockType type, const void* owner, int32_t pid)
 Result<void> FileLocks::snapshot(Vec<Shown>& out) {
   LockGuard guard(lock_);
   for (const FileLock& l : records_)
-    TRY(out.push_back({l.pid < 0 ? Shown::Kind::description : Shown::Kind::record, l.type, l.pid, l.start, l.end}));
+    TRY(out.push_back(
+        {l.pid < 0 ? Shown::Kind::description : Shown::Kind::record, l.type, l.pid, l.start, l.end}));
   for (const Flock& f : flocks_) TRY(out.push_back({Shown::Kind::flock, f.type, f.pid, 0, ~uint64_t{0}}));
   return {};
 }
@@ -185,10 +186,21 @@ void FileLocks::stop_waiting(const void* waiter) {
     if (w.waiter == waiter) w = {};
 }
 
+namespace {
+constinit std::atomic<DirectoryCloseHook> directory_close_hook{nullptr};
+}
+
+void set_directory_close_hook(DirectoryCloseHook hook) {
+  directory_close_hook.store(hook, std::memory_order_release);
+}
+
 Result<void> close_file(const FdTable& table, Ref<File> file) {
   Result<void> flushed = file->flush();
-  if (Inode* inode = file->inode())
-    if (Ref<FileLocks> locks = FileLocks::existing(*inode)) locks->drop_owner(&table);
+  Inode* inode = file->inode();
+  if (!inode) return flushed;
+  if (Ref<FileLocks> locks = FileLocks::existing(*inode)) locks->drop_owner(&table);
+  if (inode->is_dir())
+    if (auto* hook = directory_close_hook.load(std::memory_order_acquire)) hook(table, *file);
   return flushed;
 }
 

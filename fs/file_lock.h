@@ -67,5 +67,8 @@ class FileLocks final : public InodeAttachment {
 // What close(2) does once a descriptor is gone: flush(), and the POSIX locks that the process (its table) has
 // on the file go, too (fcntl(2)). The result is close(2)'s.
 Result<void> close_file(const FdTable& table, Ref<File> file);
+// Called for each directory that close_file() closes; one for all.
+using DirectoryCloseHook = void (*)(const FdTable& table, const File& file);
+void set_directory_close_hook(DirectoryCloseHook hook);
 
 }  // namespace runsc::fs

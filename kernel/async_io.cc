@@ -112,6 +112,7 @@ class AsyncFile final : public HeapObject, public Waiter, public fs::FileWatch {
   // Terminals tell of input alone: room to write wakes their queue at every turn.
   uint32_t wanted() const {
     uint32_t events = file_.readable() ? kReadable : 0;
+    if (file_.kind() == fs::FileKind::inotify) events |= msg;  // F_NOTIFY
     if (file_.writable() && file_.kind() != fs::FileKind::tty) events |= kWritable | fs::kPipeTaken;
     return events;
   }
@@ -144,9 +145,10 @@ bool may_signal(const FileOwner& by, const Task& target) {
 // SIGIO without a word, or the signal that was asked for, with descriptor and band (sigaction(2), si_band).
 abi::SigInfo info_of(const Telling& t, bool readable) {
   if (t.signal == 0) return abi::SigInfo(abi::sig::io, abi::sig_code::kernel);
-  constexpr int kPollIn = 1, kPollOut = 2;
-  abi::SigInfo info(t.signal, readable ? kPollIn : kPollOut);
-  info.poll.band = readable ? in | rdnorm : out | wrnorm | wrband;
+  constexpr int kPollIn = 1, kPollOut = 2, kPollMessage = 3;
+  const bool message = t.events & msg;
+  abi::SigInfo info(t.signal, message ? kPollMessage : readable ? kPollIn : kPollOut);
+  info.poll.band = message ? in | rdnorm | msg : readable ? in | rdnorm : out | wrnorm | wrband;
   info.poll.fd = t.fd;
   return info;
 }

@@ -58,13 +58,13 @@ InotifyGrave::~InotifyGrave() {
   while (inodes) delete std::exchange(inodes, inodes->next);
 }
 
-Inotify::Inotify(uint32_t flags, uint32_t uid)
-    : File(open_flag::rdonly | (flags & open_flag::nonblock)), uid_(uid) {
+Inotify::Inotify(uint32_t flags, uint32_t uid, bool silent)
+    : File(open_flag::rdonly | (flags & open_flag::nonblock)), uid_(uid), silent_(silent) {
   overflow_.mask = overflow;
 }
 
 Result<Ref<Inotify>> Inotify::create(uint32_t flags, uint32_t uid) {
-  Ref<Inotify> fresh = make_ref<Inotify>(flags, uid);
+  Ref<Inotify> fresh = make_ref<Inotify>(flags, uid, false);
   if (!fresh) return Errno::nomem;
   LockGuard guard(g_inotify_lock);
   uint32_t limit = inotify_limits().user_instances.load(std::memory_order_relaxed);
@@ -72,6 +72,19 @@ Result<Ref<Inotify>> Inotify::create(uint32_t flags, uint32_t uid) {
   InotifyInstances::add(*fresh);
   if (!room) return Errno::mfile;
   return fresh;
+}
+
+Result<Ref<Inotify>> Inotify::create_silent() {
+  Ref<Inotify> fresh = make_ref<Inotify>(0, kNobody, true);
+  if (!fresh) return Errno::nomem;
+  LockGuard guard(g_inotify_lock);
+  InotifyInstances::add(*fresh);
+  return fresh;
+}
+
+bool Inotify::watching() const {
+  LockGuard guard(g_inotify_lock);
+  return !watches_.empty();
 }
 
 Inotify::~Inotify() {
@@ -110,7 +123,7 @@ Result<int> Inotify::add(Inode& inode, uint32_t mask) {
     for (InotifyWatch* i = w->watches; i; i = i->next)
       if (&i->group == this) return change_locked(*i, mask);
   uint32_t limit = inotify_limits().user_watches.load(std::memory_order_relaxed);
-  if (InotifyInstances::of_user(uid_).watches >= limit) return Errno::nospc;
+  if (!silent_ && InotifyInstances::of_user(uid_).watches >= limit) return Errno::nospc;
   watch = make<InotifyWatch>(*this, next_wd_, (mask & kKept) | unmount);
   if (!watch) return Errno::nomem;
   ++next_wd_;
@@ -159,6 +172,10 @@ InotifyEvent* Inotify::pop_locked() {
 }
 
 void Inotify::queue_locked(int wd, uint32_t mask, uint32_t cookie, std::string_view name) {
+  if (silent_) {
+    if (!(mask & ignored)) queue_.wake_all(poll_bit::in | poll_bit::rdnorm | poll_bit::msg);
+    return;
+  }
   // An event that equals the one before it says nothing new.
   if (last_ && !(mask & ignored) && last_->mask == mask && last_->wd == wd && last_->name.view() == name)
     return;

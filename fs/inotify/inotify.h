@@ -61,7 +61,10 @@ class Inotify final : public File {
  public:
   // inotify_init1(2). EMFILE: the user has too many; ENOMEM.
   static Result<Ref<Inotify>> create(uint32_t flags, uint32_t uid);
+  // Nobody reads it: its queue of waiters is told of events (poll_bit::msg), and nothing is kept. ENOMEM.
+  static Result<Ref<Inotify>> create_silent();
   ~Inotify() override;
+  bool watching() const;
 
   // inotify_add_watch(2) of an inode that was found and may be read. The number. EEXIST, ENOSPC, ENOMEM.
   Result<int> add(Inode& inode, uint32_t mask);
@@ -83,13 +86,15 @@ class Inotify final : public File {
  private:
   template <class T, class... A>
   friend Ref<T> runsc::make_ref(A&&...);
-  Inotify(uint32_t flags, uint32_t uid);
+  Inotify(uint32_t flags, uint32_t uid, bool silent);
   void push_locked(InotifyEvent& event) REQUIRES(g_inotify_lock);
   InotifyEvent* pop_locked() REQUIRES(g_inotify_lock);
   Result<int> change_locked(InotifyWatch& watch, uint32_t mask) REQUIRES(g_inotify_lock);
 
   using Watches = boost::intrusive::set<InotifyWatch, boost::intrusive::constant_time_size<true>>;
+  static constexpr uint32_t kNobody = ~0u;  // whose silent ones are
   const uint32_t uid_;
+  const bool silent_;
   Watches watches_ GUARDED_BY(g_inotify_lock);
   int next_wd_ GUARDED_BY(g_inotify_lock) = 1;
   InotifyEvent *first_ GUARDED_BY(g_inotify_lock) = nullptr, *last_ GUARDED_BY(g_inotify_lock) = nullptr;

@@ -19,7 +19,8 @@ Result<void> show_unix(net::NetworkNamespace& net, TextSink& out) {
 Result<void> show_dev(net::NetworkNamespace&, TextSink& out) {
   out.write(
       "Inter-|   Receive                                                |  Transmit\n"
-      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier "
+      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo "
+      "colls carrier "
       "compressed\n");
   return {};
 }

@@ -62,13 +62,20 @@ struct CpuRow {
   void (*show)(unsigned cpu, TextSink& out);
 };
 constexpr CpuRow kTopology[] = {
-    {"cluster_cpus", show_own_mask},        {"cluster_cpus_list", show_own_number},
-    {"core_cpus", show_own_mask},           {"core_cpus_list", show_own_number},
-    {"core_id", show_own_number},           {"core_siblings", show_all_mask},
-    {"core_siblings_list", show_all_numbers}, {"die_cpus", show_all_mask},
-    {"die_cpus_list", show_all_numbers},    {"die_id", show_first},
-    {"package_cpus", show_all_mask},        {"package_cpus_list", show_all_numbers},
-    {"physical_package_id", show_first},    {"thread_siblings", show_own_mask},
+    {"cluster_cpus", show_own_mask},
+    {"cluster_cpus_list", show_own_number},
+    {"core_cpus", show_own_mask},
+    {"core_cpus_list", show_own_number},
+    {"core_id", show_own_number},
+    {"core_siblings", show_all_mask},
+    {"core_siblings_list", show_all_numbers},
+    {"die_cpus", show_all_mask},
+    {"die_cpus_list", show_all_numbers},
+    {"die_id", show_first},
+    {"package_cpus", show_all_mask},
+    {"package_cpus_list", show_all_numbers},
+    {"physical_package_id", show_first},
+    {"thread_siblings", show_own_mask},
     {"thread_siblings_list", show_own_number},
 };
 

@@ -12,8 +12,12 @@ void cpu_head(TextSink& out) {
   out.write("\n");
 }
 
-uint32_t major_of(uint64_t dev) { return static_cast<uint32_t>((dev >> 8 & 0xfff) | (dev >> 32 & ~uint64_t{0xfff})); }
-uint32_t minor_of(uint64_t dev) { return static_cast<uint32_t>((dev & 0xff) | (dev >> 12 & ~uint64_t{0xff})); }
+uint32_t major_of(uint64_t dev) {
+  return static_cast<uint32_t>((dev >> 8 & 0xfff) | (dev >> 32 & ~uint64_t{0xfff}));
+}
+uint32_t minor_of(uint64_t dev) {
+  return static_cast<uint32_t>((dev & 0xff) | (dev >> 12 & ~uint64_t{0xff}));
+}
 
 void show_lock(uint64_t number, const fs::FileLocks::Shown& lock, const fs::Attr& attr, TextSink& out) {
   using Kind = fs::FileLocks::Shown::Kind;
@@ -21,8 +25,8 @@ void show_lock(uint64_t number, const fs::FileLocks::Shown& lock, const fs::Attr
          lock.kind == Kind::flock    ? "FLOCK  "
          : lock.kind == Kind::record ? "POSIX  "
                                      : "OFDLCK ",
-         lock.type == fs::LockType::exclusive ? "WRITE" : "READ", lock.pid, major_of(attr.dev), minor_of(attr.dev),
-         attr.ino, lock.start);
+         lock.type == fs::LockType::exclusive ? "WRITE" : "READ", lock.pid, major_of(attr.dev),
+         minor_of(attr.dev), attr.ino, lock.start);
   constexpr uint64_t kEnd = 0x7fffffffffffffff;
   if (lock.end > kEnd)
     out.write("EOF\n");

@@ -39,9 +39,10 @@ void add_io(ResourceUsage& u, const Task& t) {
 
 // There are no disks: nothing is ever read from or written to one.
 void put_io(const ResourceUsage& u, TextSink& out) {
-  format(out,
-         "rchar: {}\nwchar: {}\nsyscr: {}\nsyscw: {}\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n",
-         u.read_chars, u.written_chars, u.read_calls, u.write_calls);
+  format(
+      out,
+      "rchar: {}\nwchar: {}\nsyscr: {}\nsyscw: {}\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n",
+      u.read_chars, u.written_chars, u.read_calls, u.write_calls);
 }
 
 // With what its threads and the children that it waited for have done.
@@ -103,8 +104,8 @@ Result<void> show_syscall(Task& task, TextSink& out) {
   if (r.orig_rax == ~uint64_t{0})
     format(out, "-1 0x{:x} 0x{:x}\n", r.rsp, r.rip);
   else
-    format(out, "{} 0x{:x} 0x{:x} 0x{:x} 0x{:x} 0x{:x} 0x{:x} 0x{:x} 0x{:x}\n", r.orig_rax, r.rdi, r.rsi, r.rdx, r.r10, r.r8,
-           r.r9, r.rsp, r.rip);
+    format(out, "{} 0x{:x} 0x{:x} 0x{:x} 0x{:x} 0x{:x} 0x{:x} 0x{:x} 0x{:x}\n", r.orig_rax, r.rdi, r.rsi,
+           r.rdx, r.r10, r.r8, r.r9, r.rsp, r.rip);
   return {};
 }
 
@@ -147,7 +148,8 @@ Result<void> show_timer_slack(Task& task, TextSink& out) {
 Result<void> store_timer_slack(Task& task, std::string_view text) {
   constexpr uint64_t kDefault = 50000;
   uint64_t ns = TRY(fs::parse_decimal(fs::trimmed(text)));
-  if (&task.group() != &Task::current().group() && !Task::current().creds().has(fs::Cap::sys_nice)) return Errno::perm;
+  if (&task.group() != &Task::current().group() && !Task::current().creds().has(fs::Cap::sys_nice))
+    return Errno::perm;
   task.group().timer_slack_ns.store(ns ? ns : kDefault, std::memory_order_relaxed);
   return {};
 }
@@ -171,7 +173,8 @@ Result<void> store_login_uid(Task& task, std::string_view text) {
   if (&g != &Task::current().group()) return Errno::perm;
   uint64_t uid = TRY(fs::parse_decimal(fs::trimmed(text)));
   if (uid > ~uint32_t{0}) return Errno::inval;
-  if (g.login_uid.load() != ~uint32_t{0} && !Task::current().creds().has(fs::Cap::audit_control)) return Errno::perm;
+  if (g.login_uid.load() != ~uint32_t{0} && !Task::current().creds().has(fs::Cap::audit_control))
+    return Errno::perm;
   bool unset = uid == ~uint32_t{0};
   g.login_session.store(unset ? ~uint32_t{0} : sessions.fetch_add(1, std::memory_order_relaxed) + 1);
   g.login_uid.store(static_cast<uint32_t>(uid));

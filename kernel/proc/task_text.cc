@@ -132,9 +132,7 @@ char state_letter(Task& task) {
   return task.sched.asleep.load(std::memory_order_relaxed) ? 'S' : 'R';
 }
 
-namespace {
-
-}  // namespace
+namespace {}  // namespace
 
 // In groups of 32 bits, all with their zeros: as wide as there are CPUs.
 void show_cpu_mask(uint64_t mask, TextSink& out) {

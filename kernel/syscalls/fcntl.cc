@@ -4,6 +4,7 @@
 #include "fs/tty/devpts.h"
 #include "kernel/async_io.h"
 #include "kernel/blocking.h"
+#include "kernel/dnotify.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
 
@@ -34,6 +35,7 @@ enum Command : int {
   kOfdSetLkw = 38,
   kSetLease = 1024,
   kGetLease = 1025,
+  kNotify = 1026,
   kDupFdCloexec = 1030,
   kSetPipeSize = 1031,
   kGetPipeSize = 1032,
@@ -238,6 +240,9 @@ Result<uint64_t> file_command(Task& task, fs::File& file, int fd, int command, u
     case kAddSeals:
     case kGetSeals:
       return seal_command(file, command, argument);
+    case kNotify:
+      TRY(set_dnotify(task, file, fd, argument));
+      return uint64_t{0};
     case kGetLease:
       return uint64_t{2};  // F_UNLCK: leases are not given
     case kSetLease:

@@ -38,8 +38,10 @@ static unsigned long long field(const char* path, const char* name) {
 
 static void io(void) {
   CHECK_EQ(mode_of("/proc/self/io"), 0400);
-  unsigned long long rchar = field("/proc/thread-self/io", "rchar: "), syscr = field("/proc/thread-self/io", "syscr: ");
-  unsigned long long wchar = field("/proc/thread-self/io", "wchar: "), syscw = field("/proc/thread-self/io", "syscw: ");
+  unsigned long long rchar = field("/proc/thread-self/io", "rchar: "),
+                     syscr = field("/proc/thread-self/io", "syscr: ");
+  unsigned long long wchar = field("/proc/thread-self/io", "wchar: "),
+                     syscw = field("/proc/thread-self/io", "syscw: ");
   char b[1000] = "";
   abi_put("file", "");
   int fd = OK(open("file", O_RDWR));
@@ -53,22 +55,22 @@ static void io(void) {
   IN_CHILD(CHECK_EQ(write(fd, b, 777), 777));
   CHECK_EQ(field("/proc/self/io", "wchar: "), wchar + 777);
   get("/proc/self/io");
-  CHECK(strstr(text, "\nread_bytes: ") && strstr(text, "\nwrite_bytes: ") && strstr(text, "\ncancelled_write_bytes: "));
-  IN_CHILD(OK(setgid(1234)); OK(setuid(1234)); char path[40]; snprintf(path, sizeof(path), "/proc/%d/io", getppid());
-           FAILS(open(path, O_RDONLY), EACCES));
+  CHECK(strstr(text, "\nread_bytes: ") && strstr(text, "\nwrite_bytes: ") &&
+        strstr(text, "\ncancelled_write_bytes: "));
+  IN_CHILD(OK(setgid(1234)); OK(setuid(1234)); char path[40];
+           snprintf(path, sizeof(path), "/proc/%d/io", getppid()); FAILS(open(path, O_RDONLY), EACCES));
   OK(close(fd));
 }
 
 static void values(void) {
-  IN_CHILD(
-      CHECK_EQ(mode_of("/proc/self/timerslack_ns"), 0666); put("/proc/self/timerslack_ns", "70000");
-      CHECK_STR(get("/proc/self/timerslack_ns"), "70000\n"); CHECK_EQ(prctl(PR_GET_TIMERSLACK), 70000);
-      CHECK_EQ(mode_of("/proc/self/oom_adj"), 0644); put("/proc/self/oom_adj", "15");
-      CHECK_STR(get("/proc/self/oom_score_adj"), "1000\n"); CHECK_STR(get("/proc/self/oom_adj"), "15\n");
-      put("/proc/self/oom_score_adj", "500"); CHECK_STR(get("/proc/self/oom_adj"), "8\n");
-      refused("/proc/self/oom_adj", "16", EINVAL); refused("/proc/self/oom_score_adj", "1001", EINVAL);
-      OK(setgid(1234)); OK(setuid(1234)); OK(prctl(PR_SET_DUMPABLE, 1)); put("/proc/self/oom_score_adj", "900");
-      CHECK_STR(get("/proc/self/oom_score_adj"), "900\n"));
+  IN_CHILD(CHECK_EQ(mode_of("/proc/self/timerslack_ns"), 0666); put("/proc/self/timerslack_ns", "70000");
+           CHECK_STR(get("/proc/self/timerslack_ns"), "70000\n"); CHECK_EQ(prctl(PR_GET_TIMERSLACK), 70000);
+           CHECK_EQ(mode_of("/proc/self/oom_adj"), 0644); put("/proc/self/oom_adj", "15");
+           CHECK_STR(get("/proc/self/oom_score_adj"), "1000\n"); CHECK_STR(get("/proc/self/oom_adj"), "15\n");
+           put("/proc/self/oom_score_adj", "500"); CHECK_STR(get("/proc/self/oom_adj"), "8\n");
+           refused("/proc/self/oom_adj", "16", EINVAL); refused("/proc/self/oom_score_adj", "1001", EINVAL);
+           OK(setgid(1234)); OK(setuid(1234)); OK(prctl(PR_SET_DUMPABLE, 1));
+           put("/proc/self/oom_score_adj", "900"); CHECK_STR(get("/proc/self/oom_score_adj"), "900\n"));
   CHECK_EQ(mode_of("/proc/self/loginuid"), 0644);
   get("/proc/self/loginuid");
   CHECK(text[0] >= '0' && text[0] <= '9' && !strchr(text, '\n'));
@@ -97,8 +99,8 @@ static void blocked(void) {
   snprintf(want, sizeof(want), "0 0x%x 0x", fds[0]);
   CHECK(strncmp(get(path), want, strlen(want)) == 0);
   unsigned long long v[9];
-  CHECK_EQ(sscanf(text, "%lld %llx %llx %llx %llx %llx %llx %llx %llx", (long long*)&v[0], &v[1], &v[2], &v[3], &v[4],
-                  &v[5], &v[6], &v[7], &v[8]),
+  CHECK_EQ(sscanf(text, "%lld %llx %llx %llx %llx %llx %llx %llx %llx", (long long*)&v[0], &v[1], &v[2],
+                  &v[3], &v[4], &v[5], &v[6], &v[7], &v[8]),
            9);
   CHECK_EQ(v[3], 1);
   CHECK_EQ(v[4], 4);
@@ -136,7 +138,8 @@ static void locks(void) {
   struct stat st;
   OK(fstat(fd, &st));
   char id[64], want[200];
-  snprintf(id, sizeof(id), "%02x:%02x:%llu", major(st.st_dev), minor(st.st_dev), (unsigned long long)st.st_ino);
+  snprintf(id, sizeof(id), "%02x:%02x:%llu", major(st.st_dev), minor(st.st_dev),
+           (unsigned long long)st.st_ino);
   struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 2, .l_len = 3};
   OK(fcntl(fd, F_SETLK, &l));
   snprintf(want, sizeof(want), ": POSIX  ADVISORY  WRITE %d %s 2 4\n", getpid(), id);
