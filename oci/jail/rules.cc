@@ -182,6 +182,7 @@ constexpr Rule kRules[] = {
     ANY(mincore, "sanitizer: probes of memory"),
     ANY(pipe, "sanitizer: probes of memory"),
     ANY(pipe2, "sanitizer: probes of memory"),
+    ANY(open, "sanitizer: warnings of allocations that are too large"),
     ANY(sched_getaffinity, "sanitizer: sizes of pools"),
     ANY(prlimit64, "sanitizer: sizes of stacks"),
     ANY(openat, "sanitizer: memory map in a report"),
