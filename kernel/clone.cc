@@ -78,6 +78,7 @@ Result<Ref<ThreadGroup>> new_group(Task& parent, const CloneRequest& r) {
   group->limits.copy_from(old.limits);
   group->exit_signal = r.exit_signal;
   group->dumpable.store(old.dumpable.load());
+  group->core_filter.store(old.core_filter.load());
   group->oom_score_adj.store(old.oom_score_adj.load());
   group->oom_score_adj_min.store(old.oom_score_adj_min.load());
   group->login_uid.store(old.login_uid.load());

@@ -3,6 +3,7 @@
 #include "kernel/base/log.h"
 #include "kernel/blocking.h"
 #include "kernel/clone.h"
+#include "kernel/core/core_dump.h"
 #include "kernel/executable.h"
 #include "kernel/futex.h"
 #include "kernel/ipc/sem.h"
@@ -223,7 +224,8 @@ bool leave_group(Task& task, int32_t status, Dropped& dropped) {
 }  // namespace
 
 ProcessEnd end_of(int32_t status) {
-  if (status & 0x7f) return {sig_code::cld_killed, status & 0x7f};
+  constexpr int32_t kDumped = 0x80;
+  if (status & 0x7f) return {status & kDumped ? sig_code::cld_dumped : sig_code::cld_killed, status & 0x7f};
   return {sig_code::cld_exited, status >> 8 & 0xff};
 }
 
@@ -274,6 +276,7 @@ Ref<Task> reap_locked(ThreadGroup& group) {
 
 void exit_task(Task& task, int32_t status) {
   ThreadGroup& group = task.group();
+  join_core_dump(task);
   ptrace_exit(task, status);
   // Nothing interrupts what follows.
   task.signals.blocked.store(~kUnblockable, std::memory_order_relaxed);

@@ -19,6 +19,7 @@ class File;
 
 namespace runsc::kernel {
 
+class CoreDump;  // kernel/core
 class Task;
 class Tty;
 
@@ -81,6 +82,7 @@ class ThreadGroup final : public RefCounted<ThreadGroup>,
   bool child_subreaper_ancestor = false;
   int32_t wait_status = 0;  // as wait(2) shows it, when zombie
   ResourceUsage dead_threads, dead_children;
+  Ref<CoreDump> core_dump;  // at work: threads that leave join it first
 
   // ---- Under signal_lock.
   SpinLock signal_lock{LockRank::signal};
@@ -107,6 +109,7 @@ class ThreadGroup final : public RefCounted<ThreadGroup>,
   std::atomic<int32_t> dumpable{1};
   std::atomic<int32_t> oom_score_adj{0}, oom_score_adj_min{0};
   std::atomic<uint32_t> login_uid{~0u}, login_session{~0u};  // /proc/PID/loginuid, sessionid
+  std::atomic<uint32_t> core_filter{0x33};                   // /proc/PID/coredump_filter
   std::atomic<uint64_t> timer_slack_ns{50000};
   std::atomic<uint64_t> membarrier{0};
   std::atomic<uint64_t> auxv_start{0}, auxv_end{0};  // where the program found it: /proc/PID/auxv

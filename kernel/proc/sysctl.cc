@@ -1,6 +1,7 @@
 // /proc/sys.
 #include "fs/inotify/inotify.h"
 #include "kernel/aio/context.h"
+#include "kernel/core/core_name.h"
 #include "kernel/ipc/posix_queue.h"
 #include "kernel/pid.h"
 #include "kernel/proc/proc.h"
@@ -88,7 +89,16 @@ Result<void> show_printk(TextSink& out) {
 }
 
 Result<void> show_core_pattern(TextSink& out) {
-  out.write("core\n");
+  format(out, "{}\n", core_pattern().text);
+  return {};
+}
+Result<void> store_core_pattern(std::string_view text) { return set_core_pattern(fs::trimmed(text)); }
+Result<void> show_core_uses_pid(TextSink& out) {
+  format(out, "{}\n", core_pattern().with_pid ? 1 : 0);
+  return {};
+}
+Result<void> store_core_uses_pid(std::string_view text) {
+  set_core_uses_pid(TRY(fs::parse_decimal(fs::trimmed(text))) != 0);
   return {};
 }
 
@@ -105,7 +115,8 @@ constexpr StaticEntry kRandom[] = {
 };
 constexpr StaticEntry kKernel[] = {
     static_text("cap_last_cap", number<40>),
-    static_text("core_pattern", show_core_pattern),
+    static_text("core_pattern", show_core_pattern, 0644, store_core_pattern),
+    static_text("core_uses_pid", show_core_uses_pid, 0644, store_core_uses_pid),
     static_text("domainname", show_domainname, 0644, store_domainname),
     static_text("hostname", show_hostname, 0644, store_hostname),
     static_text("msgmax", number<8192>),

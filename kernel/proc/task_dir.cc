@@ -1,5 +1,6 @@
 // The directory /proc/PID, and /proc/PID/task/TID.
 #include "fs/mount.h"
+#include "kernel/core/core_dump.h"
 #include "kernel/inspect.h"
 #include "kernel/pid.h"
 #include "kernel/proc/task_files.h"
@@ -86,6 +87,33 @@ Result<void> show_cgroup(Task&, TextSink& out) {
   return {};
 }
 
+Result<void> show_core_filter(Task& task, TextSink& out) {
+  format(out, "{:08x}\n", task.group().core_filter.load(std::memory_order_relaxed));
+  return {};
+}
+
+// Hexadecimal behind 0x, octal behind 0, else decimal.
+Result<void> store_core_filter(Task& task, std::string_view text) {
+  text = fs::trimmed(text);
+  unsigned base = 10;
+  if (text.starts_with("0x") || text.starts_with("0X"))
+    base = 16, text.remove_prefix(2);
+  else if (text.starts_with('0') && text.size() > 1)
+    base = 8, text.remove_prefix(1);
+  if (text.empty() || text.size() > 8) return Errno::inval;
+  uint32_t value = 0;
+  for (char c : text) {
+    const char lower = static_cast<char>(c | 0x20);
+    unsigned digit = 16;
+    if (c >= '0' && c <= '9') digit = static_cast<unsigned>(c - '0');
+    if (lower >= 'a' && lower <= 'f') digit = static_cast<unsigned>(lower - 'a' + 10);
+    if (digit >= base) return Errno::inval;
+    value = value * base + digit;
+  }
+  task.group().core_filter.store(value & core_filter::all, std::memory_order_relaxed);
+  return {};
+}
+
 Result<void> show_personality(Task& task, TextSink& out) {
   format(out, "{:08x}\n", task.personality.load(std::memory_order_relaxed));
   return {};
@@ -111,6 +139,7 @@ constexpr TextRow kBothText[] = {
     {"cgroup", 0444, show_cgroup, false},
     {"cmdline", 0444, show_cmdline, false},
     {"comm", 0644, show_comm, false, store_comm},
+    {"coredump_filter", 0644, show_core_filter, false, store_core_filter},
     {"environ", 0400, show_environ, true},
     {"gid_map", 0644, show_id_map, false},
     {"limits", 0444, show_limits, false},

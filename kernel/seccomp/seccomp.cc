@@ -1,6 +1,7 @@
 #include "kernel/seccomp/seccomp.h"
 
 #include "kernel/base/log.h"
+#include "kernel/core/core_dump.h"
 #include "kernel/exit.h"
 #include "kernel/pid.h"
 #include "kernel/ptrace/ptrace.h"
@@ -92,7 +93,8 @@ SeccompAnswer seccomp_check(Task& task, arch::UserRegs& regs, SeccompPass pass) 
       if (!is_alone(task)) exit_task(task, death_status(sig::sys));
       [[fallthrough]];
     default:
-      exit_group(task, death_status(sig::sys));
+      regs.rax = regs.orig_rax;  // as a dump shows them
+      exit_group(task, dump_core(task, sigsys(regs, number, data)));
   }
 }
 

@@ -1,6 +1,7 @@
 // From a queue to a handler, or to what happens without one.
 #include "kernel/base/log.h"
 #include "kernel/blocking.h"
+#include "kernel/core/core_dump.h"
 #include "kernel/exit.h"
 #include "kernel/notify.h"
 #include "kernel/pid.h"
@@ -128,7 +129,7 @@ void wait_while_stopped(Task& task) {
     log_info("{}[{}]: signal {} code {} at ip {:x} sp {:x} address {:x}", comm.text, task.tid(), info.signo,
              info.code, task.regs().rip, task.regs().rsp, info.fault.address);
   }
-  exit_group(task, death_status(info.signo));
+  exit_group(task, dumps_core(info.signo) ? dump_core(task, info) : death_status(info.signo));
 }
 
 // Whether the registers hold a system call's result, of this trap or by a tracer's doing.
@@ -282,18 +283,28 @@ void deliver_signals(Task& task) {
   }
 }
 
-void begin_group_exit(ThreadGroup& group, int32_t status) {
-  {
-    LockGuard tree(g_tree_lock);
-    LockGuard guard(group.signal_lock);
-    if (group.exiting) return;
-    group.exiting = true;
-    group.exit_code = status;
-    group.stopped = false;
-    group.must_leave.store(true, std::memory_order_seq_cst);
-    for_each_thread_locked(group, [](Task& t) { signal_wake(t); });
-  }
+namespace {
+void leave_all_locked(ThreadGroup& group, int32_t status) REQUIRES(g_tree_lock) {
+  group.exiting = true;
+  group.exit_code = status;
+  group.stopped = false;
+  group.must_leave.store(true, std::memory_order_seq_cst);
+  for_each_thread_locked(group, [](Task& t) { signal_wake(t); });
   group.continue_wait.wake_all();
+}
+}  // namespace
+
+void begin_group_exit(ThreadGroup& group, int32_t status) {
+  LockGuard tree(g_tree_lock);
+  LockGuard guard(group.signal_lock);
+  if (!group.exiting) leave_all_locked(group, status);
+}
+
+bool begin_group_exit_locked(ThreadGroup& group, int32_t status) {
+  LockGuard guard(group.signal_lock);
+  if (group.must_leave.load(std::memory_order_relaxed)) return false;
+  leave_all_locked(group, status);
+  return true;
 }
 
 }  // namespace runsc::kernel

@@ -48,5 +48,7 @@ bool on_alt_stack(const Task& task, uint64_t sp);
 
 // Makes every thread of the group leave; `status` is the wait status. The first caller's status counts.
 void begin_group_exit(ThreadGroup& group, int32_t status);
+// False: they leave already, for whatever reason.
+bool begin_group_exit_locked(ThreadGroup& group, int32_t status) REQUIRES(g_tree_lock);
 
 }  // namespace runsc::kernel

@@ -11,7 +11,9 @@ constexpr Support kFull = Support::full, kPartial = Support::partial, kAbsent = 
 constexpr const char* kRefused = "EPERM without the capability";
 
 constexpr SyscallRow kRows[] = {
-    {101, "ptrace", kPartial, "no debug registers (ENOSPC), no block stepping, no seccomp filters to read",
+    {101, "ptrace", kPartial,
+     "no hardware breakpoints or watchpoints (ENOSPC): not every KVM obeys them; no block stepping, no "
+     "seccomp filters to read",
      syscall_adapter<sys_ptrace>, "hex,pid,addr,addr"},
     {153, "vhangup", kPartial, "does nothing without a terminal, ENOSYS with one",
      syscall_adapter<sys_vhangup>, ""},
