@@ -188,6 +188,8 @@ constexpr Rule kRules[] = {
     ANY(openat, "sanitizer: memory map in a report"),
     ANY(readlink, "sanitizer: program name in a report"),
     ANY(getppid, "sanitizer: a report"),
+    ANY(gettimeofday, "sanitizer: the start of a thread"),
+    ANY(nanosleep, "sanitizer: the start of a thread"),
 #endif
 };
 
