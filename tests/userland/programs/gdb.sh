@@ -19,4 +19,4 @@ int main(int argc, char **argv) {
 C
 gcc -g -O0 -o t t.c -pthread
 gdb -nx -batch -ex 'set debuginfod enabled off' -ex 'break fib if n == 1' -ex run -ex bt -ex 'info args' -ex step -ex finish -ex 'delete' -ex cont ./t 2>&1 |
-  grep -E "^#|^n = |hit Breakpoint|Value returned|^[0-9]+$|exited" | sed -e 's/0x[0-9a-f]*/ADDR/g' -e 's/process [0-9]*/process/'
+  grep -E "^#|^n = |hit Breakpoint|Value returned|^[0-9]+$|exited normally" | sed -e 's/0x[0-9a-f]*/ADDR/g' -e 's/process [0-9]*/process/'
