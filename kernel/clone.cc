@@ -52,7 +52,7 @@ Result<void> copy_resources(Task& parent, Task& child, const CloneRequest& r) {
   TaskInternals::files(child) = f & files ? parent.files_ref() : TRY(parent.files().clone());
   TaskInternals::fs(child) = f & clone_flag::fs ? parent.fs_ref() : TRY(parent.fs().clone());
   if (f & sysvsem) {
-    if (!parent.sem_undo) parent.sem_undo = TRY(SemUndoList::create());
+    if (!parent.sem_undo) set_sem_undo(parent, TRY(SemUndoList::create()));
     child.sem_undo = parent.sem_undo;
   }
   TaskInternals::mm(child) = f & vm ? parent.mm_ref() : TRY(parent.mm().fork());

@@ -60,7 +60,7 @@ void release_resources(Task& task) {
     arch::user_switch(task.user_state_or_null(), task.user_state_or_null(), nullptr);
     task.set_mm(nullptr);
   }
-  task.sem_undo = nullptr;
+  set_sem_undo(task, nullptr);
   task.set_files(nullptr);
   task.set_fs(nullptr);
 }

@@ -177,6 +177,16 @@ void SemSet::destroy() {
   g_sets.remove(*this);
 }
 
+void set_sem_undo(Task& task, Ref<SemUndoList> list) {
+  LockGuard tree(g_tree_lock);
+  std::swap(task.sem_undo, list);  // the old one goes with the argument, without the lock
+}
+
+const void* sem_undo_identity(const Task& task) {
+  LockGuard tree(g_tree_lock);
+  return task.sem_undo.get();
+}
+
 Result<Ref<SemUndoList>> SemUndoList::create() {
   Ref<SemUndoList> list = make_ref<SemUndoList>();
   if (!list) return Errno::nomem;

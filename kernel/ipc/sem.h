@@ -57,6 +57,11 @@ class SemUndoList final : public RefCounted<SemUndoList> {
   List entries_ GUARDED_BY(lock_);
 };
 
+// The task's own list: it alone changes and uses it; others may compare which one it is (kcmp(2)).
+void set_sem_undo(Task& task, Ref<SemUndoList> list);
+// An address to compare with others', null without a list.
+const void* sem_undo_identity(const Task& task);
+
 class SemSet final : public IpcObject {
  public:
   struct Semaphore {

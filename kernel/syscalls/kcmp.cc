@@ -1,6 +1,7 @@
 // kcmp(2).
 #include "fs/epoll/epoll.h"
 #include "kernel/inspect.h"
+#include "kernel/ipc/sem.h"
 #include "kernel/pid.h"
 #include "kernel/random.h"
 #include "kernel/syscalls/admin.h"
@@ -86,9 +87,10 @@ Result<int> sys_kcmp(Task& task, int pid1, int pid2, int type, uint64_t a, uint6
       return compare(first->fs_ref().get(), second->fs_ref().get(), type);
     case kSighand:
       return compare(signal_actions_of(*first), signal_actions_of(*second), type);
-    case kIo:       // nobody has an I/O context,
-    case kSysvsem:  // nor anything to undo for semaphores
+    case kIo:  // nobody has an I/O context
       return 0;
+    case kSysvsem:
+      return compare(sem_undo_identity(*first), sem_undo_identity(*second), type);
     case kEpollTarget:
       return compare_epoll_target(task, *first, *second, a, b);
     default:

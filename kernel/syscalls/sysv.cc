@@ -164,7 +164,7 @@ Result<void> operate(Task& task, int32_t id, uint64_t address, uint64_t count, u
                   [](const SemOperation& o) { return o.flags & kSemUndo; })) {
     for (const SemOperation& o : operations)
       if (o.number >= set->size()) return Errno::fbig;
-    if (!task.sem_undo) task.sem_undo = TRY(SemUndoList::create());
+    if (!task.sem_undo) set_sem_undo(task, TRY(SemUndoList::create()));
     undo = TRY(task.sem_undo->entry(*set));
   }
   return set->operate(task, operations.span(), undo, deadline_ns);

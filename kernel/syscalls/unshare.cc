@@ -79,7 +79,7 @@ Result<void> sys_unshare(Task& task, uint64_t flags) {
     if (!(flags & newuser) && !task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
     return Errno::inval;
   }
-  if (flags & (sysvsem | newipc)) task.sem_undo = nullptr;
+  if (flags & (sysvsem | newipc)) set_sem_undo(task, nullptr);
   if (own_fs) task.set_fs(std::move(own_fs));
   if (own_files) task.set_files(std::move(own_files));
   return {};

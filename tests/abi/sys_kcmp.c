@@ -2,7 +2,9 @@
 #include <linux/kcmp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ipc.h>
 #include <sys/prctl.h>
+#include <sys/sem.h>
 
 #include "abi.h"
 
@@ -72,12 +74,23 @@ int main(void) {
 
   IN_CHILD(CHECK_EQ(kcmp(me, getpid(), KCMP_SYSVSEM, 0, 0), 0));  // neither has anything to undo
 
+  // Something to undo is a thread's too, and not a child's.
+  int set = OK(semget(IPC_PRIVATE, 1, 0600));
+  struct sembuf up = {0, 1, SEM_UNDO};
+  OK(semop(set, &up, 1));
+  IN_CHILD({
+    long order = OK(kcmp(me, getpid(), KCMP_SYSVSEM, 0, 0));
+    CHECK(order == 1 || order == 2);
+    CHECK_EQ(kcmp(getpid(), me, KCMP_SYSVSEM, 0, 0), 3 - order);
+  });
+
   pthread_t t;
   ZERO(pthread_create(&t, NULL, thread, NULL));
   while (atomic_load(&g_tid) == 0) sched_yield();
-  for (int type = KCMP_VM; type <= KCMP_SIGHAND; type++) CHECK_EQ(kcmp(me, g_tid, type, 0, 0), 0);
+  for (int type = KCMP_VM; type <= KCMP_SYSVSEM; type++) CHECK_EQ(kcmp(me, g_tid, type, 0, 0), 0);
   atomic_store(&g_leave, 1);
   ZERO(pthread_join(t, NULL));
+  OK(semctl(set, 0, IPC_RMID));
 
   IN_CHILD({
     const int apart[] = {KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND};
