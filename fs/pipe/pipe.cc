@@ -158,12 +158,13 @@ Result<size_t> Pipe::begin_take(std::span<std::byte> out) {
   LockGuard guard(lock_);
   if (taking_) return Errno::again;
   if (used_ == 0) return has_writers() ? Result<size_t>(Errno::again) : size_t{0};
+  if (out.empty()) return size_t{0};
   taking_ = true;
   return copy_front(out);
 }
 
 void Pipe::end_take(size_t size) {
-  bool was_full, left;
+  bool was_full;
   {
     LockGuard guard(lock_);
     taking_ = false;
@@ -177,9 +178,9 @@ void Pipe::end_take(size_t size) {
       if (s.start == s.end) pop_front();
     }
     was_full = was_full && used_ < slots_.size();
-    left = used_ > 0;
   }
-  queue_.wake((was_full ? kWriteBits : kPipeTaken) | (left ? kReadBits : 0));
+  // Readers who were told to wait look again, be it for the end of the file.
+  queue_.wake_all((was_full ? kWriteBits : kPipeTaken) | kReadBits);
 }
 
 size_t Pipe::room() {
