@@ -150,6 +150,7 @@ class HostInode final : public Inode, public PageSource, public HandleOwner {
                                     std::string_view target);
   void forget_child(HostInode& child);
   Result<size_t> copy_shown(mm::IoBuf& buf, uint64_t offset, size_t size);
+  bool worth_showing(uint64_t offset);
 
   mutable SpinLock attr_lock_{LockRank::leaf};
   Attr attr_ GUARDED_BY(attr_lock_);
@@ -167,6 +168,7 @@ class HostInode final : public Inode, public PageSource, public HandleOwner {
       boost::intrusive::key_of_value<NameOf>, boost::intrusive::constant_time_size<false>>;
   Children children_;  // known children of a shared directory, not counted
 
+  std::atomic<uint32_t> reads_from_start_{0};
   HostWindow window_;
   HostMapping mapping_;
   Mutex listing_lock_{LockRank::hostfs};

@@ -11,7 +11,7 @@ if (!isMainThread) {
 } else {
   let sum = 0, ended = 0;
   const then = () => {
-    console.log('sum', sum, child.execSync('echo hi; ls / | wc -l').toString());
+    console.log('sum', sum, child.execSync('echo hi; ls /usr | wc -l').toString());
     const cat = child.spawn('cat');
     cat.stdout.on('data', d => { console.log('cat', d.toString()); cat.stdin.end(); });
     cat.on('exit', code => {
