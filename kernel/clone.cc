@@ -76,7 +76,8 @@ Result<Ref<ThreadGroup>> new_group(Task& parent, const CloneRequest& r) {
   else
     group->actions = TRY(old.actions->clone(false));
   group->limits.copy_from(old.limits);
-  group->exit_signal = r.exit_signal;
+  // A sibling ends with the signal that its maker would end with.
+  group->exit_signal = r.flags & clone_flag::parent ? old.exit_signal : r.exit_signal;
   group->dumpable.store(old.dumpable.load());
   group->core_filter.store(old.core_filter.load());
   group->oom_score_adj.store(old.oom_score_adj.load());

@@ -95,7 +95,8 @@ int main(void) {
   WAIT_OK(pid);
   IN_CHILD({
     pid_t grandparent = getppid();
-    start(same_parent, CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD);
+    // The signal of a sibling's end is that of its maker, not the one that is asked for.
+    start(same_parent, CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGUSR2);
     CHECK_EQ(g_value, grandparent);
     FAILS(waitpid(-1, NULL, 0), ECHILD);
   });
