@@ -15,6 +15,14 @@ uint32_t without_set_id(uint32_t mode) {
   return mode;
 }
 
+// A file in memory loses its capabilities with a write or a new owner (capabilities(7)); the host sees to its
+// own.
+void drop_file_caps(Inode& inode) {
+  constexpr std::string_view kName = "security.capability";
+  if (inode.type() == kRegular && keeps_acls(inode) && inode.get_xattr(kName, {}))
+    (void)inode.remove_xattr(kName);
+}
+
 Result<void> check_owner_change(const Credentials& creds, const Attr& now, SetAttr& attr) {
   bool owner = creds.fsuid == now.uid, privileged = creds.has(Cap::chown);
   if ((attr.mask & SetAttr::kUid) && !privileged && !(owner && attr.uid == now.uid)) return Errno::perm;
@@ -81,6 +89,7 @@ Result<void> change_attr(const WalkContext& context, const Path& path, const Set
       change.mode = mode & 07777;
     }
     TRY(inode.set_attr(change));
+    drop_file_caps(inode);
     notify_path(path, events_of(change));
     return {};
   }
@@ -88,13 +97,16 @@ Result<void> change_attr(const WalkContext& context, const Path& path, const Set
   Attr now = TRY(inode.get_attr());
   SetAttr allowed = TRY(authorize(context.creds, &inode, now, attr));
   TRY(inode.set_attr(allowed));
+  if (allowed.mask & (SetAttr::kUid | SetAttr::kGid)) drop_file_caps(inode);
   if (now.has_acl && allowed.mask & SetAttr::kMode) TRY(acl_follow_mode(inode, allowed.mode));
   notify_path(path, events_of(allowed));
   return {};
 }
 
 void drop_set_id(const Credentials& creds, File& file) {
-  if (creds.has(Cap::fsetid) || !file.inode() || file.inode()->type() != kRegular) return;
+  if (!file.inode() || file.inode()->type() != kRegular) return;
+  drop_file_caps(*file.inode());
+  if (creds.has(Cap::fsetid)) return;
   Result<Attr> now = file.get_attr();
   if (!now || without_set_id(now->mode) == now->mode) return;
   SetAttr change;
@@ -108,6 +120,7 @@ Result<void> change_attr(const WalkContext& context, File& file, const SetAttr& 
   Attr now = TRY(file.get_attr());
   SetAttr allowed = TRY(authorize(context.creds, file.inode(), now, attr));
   TRY(file.set_attr(allowed));
+  if (file.inode() && allowed.mask & (SetAttr::kUid | SetAttr::kGid)) drop_file_caps(*file.inode());
   if (now.has_acl && allowed.mask & SetAttr::kMode) TRY(acl_follow_mode(*file.inode(), allowed.mode));
   notify_path(file.path(), events_of(allowed));
   return {};

@@ -1,9 +1,11 @@
 #include "kernel/exec.h"
 
+#include "fs/acl.h"
 #include "kernel/blocking.h"
 #include "kernel/clone.h"
 #include "kernel/executable.h"
 #include "kernel/exit.h"
+#include "kernel/file_caps.h"
 #include "kernel/futex.h"
 #include "kernel/pid.h"
 #include "kernel/ptrace/ptrace.h"
@@ -101,25 +103,23 @@ FileIds set_id_bits(Task& task, fs::File& file, const fs::Attr& attr) {
 
 constexpr uint32_t kNoRoot = 1, kKeepCaps = 0x10;
 
-// File capabilities are not read: no file has any.
-void transform_capabilities(fs::Credentials& c, uint32_t old_euid, bool set_id) {
-  bool root = !(c.securebits & kNoRoot) && (c.euid == 0 || c.uid == 0);
-  if (set_id) c.ambient = 0;
-  if (root) {
-    c.permitted = c.inheritable | c.bounding;
-    c.effective = c.euid == 0 ? c.permitted : 0;
-  } else {
-    c.permitted = c.ambient;
-    c.effective = c.ambient;
-  }
-  (void)old_euid;
-  c.securebits &= ~kKeepCaps;
-}
-
 struct NewCreds {
   Ref<fs::Credentials> creds;
-  bool secure = false;
+  bool secure = false;    // AT_SECURE
+  bool dumpable = false;  // others may look at the process
 };
+
+// P'(permitted) before the ambient set, and whether it becomes effective. EPERM: a program that knows nothing
+// of capabilities would lack some.
+Result<bool> set_permitted(fs::Credentials& c, const FileCaps& caps) {
+  bool effective = caps.effective;
+  c.permitted = (c.bounding & caps.permitted) | (c.inheritable & caps.inheritable);
+  if (effective && caps.permitted & ~c.permitted) return Errno::perm;
+  if (c.securebits & kNoRoot || (c.uid != 0 && c.euid != 0)) return effective;
+  if (caps.present && c.uid != 0) return effective;  // set-user-ID root, but the file says it better
+  c.permitted = c.inheritable | c.bounding;
+  return effective || c.euid == 0;
+}
 
 // Nobody gains by an execve(2) under the eyes of a tracer that could not have done it itself.
 bool tracer_forbids_gain(const Task& task) {
@@ -128,27 +128,32 @@ bool tracer_forbids_gain(const Task& task) {
 }
 
 Result<NewCreds> exec_credentials(Task& task, fs::File& file) {
+  const fs::Credentials& old = task.creds();
+  const bool no_new_privs = old.no_new_privs || task.seccomp.no_new_privs.load();
   fs::Attr attr = TRY(file.get_attr());
   FileIds ids = set_id_bits(task, file, attr);
-  Ref<fs::Credentials> c = TRY(task.creds().clone());
-  uint32_t old_euid = c->euid;
+  FileCaps caps;
+  if (file.inode() && file.path() && !(fs::mount_flags(file.path()) & fs::kMsNosuid))
+    caps = TRY(read_file_caps(*file.inode()));
+  Ref<fs::Credentials> c = TRY(old.clone());
   if (ids.set_uid) c->euid = ids.uid;
   if (ids.set_gid) c->egid = ids.gid;
+  const bool effective = TRY(set_permitted(*c, caps));
+  const bool set_id = c->euid != old.uid || c->egid != old.gid;
+  if ((set_id || c->permitted & ~old.permitted) && (no_new_privs || tracer_forbids_gain(task))) {
+    if (no_new_privs || !old.has(fs::Cap::setuid)) c->euid = c->uid, c->egid = c->gid;
+    c->permitted &= old.permitted;
+  }
   c->suid = c->fsuid = c->euid;
   c->sgid = c->fsgid = c->egid;
-  bool changed = ids.set_uid || ids.set_gid;
-  const uint64_t old_permitted = c->permitted;
-  transform_capabilities(*c, old_euid, changed);
-  bool gains = c->euid != old_euid || c->egid != task.creds().egid || c->permitted & ~old_permitted;
-  if (gains && tracer_forbids_gain(task)) {
-    if (!task.creds().has(fs::Cap::setuid)) c->euid = c->uid, c->egid = c->gid;
-    c->permitted &= old_permitted;
-    c->effective &= c->permitted;
-    c->suid = c->fsuid = c->euid;
-    c->sgid = c->fsgid = c->egid;
-  }
-  bool secure = c->uid != c->euid || c->gid != c->egid;
-  return NewCreds{std::move(c), secure};
+  if (caps.present || set_id) c->ambient = 0;
+  c->permitted |= c->ambient;
+  c->effective = effective ? c->permitted : c->ambient;
+  c->securebits &= ~kKeepCaps;
+  const bool secure = set_id || (c->uid != 0 && (effective || c->permitted & ~c->ambient));
+  bool readable = !file.inode() || fs::check_access(old, *file.inode(), attr, fs::kRead);
+  bool dumpable = readable && c->euid == c->uid && c->egid == c->gid && !(c->permitted & ~old.permitted);
+  return NewCreds{std::move(c), secure, dumpable};
 }
 
 // ---- The point of no return and after
@@ -213,7 +218,7 @@ Result<void> become(Task& task, LoadedProgram& program, const Arguments& args, N
   reset_signals(task, std::move(actions));
   switch_space(task, program);
   if (task.vfork) vfork_done(task);
-  task.group().dumpable.store(creds.secure ? 0 : 1, std::memory_order_relaxed);
+  task.group().dumpable.store(creds.dumpable ? 1 : 0, std::memory_order_relaxed);
   if (creds.secure) task.parent_death_signal.store(0, std::memory_order_relaxed);
   task.set_creds(std::move(creds.creds));
   task.set_comm(base_name(program.path.view()));

@@ -41,7 +41,7 @@ struct alignas(64) Cpu {
 
 struct SchedCpus {
   unsigned count = 0;
-  uint64_t slice_ticks = 0, kick_ticks = 0;
+  uint64_t slice_ticks = 0, kick_ticks = 0, least_ticks = 0;
   std::atomic<uint64_t> idle_mask{0};
   Late<Cpu> cpu[hostcall::kMaxCpus];
 };

@@ -21,6 +21,8 @@ namespace {
 // How long a ready task may wait behind the one that woke it before an idle CPU is told of it. Waking a CPU
 // costs far more than a switch, and most wakers sleep soon.
 constexpr uint64_t kKickDelayNs = 150'000;
+// What user code gets at least between two visits of timers that never rest.
+constexpr uint64_t kLeastRunNs = 50'000;
 constexpr uint64_t kSliceNs = 4'000'000;
 // Freed memory stays at hand for so long before an idle CPU gives it back to the host, if it is worth the
 // while.
@@ -36,6 +38,7 @@ void sched_init(unsigned cpus) {
   g_cpus.count = cpus;
   g_cpus.slice_ticks = ns_to_tsc(kSliceNs);
   g_cpus.kick_ticks = ns_to_tsc(kKickDelayNs);
+  g_cpus.least_ticks = ns_to_tsc(kLeastRunNs);
   for (unsigned i = 0; i < cpus; ++i) g_cpus.cpu[i].init().id = i;
   arch::cpu_local().parker = &this_cpu().idle_parker;
 }
@@ -313,13 +316,16 @@ static void deadline_passed(Cpu& cpu, uint64_t now) {
 }
 
 uint64_t sched_look(bool ticking) {
-  for (;;) {
+  // Timers with periods shorter than their handling takes are due again at once: user code gets its turn.
+  constexpr unsigned kMostRounds = 4;
+  for (unsigned round = 0;; ++round) {
     Cpu& cpu = this_cpu();
     uint64_t deadline = next_deadline(cpu);
     // Nothing to wait for: until something is queued or armed here, nobody need look.
     bool quiet = deadline == ~uint64_t{0} && !ticking;
     uint64_t now = quiet ? 0 : arch::tsc();
     if (ticking && now + g_cpus.slice_ticks < deadline) deadline = now + g_cpus.slice_ticks;
+    if (round == kMostRounds && deadline < now + g_cpus.least_ticks) deadline = now + g_cpus.least_ticks;
     if (now < deadline) {
       std::atomic<uint64_t>& shown = arch::shared().cpu[cpu.id].timer_deadline_tsc;
       if (shown.load(std::memory_order_relaxed) != deadline) shown.store(deadline, std::memory_order_relaxed);

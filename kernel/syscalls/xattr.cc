@@ -1,6 +1,7 @@
 // Extended attributes (xattr(7)).
 #include "fs/acl.h"
 #include "fs/notify.h"
+#include "kernel/file_caps.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
 
@@ -44,7 +45,7 @@ Result<void> check_name(Task& task, fs::Inode& inode, std::string_view name, boo
   };
   if (in_space("security.")) {
     if (!write) return {};
-    fs::Cap needed = name == "security.capability" ? fs::Cap::setfcap : fs::Cap::sys_admin;
+    fs::Cap needed = name == kFileCapsName ? fs::Cap::setfcap : fs::Cap::sys_admin;
     return task.creds().has(needed) ? Result<void>() : Errno::perm;
   }
   if (in_space("trusted.")) {
@@ -96,6 +97,7 @@ Result<void> set_value(Task& task, const Target& t, uint64_t name_at, uint64_t v
   TRY(room.get());
   if (size > 0) TRY(mm::copy_in_bytes(task.mm(), room.bytes().data(), value, size));
   if (t.read_only) return Errno::rofs;
+  if (size > 0 && name.view() == kFileCapsName) (void)TRY(parse_file_caps(room.bytes().first(size)));
   TRY(check_name(task, *t.inode, name.view(), true));
   if (fs::is_acl_name(name.view()))
     TRY(fs::set_acl(task.creds(), *t.inode, name.view(), room.bytes()));
