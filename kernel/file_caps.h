@@ -16,7 +16,8 @@ struct FileCaps {
 
 // What a value says. EINVAL.
 Result<FileCaps> parse_file_caps(std::span<const std::byte> value);
-// What a file has: nothing where its file system keeps no such attribute. EINVAL: something else stands there.
+// What a file has: nothing where its file system keeps no such attribute. EINVAL: something else stands
+// there.
 Result<FileCaps> read_file_caps(fs::Inode& inode);
 
 }  // namespace runsc::kernel

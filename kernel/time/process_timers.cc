@@ -77,13 +77,22 @@ void check_cpu_timers(Task& task) {
   CpuTimeNs used = process_cpu_time(group);
   bool virt = false, prof = false;
   Vec<Ref<PosixTimer>> posix;
+  size_t room;
+  {
+    LockGuard guard(group.timers.lock);
+    room = group.timers.posix.size();
+  }
+  if (!posix.reserve(room)) room = 0;  // another time
   {
     LockGuard guard(group.timers.lock);
     virt = expire(group.timers.virt, used.user);
     prof = expire(group.timers.prof, used.user + used.system);
     bool left = group.timers.virt.deadline_ns || group.timers.prof.deadline_ns;
     for (auto& t : group.timers.posix)
-      if (t->on_cpu_clock()) left = posix.push_back(t).has_value() || left;
+      if (t->on_cpu_clock()) {
+        left = true;
+        if (posix.size() < room) (void)posix.push_back(t);
+      }
     group.timers.cpu_timers_armed.store(left, std::memory_order_relaxed);
   }
   for (auto& t : posix) t->check_cpu();
@@ -260,9 +269,22 @@ Result<Ref<PosixTimer>> ProcessTimers::create(ThreadGroup& group, int clock) {
   }
   auto t = make_ref<PosixTimer>(group, id, clock);
   if (!t) return Errno::again;
-  LockGuard guard(lock);
-  TRY(posix.push_back(t));
-  return t;
+  // No memory is taken under the lock.
+  for (;;) {
+    Vec<Ref<PosixTimer>> room;
+    size_t size;
+    {
+      LockGuard guard(lock);
+      size = posix.size();
+    }
+    TRY(room.reserve(size + 1));
+    LockGuard guard(lock);
+    if (posix.size() != size) continue;
+    for (auto& each : posix) (void)room.push_back(std::move(each));
+    (void)room.push_back(t);
+    posix.swap(room);
+    return t;
+  }
 }
 
 Result<void> ProcessTimers::remove(int32_t id) {
