@@ -115,15 +115,29 @@ TimerSetting RealTimer::get() {
 TimerSetting RealTimer::set(TimerSetting setting) {
   TimerSetting old = get();
   cancel();
-  uint64_t deadline = 0;
   {
     LockGuard guard(lock_);
-    deadline = setting.value_ns ? monotonic_ns() + setting.value_ns : 0;
-    deadline_ = deadline;
+    deadline_ = setting.value_ns ? monotonic_ns() + setting.value_ns : 0;
     interval_ = setting.interval_ns;
   }
-  if (deadline) arm(deadline);
+  settle();
   return old;
+}
+
+uint64_t RealTimer::deadline() {
+  LockGuard guard(lock_);
+  return deadline_;
+}
+
+void RealTimer::settle() {
+  for (;;) {
+    uint64_t wanted = deadline();
+    if (wanted)
+      arm(wanted);
+    else
+      (void)try_cancel();
+    if (deadline() == wanted) return;
+  }
 }
 
 void RealTimer::fire() {
@@ -132,13 +146,14 @@ void RealTimer::fire() {
     LockGuard guard(lock_);
     if (deadline_ == 0) return;
     uint64_t now = monotonic_ns();
+    if (now < deadline_) return;  // set again meanwhile, by somebody who will arm it
     // Missed periods are one signal.
     next = interval_ ? deadline_ + interval_ : 0;
     if (next != 0 && next <= now) next = now + interval_;
     deadline_ = next;
   }
   send_signal_to_group(group_, SigInfo(sig::alrm, sig_code::kernel));
-  if (next) arm(next);
+  if (next) settle();
 }
 
 // ---- timer_create(2)
@@ -190,7 +205,7 @@ void PosixTimer::check_cpu() {
 TimerSetting PosixTimer::set(TimerSetting setting, bool absolute) {
   TimerSetting old = get();
   cancel();
-  uint64_t deadline = 0;
+  uint64_t deadline = 0;  // on its clock
   if (setting.value_ns)
     deadline = absolute ? to_monotonic(clock, setting.value_ns) : now() + setting.value_ns;
   {
@@ -205,10 +220,26 @@ TimerSetting PosixTimer::set(TimerSetting setting, bool absolute) {
       group_.timers.cpu_timers_armed.store(true, std::memory_order_relaxed);
     }
     watch_cpu_time(group_);
-  } else if (deadline) {
-    arm(deadline);
+  } else if (!on_cpu_clock()) {
+    settle();
   }
   return old;
+}
+
+uint64_t PosixTimer::deadline() {
+  LockGuard guard(lock_);
+  return deadline_;
+}
+
+void PosixTimer::settle() {
+  for (;;) {
+    uint64_t wanted = deadline();
+    if (wanted)
+      arm(wanted);
+    else
+      (void)try_cancel();
+    if (deadline() == wanted) return;
+  }
 }
 
 void PosixTimer::fire() {
@@ -217,7 +248,7 @@ void PosixTimer::fire() {
   uint64_t at = now();
   {
     LockGuard guard(lock_);
-    if (deadline_ == 0) return;
+    if (deadline_ == 0 || at < deadline_) return;  // set again meanwhile
     if (interval_) {
       missed = static_cast<int64_t>((at > deadline_ ? at - deadline_ : 0) / interval_);
       next = deadline_ + (static_cast<uint64_t>(missed) + 1) * interval_;
@@ -236,7 +267,7 @@ void PosixTimer::fire() {
     if (notify == kNotifySignal || target) fresh = queue_preallocated(group_, target.get(), entry_);
     overruns_.fetch_add(static_cast<int32_t>(missed) + (fresh ? 0 : 1), std::memory_order_relaxed);
   }
-  if (next && !on_cpu_clock()) arm(next);
+  if (next && !on_cpu_clock()) settle();
 }
 
 int32_t PosixTimer::taken() {

@@ -28,6 +28,9 @@ class RealTimer final : public Timer {
 
  private:
   void fire() override;
+  uint64_t deadline();
+  // Arms it for what is set, also when several set it at once.
+  void settle();
   ThreadGroup& group_;
   SpinLock lock_{LockRank::leaf};
   uint64_t interval_ GUARDED_BY(lock_) = 0;
@@ -67,6 +70,8 @@ class PosixTimer final : public Timer, public RefCounted<PosixTimer> {
 
  private:
   void fire() override;
+  uint64_t deadline();
+  void settle();
   uint64_t now();
   ThreadGroup& group_;
   SpinLock lock_{LockRank::leaf};

@@ -14,14 +14,19 @@ Timer::~Timer() {
 bool Timer::armed() const { return queue_.load(std::memory_order_acquire) != nullptr; }
 
 void Timer::arm(uint64_t deadline_ns) {
-  try_cancel();
-  TimerQueue& q = sched_timers();
-  LockGuard guard(q.lock_);
-  deadline_ = deadline_ns;
-  queue_.store(&q, std::memory_order_release);
-  q.timers_.insert(*this);
-  q.note_earliest_locked();
-  arch::cpu_local().look = true;
+  for (;;) {
+    try_cancel();
+    TimerQueue& q = sched_timers();
+    LockGuard guard(q.lock_);
+    TimerQueue* nowhere = nullptr;
+    if (!queue_.compare_exchange_strong(nowhere, &q, std::memory_order_acq_rel))
+      continue;  // armed elsewhere meanwhile
+    deadline_ = deadline_ns;
+    q.timers_.insert(*this);
+    q.note_earliest_locked();
+    arch::cpu_local().look = true;
+    return;
+  }
 }
 
 bool Timer::try_cancel() {

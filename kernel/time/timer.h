@@ -15,8 +15,8 @@ class Timer : public boost::intrusive::set_base_hook<> {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
-  // Fires once at `deadline_ns` (monotonic clock), soon if it is past. Arming an armed timer moves it. Any
-  // context but its own fire(), under locks of rank < timer.
+  // Fires once at `deadline_ns` (monotonic clock), soon if it is past. Arming an armed timer moves it;
+  // of several at once, one comes last. Under locks of rank < timer.
   void arm(uint64_t deadline_ns);
   // After return fire() is not running and will not run (unless called from fire() itself). False: it was not
   // armed. The caller must hold no lock that fire() takes.
