@@ -8,13 +8,13 @@
 #include "kernel/exec.h"
 #include "kernel/exit.h"
 #include "kernel/klog.h"
+#include "kernel/namespaces.h"
 #include "kernel/pid.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/stdio/host_stream.h"
 #include "kernel/thread_group.h"
 #include "kernel/time/clock.h"
 #include "kernel/time/process_timers.h"
-#include "kernel/uts.h"
 #include "kvm/hostcall/client.h"
 
 namespace runsc::kernel {
@@ -181,8 +181,9 @@ void execute(Task& task, const ContainerSpec& spec) {
 void boot_container(Task& task) {
   ContainerReader reader(g_boot.blob);
   ContainerSpec spec = read_spec(reader);
-  (void)set_hostname(spec.hostname.view());
-  if (!spec.domainname.empty()) (void)set_domainname(spec.domainname.view());
+  UtsNamespace& uts = task.namespaces().uts();
+  (void)uts.set_hostname(spec.hostname.view());
+  if (!spec.domainname.empty()) (void)uts.set_domainname(spec.domainname.view());
   auto context = fs::boot_mounts(reader, spec.umask);
   if (!context) fail_start(kFailed, "mounting the container's file systems: ", reason(context.error()));
   task.set_fs(std::move(*context));
@@ -216,6 +217,7 @@ Result<void> start_init_task(const hostcall::BootInfo& boot) {
   if (!root) return Errno::nomem;
   root->effective = root->permitted = fs::kAllCaps;
   TaskInternals::creds(*task) = std::move(root);
+  task->set_namespaces(TRY(Namespaces::create()));
   task->set_comm("init");
   TRY(sched_prepare(task->sched, init_entry, task.get()));
   {

@@ -5,6 +5,7 @@
 #include "kernel/blocking.h"
 #include "kernel/executable.h"
 #include "kernel/ipc/sem.h"
+#include "kernel/namespaces.h"
 #include "kernel/pid.h"
 #include "kernel/pidfd.h"
 #include "kernel/ptrace/ptrace.h"
@@ -12,7 +13,6 @@
 #include "kernel/signal/signal.h"
 #include "kernel/time/clock.h"
 #include "mm/user_copy.h"
-#include "net/network_namespace.h"
 
 namespace runsc::kernel {
 
@@ -24,10 +24,6 @@ Result<void> check_flags(const Task& parent, const CloneRequest& r) {
   uint64_t f = r.flags;
   if (f & clone_flag::fs && f & (newns | newuser)) return Errno::inval;
   if (f & (newuser | newpid) && f & (thread | clone_flag::parent)) return Errno::inval;
-  if (f & namespaces) {
-    log_info("clone with namespaces (flags {:x}): not supported inside the sandbox", f);
-    return f & newuser || parent.creds().has(fs::Cap::sys_admin) ? Errno::inval : Errno::perm;
-  }
   if (f & sighand && !(f & vm)) return Errno::inval;
   if (f & thread && !(f & sighand)) return Errno::inval;
   if (f & clear_sighand && f & sighand) return Errno::inval;
@@ -35,6 +31,14 @@ Result<void> check_flags(const Task& parent, const CloneRequest& r) {
   if (f & into_cgroup) return Errno::inval;
   if (f & clone_flag::parent && parent.pid() == 1) return Errno::inval;
   return {};
+}
+
+// Those of the parent, or with new ones among them.
+Result<Ref<Namespaces>> copy_namespaces(const Task& parent, uint64_t flags) {
+  if (!(flags & (namespaces | newtime))) return parent.namespaces_ref();
+  if (!(flags & newuser) && !parent.creds().has(fs::Cap::sys_admin)) return Errno::perm;
+  if (flags & newipc && flags & sysvsem) return Errno::inval;
+  return parent.namespaces().clone(flags);
 }
 
 // Everything of the child that can fail, before it is visible to anyone.
@@ -48,9 +52,9 @@ Result<void> copy_resources(Task& parent, Task& child, const CloneRequest& r) {
   if (r.stack != 0) child.regs().rsp = r.stack;
   if (f & settls) arch::set_fs_base(child.user_state(), r.tls);
   TaskInternals::creds(child) = parent.creds_ref();
-  child.set_net(parent.net_ref());
   TaskInternals::files(child) = f & files ? parent.files_ref() : TRY(parent.files().clone());
   TaskInternals::fs(child) = f & clone_flag::fs ? parent.fs_ref() : TRY(parent.fs().clone());
+  child.set_namespaces(TRY(copy_namespaces(parent, f)));
   if (f & sysvsem) {
     if (!parent.sem_undo) set_sem_undo(parent, TRY(SemUndoList::create()));
     child.sem_undo = parent.sem_undo;

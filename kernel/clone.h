@@ -27,7 +27,8 @@ struct CloneRequest {
   const int32_t* set_tid = nullptr;
 };
 
-// The child's tid. EINVAL for flags that contradict each other or ask for namespaces; EAGAIN; ENOMEM.
+// The child's tid. EINVAL for flags that contradict each other or ask for namespaces that cannot be made;
+// EPERM; EAGAIN; ENOMEM.
 Result<int32_t> clone_task(Task& parent, const CloneRequest& request);
 
 // The child of vfork(2) lets its parent go on: it executes or ends.

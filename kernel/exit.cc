@@ -8,6 +8,7 @@
 #include "kernel/futex.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/job_control.h"
+#include "kernel/namespaces.h"
 #include "kernel/notify.h"
 #include "kernel/pid.h"
 #include "kernel/ptrace/ptrace.h"
@@ -63,6 +64,7 @@ void release_resources(Task& task) {
   set_sem_undo(task, nullptr);
   task.set_files(nullptr);
   task.set_fs(nullptr);
+  task.set_namespaces(nullptr);
 }
 
 // ---- Children of a process that ends

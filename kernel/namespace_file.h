@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fs/file.h"
+#include "kernel/base/namespace.h"
 
 namespace runsc::kernel {
 
@@ -20,5 +21,7 @@ class NamespaceFile final : public fs::File {
 
 // The CLONE_NEW* of the namespace that a file was opened for; 0: it is no such file.
 uint64_t namespace_type(const fs::File& file);
+// That namespace; null where there is one only of its kind.
+Ref<Namespace> namespace_of(const fs::File& file);
 
 }  // namespace runsc::kernel

@@ -4,9 +4,9 @@
 
 #include "kernel/base/check.h"
 #include "kernel/ipc/sem.h"
+#include "kernel/namespaces.h"
 #include "kernel/syscalls/strace.h"
 #include "kernel/thread_group.h"
-#include "net/network_namespace.h"
 
 namespace runsc::kernel {
 
@@ -51,7 +51,6 @@ Task::~Task() {
 Result<Ref<Task>> Task::create() {
   Ref<Task> t = make_ref<Task>();
   if (!t) return Errno::nomem;
-  t->net_ = net::initial_namespace();
   return t;
 }
 
@@ -76,9 +75,9 @@ Ref<fs::Credentials> Task::creds_ref() const {
   return creds_;
 }
 
-Ref<net::NetworkNamespace> Task::net_ref() const {
+Ref<Namespaces> Task::namespaces_ref() const {
   LockGuard guard(ref_lock_);
-  return net_;
+  return namespaces_;
 }
 
 // The old object is dropped outside of the lock: its destructor may sleep.
@@ -99,9 +98,9 @@ void Task::set_creds(Ref<fs::Credentials> creds) {
   std::swap(creds_, creds);
 }
 
-void Task::set_net(Ref<net::NetworkNamespace> net) {
+void Task::set_namespaces(Ref<Namespaces> namespaces) {
   LockGuard guard(ref_lock_);
-  std::swap(net_, net);
+  std::swap(namespaces_, namespaces);
 }
 
 void Task::set_comm(std::string_view name) {

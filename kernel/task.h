@@ -18,14 +18,11 @@
 #include "kvm/arch/seam.h"
 #include "mm/address_space.h"
 
-namespace runsc::net {
-class NetworkNamespace;
-}
-
 namespace runsc::kernel {
 
 class ThreadGroup;  // process: pid, signal actions, limits, children, timers (kernel/thread_group.h)
 struct VforkWait;   // kernel/clone.h
+class Namespaces;   // kernel/namespaces.h
 
 // A system call that restart_syscall(2) goes on with.
 struct RestartBlock {
@@ -66,7 +63,7 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   fs::FsContext& fs() const { return *fs_; }
   const fs::Credentials& creds() const { return *creds_; }
   fs::WalkContext walk_context() const { return {*fs_, *creds_}; }
-  net::NetworkNamespace& net() const { return *net_; }
+  Namespaces& namespaces() const { return *namespaces_; }
   arch::UserRegs& regs() { return regs_; }
   arch::UserState& user_state() { return *user_state_; }
   arch::UserState* user_state_or_null() { return user_state_; }
@@ -77,14 +74,14 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   Ref<fs::FdTable> files_ref() const;
   Ref<fs::FsContext> fs_ref() const;
   Ref<fs::Credentials> creds_ref() const;
-  Ref<net::NetworkNamespace> net_ref() const;
+  Ref<Namespaces> namespaces_ref() const;
 
   // The task itself replaces what it uses.
   void set_mm(Ref<mm::AddressSpace> mm);
   void set_files(Ref<fs::FdTable> files);
   void set_fs(Ref<fs::FsContext> fs);
   void set_creds(Ref<fs::Credentials> creds);
-  void set_net(Ref<net::NetworkNamespace> net);
+  void set_namespaces(Ref<Namespaces> namespaces);
 
   // RLIMIT_* (getrlimit(2)), soft.
   uint64_t limit(unsigned resource) const;
@@ -148,7 +145,7 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   Ref<fs::FdTable> files_;
   Ref<fs::FsContext> fs_;
   Ref<fs::Credentials> creds_;
-  Ref<net::NetworkNamespace> net_;  // never null
+  Ref<Namespaces> namespaces_;
   char comm_[16] GUARDED_BY(ref_lock_) = {};
   arch::UserRegs regs_{};
   arch::UserState* user_state_ = nullptr;

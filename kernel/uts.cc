@@ -1,14 +1,8 @@
 #include "kernel/uts.h"
 
-#include "kernel/base/lock.h"
-
 namespace runsc::kernel {
 
 namespace {
-
-SpinLock g_lock{LockRank::leaf};
-UtsName g_hostname GUARDED_BY(g_lock) = {"localhost"};
-UtsName g_domainname GUARDED_BY(g_lock) = {"(none)"};
 
 // EINVAL: longer than kUtsMax.
 Result<UtsName> checked(std::string_view name) {
@@ -20,27 +14,40 @@ Result<UtsName> checked(std::string_view name) {
 
 }  // namespace
 
-UtsName hostname() {
-  LockGuard guard(g_lock);
-  return g_hostname;
+Result<Ref<UtsNamespace>> UtsNamespace::create() {
+  Ref<UtsNamespace> uts = make_ref<UtsNamespace>();
+  if (!uts) return Errno::nomem;
+  return uts;
 }
 
-UtsName domainname() {
-  LockGuard guard(g_lock);
-  return g_domainname;
+Result<Ref<UtsNamespace>> UtsNamespace::clone() const {
+  Ref<UtsNamespace> copy = TRY(create());
+  TRY(copy->set_hostname(hostname().view()));
+  TRY(copy->set_domainname(domainname().view()));
+  return copy;
 }
 
-Result<void> set_hostname(std::string_view name) {
+UtsName UtsNamespace::hostname() const {
+  LockGuard guard(lock_);
+  return hostname_;
+}
+
+UtsName UtsNamespace::domainname() const {
+  LockGuard guard(lock_);
+  return domainname_;
+}
+
+Result<void> UtsNamespace::set_hostname(std::string_view name) {
   UtsName fresh = TRY(checked(name));
-  LockGuard guard(g_lock);
-  g_hostname = fresh;
+  LockGuard guard(lock_);
+  hostname_ = fresh;
   return {};
 }
 
-Result<void> set_domainname(std::string_view name) {
+Result<void> UtsNamespace::set_domainname(std::string_view name) {
   UtsName fresh = TRY(checked(name));
-  LockGuard guard(g_lock);
-  g_domainname = fresh;
+  LockGuard guard(lock_);
+  domainname_ = fresh;
   return {};
 }
 

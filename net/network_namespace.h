@@ -2,12 +2,12 @@
 // the one in which they were made.
 #pragma once
 
-#include "kernel/base/ref.h"
+#include "kernel/base/namespace.h"
 #include "net/unix/unix_table.h"
 
 namespace runsc::net {
 
-class NetworkNamespace final : public RefCounted<NetworkNamespace> {
+class NetworkNamespace final : public Namespace {
  public:
   static Result<Ref<NetworkNamespace>> create();
 
@@ -21,9 +21,5 @@ class NetworkNamespace final : public RefCounted<NetworkNamespace> {
   NetworkNamespace();
   const uint64_t cookie_;
 };
-
-// The one of the first task: made by net_init(), before there are tasks. ENOMEM.
-Result<void> make_initial_namespace();
-Ref<NetworkNamespace> initial_namespace();
 
 }  // namespace runsc::net

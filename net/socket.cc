@@ -86,7 +86,6 @@ Result<void> net_init() {
   Ref<SockfsSuper> super = make_ref<SockfsSuper>();
   if (!super) return Errno::nomem;
   g_sockfs = super.leak();
-  TRY(make_initial_namespace());
   register_family(family_number::local, create_unix_endpoint);
   return {};
 }

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "fs/mount.h"
+#include "kernel/namespaces.h"
 #include "kernel/thread_group.h"
 #include "kernel/time/clock.h"
-#include "kernel/uts.h"
 
 namespace runsc::kernel {
 
@@ -56,7 +56,7 @@ void put_specifier(Task& task, char letter, int signal, TextSink& out) {
     case 't':
       return format(out, "{}", realtime_ns() / kSecond);
     case 'h':
-      return put_name(out, hostname().view());
+      return put_name(out, task.namespaces().uts().hostname().view());
     case 'e':
       return put_name(out, task.comm().text);
     case 'f':

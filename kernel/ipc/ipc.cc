@@ -19,6 +19,23 @@ Result<void> IpcOwner::check_owner(const fs::Credentials& creds) const {
   return Errno::perm;
 }
 
+void IpcObject::leave_table() {
+  if (table_) table_->remove(*this);
+}
+
+IpcTable::~IpcTable() NO_THREAD_SAFETY_ANALYSIS {
+  if (slots_) kfree(slots_, size_ * sizeof(IpcObject*));
+}
+
+void IpcTable::end() {
+  for (int32_t i = highest(); i >= 0; --i) {
+    auto object = at(i);
+    if (!object) continue;
+    (*object)->destroy();
+    remove(**object);
+  }
+}
+
 Result<Ref<IpcObject>> IpcTable::find_key(int32_t key) {
   LockGuard guard(lock_);
   for (uint32_t i = 0; i < size_; ++i) {
@@ -87,6 +104,7 @@ Result<int32_t> IpcTable::add(Ref<IpcObject> object, int32_t key) {
     if (index <= last_index_) sequence_ = (sequence_ + 1) & 0xffff;
     last_index_ = index;
     object->id_ = sequence_ << kIndexBits | index;
+    object->table_ = Ref<IpcTable>(*this);
     int32_t id = object->id_;
     *slot = object.leak();
     count_.fetch_add(1, std::memory_order_relaxed);

@@ -10,6 +10,7 @@
 
 namespace runsc::kernel {
 
+class IpcTable;
 class Task;
 
 namespace ipc_flag {
@@ -29,21 +30,29 @@ class IpcObject : public RefCounted<IpcObject> {
  public:
   virtual ~IpcObject() = default;
   int32_t id() const { return id_; }
+  // IPC_RMID.
+  virtual void destroy() = 0;
 
   mutable SpinLock lock{LockRank::ipc};
   int32_t key GUARDED_BY(lock) = 0;
   IpcOwner owner GUARDED_BY(lock);
   bool removed GUARDED_BY(lock) = false;
 
+ protected:
+  // Off its table, if it is there.
+  void leave_table();
+
  private:
   friend class IpcTable;
   int32_t id_ = -1;
+  Ref<IpcTable> table_;  // since it was added
 };
 
-// All objects of one kind. Its lock comes before an object's.
-class IpcTable {
+// All objects of one kind in a namespace. Its lock comes before an object's.
+class IpcTable final : public RefCounted<IpcTable> {
  public:
-  explicit constexpr IpcTable(uint32_t limit) : limit_(limit) {}
+  explicit IpcTable(uint32_t limit) : limit_(limit) {}
+  ~IpcTable();
 
   // The object of a key. ENOENT. The key 0 (IPC_PRIVATE) is nobody's.
   Result<Ref<IpcObject>> find_key(int32_t key);
@@ -55,6 +64,8 @@ class IpcTable {
   Result<int32_t> add(Ref<IpcObject> object, int32_t key);
   // Does nothing if it is gone already.
   void remove(IpcObject& object);
+  // Destroys and removes all: nobody can get at the table any more.
+  void end();
 
   uint32_t count() const { return count_.load(std::memory_order_relaxed); }
   int32_t highest() const;  // the last place that is used; -1: none

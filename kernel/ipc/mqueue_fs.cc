@@ -5,6 +5,7 @@
 #include "fs/notify.h"
 #include "fs/path_walk.h"
 #include "fs/tmpfs/tmpfs_dir.h"
+#include "kernel/namespaces.h"
 #include "kernel/task.h"
 
 namespace runsc::kernel {
@@ -73,13 +74,15 @@ Result<Ref<fs::File>> MqueueNode::open(uint32_t flags) {
 
 class MqueueDir final : public fs::TmpfsDir {
  public:
-  MqueueDir(fs::TmpfsSuper& super, const fs::NewNode& node) : TmpfsDir(super, node) {}
+  MqueueDir(fs::TmpfsSuper& super, const fs::NewNode& node, Ref<PosixQueueSpace> space)
+      : TmpfsDir(super, node), space_(std::move(space)) {}
 
   Result<Ref<fs::Inode>> create_queue(Task& task, std::string_view name, const fs::NewNode& node,
                                       const QueueAttributes* wanted) {
+    if (space_->ended.load(std::memory_order_relaxed)) return Errno::acces;
     Ref<MqueueNode> fresh = make_ref<MqueueNode>(tmpfs(), node);
     if (!fresh) return Errno::nomem;
-    TRY(fresh->queue().init(task, wanted));
+    TRY(fresh->queue().init(task, space_, wanted));
     TRY(add(name, *fresh));
     entries_.fetch_add(1, std::memory_order_relaxed);
     return Ref<fs::Inode>(std::move(fresh));
@@ -110,20 +113,25 @@ class MqueueDir final : public fs::TmpfsDir {
   }
 
  private:
+  const Ref<PosixQueueSpace> space_;
   std::atomic<uint64_t> entries_{0};
 };
 
+}  // namespace
+
 class MqueueSuper final : public fs::TmpfsSuper {
  public:
-  static Result<Ref<MqueueSuper>> create() {
+  static Result<Ref<MqueueSuper>> create(Ref<PosixQueueSpace> space) {
     Ref<MqueueSuper> super = make_ref<MqueueSuper>();
     if (!super) return Errno::nomem;
     fs::NewNode root;
     root.mode = fs::kDirectory | fs::kSticky | 0777;
-    super->root_ = make_ref<MqueueDir>(*super, root);
+    super->root_ = make_ref<MqueueDir>(*super, root, std::move(space));
     if (!super->root_) return Errno::nomem;
-    Ref<fs::Dentry> dentry = TRY(fs::Dentry::create({}, "", super->root_));
-    super->mount_ = TRY(fs::Mount::create(super, std::move(dentry), 0, "mqueue"));
+    if (auto made = super->make_mount(); !made) {
+      super->unmounted();
+      return made.error();
+    }
     return super;
   }
   std::string_view type_name() const override { return "mqueue"; }
@@ -132,31 +140,33 @@ class MqueueSuper final : public fs::TmpfsSuper {
     s.type = kMqueueMagic;
     return s;
   }
-  Ref<fs::Dentry> root_dentry() override { return Ref<fs::Dentry>(mount_->root()); }
+  Ref<fs::Dentry> root_dentry() override { return dentry_; }
+  // The queues go now, and not when their names are wanted no more: they count against limits.
+  void unmounted() override {
+    if (Ref<fs::Dentry> root = std::exchange(dentry_, {})) {
+      LockGuard guard(root->inode()->lock);
+      fs::dcache_forget_children(*root);
+    }
+    fs::TmpfsSuper::unmounted();
+  }
   void show_options(TextSink&) const override {}
   MqueueDir& dir() { return static_cast<MqueueDir&>(*root_); }
   fs::Path path() { return fs::mount_root_path(mount_); }
-  // Made but not the first: lets go of itself.
-  void forget() {
-    mount_ = {};
-    root_ = {};
-  }
+  // Lets go of itself: what is left is where else it is mounted.
+  void forget() { mount_ = {}; }
 
  private:
+  Result<void> make_mount() {
+    dentry_ = TRY(fs::Dentry::create({}, "", root_));
+    mount_ = TRY(fs::Mount::create(Ref<fs::SuperBlock>(*this), dentry_, 0, "mqueue"));
+    return {};
+  }
+
+  Ref<fs::Dentry> dentry_;
   Ref<fs::Mount> mount_;  // for those who open by mq_open(2): not in the tree
 };
 
-constinit std::atomic<MqueueSuper*> g_super{nullptr};
-
-// Made at the first use and kept.
-Result<MqueueSuper*> the_super() {
-  if (MqueueSuper* super = g_super.load(std::memory_order_acquire)) return super;
-  Ref<MqueueSuper> fresh = TRY(MqueueSuper::create());
-  MqueueSuper* expected = nullptr;
-  if (g_super.compare_exchange_strong(expected, fresh.get(), std::memory_order_acq_rel)) return fresh.leak();
-  fresh->forget();
-  return expected;
-}
+namespace {
 
 Result<void> check_name(std::string_view name) {
   if (name == "." || name == ".." || name.find('/') != std::string_view::npos) return Errno::acces;
@@ -196,13 +206,22 @@ Result<Ref<fs::Dentry>> find_or_create(Task& task, MqueueSuper& super, std::stri
 
 }  // namespace
 
+Result<MqueueSuper*> make_mqueue(Ref<PosixQueueSpace> space) {
+  return TRY(MqueueSuper::create(std::move(space))).leak();
+}
+
+void release_mqueue(MqueueSuper* super) {
+  super->forget();
+  super->unref();
+}
+
 Result<Ref<fs::SuperBlock>> mount_mqueue(std::string_view, std::string_view) {
-  return Ref<fs::SuperBlock>(*TRY(the_super()));
+  return Ref<fs::SuperBlock>(*TRY(Task::current().namespaces().ipc().mqueue()));
 }
 
 Result<Ref<fs::File>> open_queue(Task& task, std::string_view name, uint32_t flags, uint32_t mode,
                                  const QueueAttributes* wanted) {
-  MqueueSuper& super = *TRY(the_super());
+  MqueueSuper& super = *TRY(task.namespaces().ipc().mqueue());
   TRY(check_name(name));
   fs::Path path = super.path();
   TRY(fs::check_access(task.creds(), path, fs::kExec));
@@ -217,7 +236,7 @@ Result<Ref<fs::File>> open_queue(Task& task, std::string_view name, uint32_t fla
 }
 
 Result<void> unlink_queue(Task& task, std::string_view name) {
-  MqueueSuper& super = *TRY(the_super());
+  MqueueSuper& super = *TRY(task.namespaces().ipc().mqueue());
   TRY(check_name(name));
   return fs::remove(task.walk_context(), super.path(), name, false);
 }

@@ -1,5 +1,5 @@
-// The mqueue file system: POSIX message queues by name, one to a file (mq_overview(7)). There is one, whoever
-// mounts it.
+// The mqueue file system: POSIX message queues by name, one to a file (mq_overview(7)). There is one to a
+// namespace, however often it is mounted.
 #pragma once
 
 #include "fs/namespace.h"
@@ -7,6 +7,12 @@
 
 namespace runsc::kernel {
 
+// A namespace's file system, which it releases in the end. ENOMEM.
+class MqueueSuper;
+Result<MqueueSuper*> make_mqueue(Ref<PosixQueueSpace> space);
+void release_mqueue(MqueueSuper* super);
+
+// That of the caller's namespace.
 Result<Ref<fs::SuperBlock>> mount_mqueue(std::string_view source, std::string_view data);
 
 // mq_open(2); `wanted` may be null. ENOENT, EEXIST, EACCES (also for names with a slash), EINVAL,

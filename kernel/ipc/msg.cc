@@ -1,6 +1,7 @@
 #include "kernel/ipc/msg.h"
 
 #include "kernel/blocking.h"
+#include "kernel/namespaces.h"
 #include "kernel/task.h"
 #include "kernel/thread_group.h"
 #include "kernel/time/clock.h"
@@ -9,8 +10,6 @@ namespace runsc::kernel {
 
 namespace {
 
-constinit IpcTable g_queues{kMsgMni};
-
 int64_t now() { return realtime_ns() / 1'000'000'000; }
 
 // A call that waited is never restarted (signal(7)).
@@ -18,10 +17,10 @@ Errno interrupted(Errno e) { return e == Errno::restartsys ? Errno::intr : e; }
 
 }  // namespace
 
-IpcTable& msg_table() { return g_queues; }
+IpcTable& msg_table(const Task& task) { return task.namespaces().ipc().messages(); }
 
-Result<Ref<MessageQueue>> find_msg(int32_t id) {
-  Ref<IpcObject> object = TRY(g_queues.find(id));
+Result<Ref<MessageQueue>> find_msg(const Task& task, int32_t id) {
+  Ref<IpcObject> object = TRY(msg_table(task).find(id));
   return Ref<MessageQueue>(static_cast<MessageQueue&>(*object));
 }
 
@@ -137,7 +136,7 @@ void MessageQueue::destroy() {
     room_.wake_all();
     arrivals_.wake_all();
   }
-  g_queues.remove(*this);
+  leave_table();
 }
 
 }  // namespace runsc::kernel

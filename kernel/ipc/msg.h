@@ -30,7 +30,7 @@ class MessageQueue final : public IpcObject {
   // MSG_COPY: the message at this place stays. ENOMSG, E2BIG.
   Result<Unique<Message>> copy(Task& task, int64_t place, uint64_t room, bool cut);
   // IPC_RMID.
-  void destroy();
+  void destroy() override;
 
   struct Use {
     int64_t sent, received, changed;  // seconds
@@ -56,8 +56,9 @@ class MessageQueue final : public IpcObject {
   WaitQueue room_, arrivals_;
 };
 
-IpcTable& msg_table();
+// Of the task's namespace.
+IpcTable& msg_table(const Task& task);
 // EINVAL.
-Result<Ref<MessageQueue>> find_msg(int32_t id);
+Result<Ref<MessageQueue>> find_msg(const Task& task, int32_t id);
 
 }  // namespace runsc::kernel

@@ -15,8 +15,6 @@ constexpr int64_t kHardMessages = 65536, kHardMessageSize = 16 << 20;
 // What Linux counts against RLIMIT_MSGQUEUE besides the bytes: a message's head, and a priority's node.
 constexpr uint64_t kPerMessage = 48, kPerPriority = 48;
 
-constinit PosixQueueLimits g_limits;
-
 // Bytes of all queues of a user. Users that had queues once stay in the list: there are few.
 struct UserBytes : HeapObject {
   UserBytes* next;
@@ -25,7 +23,6 @@ struct UserBytes : HeapObject {
 };
 constinit SpinLock g_lock{LockRank::leaf};
 constinit UserBytes* g_users GUARDED_BY(g_lock) = nullptr;
-constinit uint32_t g_queues GUARDED_BY(g_lock) = 0;
 
 UserBytes* find_user(uint32_t uid) REQUIRES(g_lock) {
   for (UserBytes* u = g_users; u; u = u->next)
@@ -52,20 +49,27 @@ Result<void> charge(uint32_t uid, uint64_t bytes, uint64_t limit) {
 }
 
 // EINVAL, EOVERFLOW.
-Result<uint64_t> charge_of(int64_t messages, int64_t size, bool privileged) {
+Result<uint64_t> charge_of(const PosixQueueSpace& space, int64_t messages, int64_t size, bool privileged) {
   if (messages <= 0 || size <= 0) return Errno::inval;
-  int64_t most = privileged ? kHardMessages : int64_t{g_limits.msg_max.load(std::memory_order_relaxed)};
+  int64_t most = privileged ? kHardMessages : int64_t{space.msg_max.load(std::memory_order_relaxed)};
   int64_t largest =
-      privileged ? kHardMessageSize : int64_t{g_limits.msgsize_max.load(std::memory_order_relaxed)};
+      privileged ? kHardMessageSize : int64_t{space.msgsize_max.load(std::memory_order_relaxed)};
   if (messages > most || size > largest) return Errno::inval;
   // No overflow: both are bounded.
   return static_cast<uint64_t>(messages * size) + static_cast<uint64_t>(messages) * kPerMessage +
          static_cast<uint64_t>(std::min<int64_t>(messages, kMqPriorities)) * kPerPriority;
 }
 
-}  // namespace
+// ENOSPC.
+Result<void> count(PosixQueueSpace& space, bool privileged) {
+  uint32_t n = space.queues.load(std::memory_order_relaxed);
+  do {
+    if (n >= space.queues_max.load(std::memory_order_relaxed) && !privileged) return Errno::nospc;
+  } while (!space.queues.compare_exchange_weak(n, n + 1, std::memory_order_relaxed));
+  return {};
+}
 
-PosixQueueLimits& posix_queue_limits() { return g_limits; }
+}  // namespace
 
 Result<Unique<QueueMessage>> QueueMessage::read(mm::AddressSpace& space, uint64_t from, size_t size,
                                                 uint32_t priority) {
@@ -91,20 +95,17 @@ QueueMessage::~QueueMessage() {
   for (size_t i = 0; i < pieces_.size(); ++i) kfree(pieces_[i], piece_size(i));
 }
 
-Result<void> PosixQueue::init(Task& task, const QueueAttributes* wanted) {
+Result<void> PosixQueue::init(Task& task, Ref<PosixQueueSpace> space, const QueueAttributes* wanted) {
   const bool privileged = task.creds().has(fs::Cap::sys_resource);
-  {
-    LockGuard guard(g_lock);
-    if (g_queues >= g_limits.queues_max.load(std::memory_order_relaxed) && !privileged) return Errno::nospc;
-    ++g_queues;
-    counted_ = true;
-  }
+  const PosixQueueSpace& limits = *space;
+  TRY(count(*space, privileged));
+  space_ = std::move(space);
   auto lesser = [](const std::atomic<uint32_t>& a, const std::atomic<uint32_t>& b) {
     return int64_t{std::min(a.load(std::memory_order_relaxed), b.load(std::memory_order_relaxed))};
   };
-  max_messages_ = wanted ? wanted->max_messages : lesser(g_limits.msg_max, g_limits.msg_default);
-  message_size_ = wanted ? wanted->message_size : lesser(g_limits.msgsize_max, g_limits.msgsize_default);
-  uint64_t bytes = TRY(charge_of(max_messages_, message_size_, privileged));
+  max_messages_ = wanted ? wanted->max_messages : lesser(limits.msg_max, limits.msg_default);
+  message_size_ = wanted ? wanted->message_size : lesser(limits.msgsize_max, limits.msgsize_default);
+  uint64_t bytes = TRY(charge_of(limits, max_messages_, message_size_, privileged));
   uint64_t limit = task.limit(static_cast<unsigned>(Resource::msgqueue));
   TRY(charge(task.creds().uid, bytes, limit));
   charged_uid_ = task.creds().uid;
@@ -113,12 +114,12 @@ Result<void> PosixQueue::init(Task& task, const QueueAttributes* wanted) {
 }
 
 PosixQueue::~PosixQueue() NO_THREAD_SAFETY_ANALYSIS {
+  if (space_) space_->queues.fetch_sub(1, std::memory_order_relaxed);
   while (!messages_.empty()) {
     Unique<QueueMessage> gone(&*messages_.begin());
     messages_.erase(messages_.begin());
   }
   LockGuard guard(g_lock);
-  if (counted_) --g_queues;
   if (charged_bytes_)
     if (UserBytes* u = find_user(charged_uid_)) u->bytes -= charged_bytes_;
 }

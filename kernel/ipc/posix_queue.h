@@ -15,12 +15,13 @@ namespace runsc::kernel {
 
 inline constexpr uint32_t kMqPriorities = 32768;
 
-// /proc/sys/fs/mqueue.
-struct PosixQueueLimits {
+// What the queues of a namespace have in common: /proc/sys/fs/mqueue, and how many there are.
+struct PosixQueueSpace final : RefCounted<PosixQueueSpace> {
   std::atomic<uint32_t> queues_max{256}, msg_max{10}, msgsize_max{8192}, msg_default{10},
       msgsize_default{8192};
+  std::atomic<uint32_t> queues{0};
+  std::atomic<bool> ended{false};  // with its namespace: no queue is made any more
 };
-PosixQueueLimits& posix_queue_limits();
 
 struct QueueAttributes {  // struct mq_attr
   int64_t flags, max_messages, message_size, messages, reserved[4];
@@ -55,7 +56,7 @@ class PosixQueue {
   ~PosixQueue();
   // `wanted` null: what /proc/sys/fs/mqueue says. EINVAL, EOVERFLOW; ENOSPC: too many queues; EMFILE:
   // RLIMIT_MSGQUEUE of the user.
-  Result<void> init(Task& task, const QueueAttributes* wanted);
+  Result<void> init(Task& task, Ref<PosixQueueSpace> space, const QueueAttributes* wanted);
 
   // mq_timedsend(3). Takes `message` unless it fails at once. EAGAIN unless `wait`; ETIMEDOUT, ERESTARTSYS.
   Result<void> send(Task& task, Unique<QueueMessage> message, bool wait, uint64_t deadline_ns);
@@ -114,7 +115,7 @@ class PosixQueue {
   int64_t max_messages_ = 0, message_size_ = 0;  // constant once init() is through
   uint32_t charged_uid_ = 0;
   uint64_t charged_bytes_ = 0;
-  bool counted_ = false;
+  Ref<PosixQueueSpace> space_;  // in which it counts
   mutable SpinLock lock_{LockRank::ipc};
   Messages messages_ GUARDED_BY(lock_);
   Sleepers senders_ GUARDED_BY(lock_), receivers_ GUARDED_BY(lock_);

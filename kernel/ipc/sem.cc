@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernel/blocking.h"
+#include "kernel/namespaces.h"
 #include "kernel/task.h"
 #include "kernel/thread_group.h"
 #include "kernel/time/clock.h"
@@ -11,16 +12,14 @@ namespace runsc::kernel {
 
 namespace {
 
-constinit IpcTable g_sets{kSemMni};
-
 int64_t now() { return realtime_ns() / 1'000'000'000; }
 
 }  // namespace
 
-IpcTable& sem_table() { return g_sets; }
+IpcTable& sem_table(const Task& task) { return task.namespaces().ipc().semaphores(); }
 
-Result<Ref<SemSet>> find_sem(int32_t id) {
-  Ref<IpcObject> object = TRY(g_sets.find(id));
+Result<Ref<SemSet>> find_sem(const Task& task, int32_t id) {
+  Ref<IpcObject> object = TRY(sem_table(task).find(id));
   return Ref<SemSet>(static_cast<SemSet&>(*object));
 }
 
@@ -174,7 +173,7 @@ void SemSet::destroy() {
     // The entries stay with their processes, which find that the set is gone.
     while (!undos_.empty()) undos_.pop_front();
   }
-  g_sets.remove(*this);
+  leave_table();
 }
 
 void set_sem_undo(Task& task, Ref<SemUndoList> list) {

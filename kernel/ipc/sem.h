@@ -86,7 +86,7 @@ class SemSet final : public IpcObject {
   // After set(): whoever can go on goes on.
   void wake() REQUIRES(lock);
   // IPC_RMID.
-  void destroy();
+  void destroy() override;
   int64_t operation_time() const REQUIRES(lock) { return operation_time_; }
   int64_t change_time() const REQUIRES(lock) { return change_time_; }
   void touch() REQUIRES(lock);
@@ -125,8 +125,9 @@ class SemSet final : public IpcObject {
   int64_t operation_time_ GUARDED_BY(lock) = 0, change_time_ GUARDED_BY(lock) = 0;
 };
 
-IpcTable& sem_table();
+// Of the task's namespace.
+IpcTable& sem_table(const Task& task);
 // EINVAL.
-Result<Ref<SemSet>> find_sem(int32_t id);
+Result<Ref<SemSet>> find_sem(const Task& task, int32_t id);
 
 }  // namespace runsc::kernel

@@ -1,5 +1,6 @@
 #include "kernel/ipc/shm.h"
 
+#include "kernel/namespaces.h"
 #include "kernel/task.h"
 #include "kernel/thread_group.h"
 #include "kernel/time/clock.h"
@@ -9,16 +10,18 @@ namespace runsc::kernel {
 
 namespace {
 
-constinit IpcTable g_segments{kShmMni};
-
 int64_t now() { return realtime_ns() / 1'000'000'000; }
+
+// All that live, also those that are in no table any more.
+constinit SpinLock g_all_lock{LockRank::leaf};
+constinit ShmSegment* g_all GUARDED_BY(g_all_lock) = nullptr;
 
 }  // namespace
 
-IpcTable& shm_table() { return g_segments; }
+IpcTable& shm_table(const Task& task) { return task.namespaces().ipc().segments(); }
 
-Result<Ref<ShmSegment>> find_shm(int32_t id) {
-  Ref<IpcObject> object = TRY(g_segments.find(id));
+Result<Ref<ShmSegment>> find_shm(const Task& task, int32_t id) {
+  Ref<IpcObject> object = TRY(shm_table(task).find(id));
   return Ref<ShmSegment>(static_cast<ShmSegment&>(*object));
 }
 
@@ -29,6 +32,38 @@ Result<Ref<ShmSegment>> ShmSegment::create(uint64_t size, int32_t key, int32_t p
   LockGuard guard(segment->lock);
   segment->change_time_ = now();
   return segment;
+}
+
+// The list of all segments; under g_all_lock.
+struct ShmList {
+  static void add(ShmSegment& s) REQUIRES(g_all_lock) {
+    s.next_ = g_all;
+    if (g_all) g_all->previous_ = &s;
+    g_all = &s;
+  }
+  static void remove(ShmSegment& s) REQUIRES(g_all_lock) {
+    (s.previous_ ? s.previous_->next_ : g_all) = s.next_;
+    if (s.next_) s.next_->previous_ = s.previous_;
+  }
+  static ShmSegment* next(ShmSegment& s) { return s.next_; }
+};
+
+ShmSegment::ShmSegment(uint64_t size, int32_t key, int32_t pid, mm::MappableRef memory)
+    : size_(size), first_key_(key), creator_(pid), memory_(std::move(memory)) {
+  LockGuard guard(g_all_lock);
+  ShmList::add(*this);
+}
+
+ShmSegment::~ShmSegment() {
+  LockGuard guard(g_all_lock);
+  ShmList::remove(*this);
+}
+
+Ref<ShmSegment> mapped_segment(const mm::Mappable& file) {
+  LockGuard guard(g_all_lock);
+  for (ShmSegment* s = g_all; s; s = ShmList::next(*s))
+    if (static_cast<mm::Mappable*>(s) == &file && s->try_ref()) return Ref<ShmSegment>::adopt(s);
+  return {};
 }
 
 mm::MappableRef ShmSegment::memory() const {
@@ -68,7 +103,7 @@ void ShmSegment::unmapped(mm::AddressSpace&, uint64_t, uint64_t, uint64_t size) 
     gone = end_if_unused();
     if (memory_) return;
   }
-  g_segments.remove(*this);
+  leave_table();
 }
 
 ShmSegment::Use ShmSegment::use() const {
@@ -94,7 +129,7 @@ void ShmSegment::release() {
     gone = end_if_unused();
     if (memory_) return;
   }
-  g_segments.remove(*this);
+  leave_table();
 }
 
 void ShmSegment::destroy() {
@@ -106,7 +141,7 @@ void ShmSegment::destroy() {
     gone = end_if_unused();
     if (memory_) return;
   }
-  g_segments.remove(*this);
+  leave_table();
 }
 
 mm::MappableRef ShmSegment::end_if_unused() {

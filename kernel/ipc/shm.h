@@ -40,14 +40,15 @@ class ShmSegment final : public IpcObject, public mm::Mappable {
   Result<void> hold(const fs::Credentials& creds, uint32_t permissions);
   void release();
   // IPC_RMID.
-  void destroy();
+  void destroy() override;
   std::atomic<bool> locked{false};  // SHM_LOCK
 
  private:
   template <class T, class... A>
   friend Ref<T> runsc::make_ref(A&&...);
-  ShmSegment(uint64_t size, int32_t key, int32_t pid, mm::MappableRef memory)
-      : size_(size), first_key_(key), creator_(pid), memory_(std::move(memory)) {}
+  friend struct ShmList;
+  ShmSegment(uint64_t size, int32_t key, int32_t pid, mm::MappableRef memory);
+  ~ShmSegment() override;
   // The memory of a removed segment that nobody uses: for the caller to drop.
   [[nodiscard]] mm::MappableRef end_if_unused() REQUIRES(lock);
   mm::MappableRef memory() const;
@@ -60,10 +61,15 @@ class ShmSegment final : public IpcObject, public mm::Mappable {
   int32_t last_ GUARDED_BY(lock) = 0;
   int64_t attach_time_ GUARDED_BY(lock) = 0, detach_time_ GUARDED_BY(lock) = 0,
                        change_time_ GUARDED_BY(lock) = 0;
+  ShmSegment *next_ = nullptr, *previous_ = nullptr;  // of all: guarded in shm.cc
 };
 
-IpcTable& shm_table();
+// The segment that `file` is, whatever namespace it is of. Null: it is none.
+Ref<ShmSegment> mapped_segment(const mm::Mappable& file);
+
+// Of the task's namespace.
+IpcTable& shm_table(const Task& task);
 // The segment with this number. EINVAL.
-Result<Ref<ShmSegment>> find_shm(int32_t id);
+Result<Ref<ShmSegment>> find_shm(const Task& task, int32_t id);
 
 }  // namespace runsc::kernel

@@ -1,6 +1,6 @@
 // /proc/PID/net: the network namespace of a process (proc(5)).
+#include "kernel/namespaces.h"
 #include "kernel/proc/proc.h"
-#include "net/network_namespace.h"
 
 namespace runsc::kernel::proc {
 
@@ -68,7 +68,9 @@ class NetDir final : public fs::DirNode {
 }  // namespace
 
 Result<Ref<fs::Inode>> make_net_dir(fs::PseudoSuper& super, Task& task) {
-  Ref<fs::Inode> node = make_ref<NetDir>(super, task.net_ref());
+  Ref<Namespaces> set = task.namespaces_ref();
+  if (!set) return Errno::noent;  // it has ended
+  Ref<fs::Inode> node = make_ref<NetDir>(super, Ref<net::NetworkNamespace>(set->net()));
   if (!node) return Errno::nomem;
   return node;
 }

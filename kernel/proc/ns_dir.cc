@@ -1,7 +1,8 @@
-// /proc/PID/ns (namespaces(7)). There is one namespace of each kind, and every process is in it.
+// /proc/PID/ns (namespaces(7)). Of some kinds there is one namespace only, and every process is in it.
 #include "fs/mount.h"
 #include "kernel/clone.h"
 #include "kernel/namespace_file.h"
+#include "kernel/namespaces.h"
 #include "kernel/proc/proc.h"
 #include "mm/user_copy.h"
 
@@ -17,14 +18,14 @@ constexpr uint64_t kNsfsMagic = 0x6e736673;
 struct Row {
   std::string_view name, kind;
   uint64_t type;
-  uint32_t ino;  // those of Linux's first namespaces where it fixes them
+  uint32_t ino;  // 0: its namespaces have their own
 };
 constexpr Row kRows[] = {
-    {"cgroup", "cgroup", newcgroup, 4026531835}, {"ipc", "ipc", newipc, 4026531839},
-    {"mnt", "mnt", newns, 4026531841},           {"net", "net", newnet, 4026531840},
+    {"cgroup", "cgroup", newcgroup, 4026531835}, {"ipc", "ipc", newipc, 0},
+    {"mnt", "mnt", newns, 4026531841},           {"net", "net", newnet, 0},
     {"pid", "pid", newpid, 4026531836},          {"pid_for_children", "pid", newpid, 4026531836},
     {"time", "time", newtime, 4026531834},       {"time_for_children", "time", newtime, 4026531834},
-    {"user", "user", newuser, 4026531837},       {"uts", "uts", newuts, 4026531838},
+    {"user", "user", newuser, 4026531837},       {"uts", "uts", newuts, 0},
 };
 
 // The file system of namespaces: never mounted, one for its device number.
@@ -38,21 +39,25 @@ Result<Ref<fs::PseudoSuper>> nsfs() {
   return g_nsfs;
 }
 
+uint32_t number_of(const Row& row, const Namespace* ns) { return ns ? ns->inode_number() : row.ino; }
+
 class NamespaceNode final : public fs::PseudoInode {
  public:
-  NamespaceNode(fs::PseudoSuper& super, const Row& row)
-      : PseudoInode(super, fs::kRegular | 0444), row_(row) {}
+  NamespaceNode(fs::PseudoSuper& super, const Row& row, Ref<Namespace> ns)
+      : PseudoInode(super, fs::kRegular | 0444), row_(row), ns_(std::move(ns)) {}
   Result<fs::Attr> get_attr() override {
     fs::Attr a = TRY(PseudoInode::get_attr());
-    a.ino = row_.ino;
+    a.ino = number_of(row_, ns_.get());
     a.block_size = 4096;
     return a;
   }
   Result<Ref<fs::File>> open(uint32_t flags) override;
   uint64_t type() const { return row_.type; }
+  const Ref<Namespace>& ns() const { return ns_; }
 
  private:
   const Row& row_;
+  const Ref<Namespace> ns_;
 };
 
 Result<Ref<fs::File>> NamespaceNode::open(uint32_t flags) {
@@ -61,19 +66,27 @@ Result<Ref<fs::File>> NamespaceNode::open(uint32_t flags) {
   return file;
 }
 
-Result<String> name_of(const Row& row) {
+Result<String> name_of(const Row& row, const Namespace* ns) {
   char room[32];
   FixedText text(room);
-  format(text, "{}:[{}]", row.kind, row.ino);
+  format(text, "{}:[{}]", row.kind, number_of(row, ns));
   return String::from(text.view());
 }
 
-Result<fs::Path> path_of(const Row& row) {
+Result<fs::Path> path_of(const Row& row, Ref<Namespace> ns) {
   Ref<fs::PseudoSuper> super = TRY(nsfs());
-  Ref<fs::Inode> node = make_ref<NamespaceNode>(*super, row);
+  String name = TRY(name_of(row, ns.get()));
+  Ref<fs::Inode> node = make_ref<NamespaceNode>(*super, row, std::move(ns));
   if (!node) return Errno::nomem;
-  String name = TRY(name_of(row));
   return fs::anonymous_path(std::move(node), name.view());
+}
+
+// ENOENT: the task has ended.
+Result<Ref<Namespace>> namespace_of(const Task& task, const Row& row) {
+  if (row.ino != 0) return Ref<Namespace>();
+  Ref<Namespaces> set = task.namespaces_ref();
+  if (!set) return Errno::noent;
+  return set->of_kind(row.type);
 }
 
 const Row& row_of(uint64_t type) {
@@ -90,11 +103,11 @@ class NamespaceLink final : public fs::LinkNode {
   }
   Result<String> read_link() override {
     if (!proc::may_inspect(*task_)) return Errno::acces;
-    return name_of(row_);
+    return name_of(row_, TRY(namespace_of(*task_, row_)).get());
   }
   Result<fs::Path> follow_magic() override {
     if (!proc::may_inspect(*task_)) return Errno::acces;
-    return path_of(row_);
+    return path_of(row_, TRY(namespace_of(*task_, row_)));
   }
 
  private:
@@ -144,7 +157,7 @@ Result<uint64_t> NamespaceFile::ioctl(uint32_t request, uint64_t argument, const
       return uint64_t{0};
     case kGetUserNs: {
       if (type_ == newuser) return Errno::perm;
-      fs::Path path = TRY(path_of(row_of(newuser)));
+      fs::Path path = TRY(path_of(row_of(newuser), nullptr));
       Ref<fs::File> file = TRY(path.dentry->inode()->open(fs::open_flag::rdonly));
       file->set_path(std::move(path));
       return static_cast<uint64_t>(TRY(Task::current().files().install(
@@ -155,10 +168,22 @@ Result<uint64_t> NamespaceFile::ioctl(uint32_t request, uint64_t argument, const
   }
 }
 
-uint64_t namespace_type(const fs::File& file) {
+namespace {
+const NamespaceNode* node_of(const fs::File& file) {
   const fs::Inode* inode = file.inode();
-  if (!inode || inode->super().type_name() != "nsfs") return 0;
-  return static_cast<const NamespaceNode*>(inode)->type();
+  if (!inode || inode->super().type_name() != "nsfs") return nullptr;
+  return static_cast<const NamespaceNode*>(inode);
+}
+}  // namespace
+
+uint64_t namespace_type(const fs::File& file) {
+  const NamespaceNode* node = node_of(file);
+  return node ? node->type() : 0;
+}
+
+Ref<Namespace> namespace_of(const fs::File& file) {
+  const NamespaceNode* node = node_of(file);
+  return node ? node->ns() : Ref<Namespace>();
 }
 
 Result<Ref<fs::Inode>> proc::make_ns_dir(fs::PseudoSuper& super, Ref<Task> task) {

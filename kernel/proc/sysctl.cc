@@ -2,11 +2,10 @@
 #include "fs/inotify/inotify.h"
 #include "kernel/aio/context.h"
 #include "kernel/core/core_name.h"
-#include "kernel/ipc/posix_queue.h"
+#include "kernel/namespaces.h"
 #include "kernel/pid.h"
 #include "kernel/proc/proc.h"
 #include "kernel/random.h"
-#include "kernel/uts.h"
 #include "mm/phys.h"
 
 namespace runsc::kernel::proc {
@@ -30,16 +29,19 @@ Result<void> text(TextSink& out) {
   return {};
 }
 
+// Of whoever reads or writes.
+UtsNamespace& uts() { return Task::current().namespaces().uts(); }
+
 Result<void> show_hostname(TextSink& out) {
-  format(out, "{}\n", hostname().view());
+  format(out, "{}\n", uts().hostname().view());
   return {};
 }
-Result<void> store_hostname(std::string_view text) { return set_hostname(fs::trimmed(text)); }
+Result<void> store_hostname(std::string_view text) { return uts().set_hostname(fs::trimmed(text)); }
 Result<void> show_domainname(TextSink& out) {
-  format(out, "{}\n", domainname().view());
+  format(out, "{}\n", uts().domainname().view());
   return {};
 }
-Result<void> store_domainname(std::string_view text) { return set_domainname(fs::trimmed(text)); }
+Result<void> store_domainname(std::string_view text) { return uts().set_domainname(fs::trimmed(text)); }
 
 void show_uuid(uint64_t high, uint64_t low, TextSink& out) {
   high = (high & ~uint64_t{0xf000}) | 0x4000;                // version 4 (RFC 4122)
@@ -162,29 +164,30 @@ constexpr StaticEntry kInotify[] = {
     inotify_limit<&fs::InotifyLimits::user_watches>("max_user_watches"),
 };
 // A number with bounds.
-template <std::atomic<uint32_t> PosixQueueLimits::*Limit>
+template <std::atomic<uint32_t> PosixQueueSpace::*Limit>
 Result<void> show_mqueue(TextSink& out) {
-  format(out, "{}\n", (posix_queue_limits().*Limit).load(std::memory_order_relaxed));
+  format(out, "{}\n", (Task::current().namespaces().ipc().queues().*Limit).load(std::memory_order_relaxed));
   return {};
 }
-template <std::atomic<uint32_t> PosixQueueLimits::*Limit, uint32_t Least, uint32_t Most>
+template <std::atomic<uint32_t> PosixQueueSpace::*Limit, uint32_t Least, uint32_t Most>
 Result<void> store_mqueue(std::string_view text) {
   uint64_t n = TRY(fs::parse_decimal(fs::trimmed(text)));
   if (n < Least || n > Most) return Errno::inval;
-  (posix_queue_limits().*Limit).store(static_cast<uint32_t>(n), std::memory_order_relaxed);
+  (Task::current().namespaces().ipc().queues().*Limit)
+      .store(static_cast<uint32_t>(n), std::memory_order_relaxed);
   return {};
 }
-template <std::atomic<uint32_t> PosixQueueLimits::*Limit, uint32_t Least, uint32_t Most>
+template <std::atomic<uint32_t> PosixQueueSpace::*Limit, uint32_t Least, uint32_t Most>
 constexpr StaticEntry mqueue_limit(std::string_view name) {
   return static_text(name, show_mqueue<Limit>, 0644, store_mqueue<Limit, Least, Most>);
 }
 constexpr uint32_t kMostMessages = 65536, kMostBytes = 16 << 20;
 constexpr StaticEntry kMqueue[] = {
-    mqueue_limit<&PosixQueueLimits::msg_default, 1, kMostMessages>("msg_default"),
-    mqueue_limit<&PosixQueueLimits::msg_max, 1, kMostMessages>("msg_max"),
-    mqueue_limit<&PosixQueueLimits::msgsize_default, 128, kMostBytes>("msgsize_default"),
-    mqueue_limit<&PosixQueueLimits::msgsize_max, 128, kMostBytes>("msgsize_max"),
-    mqueue_limit<&PosixQueueLimits::queues_max, 0, 0x7fffffff>("queues_max"),
+    mqueue_limit<&PosixQueueSpace::msg_default, 1, kMostMessages>("msg_default"),
+    mqueue_limit<&PosixQueueSpace::msg_max, 1, kMostMessages>("msg_max"),
+    mqueue_limit<&PosixQueueSpace::msgsize_default, 128, kMostBytes>("msgsize_default"),
+    mqueue_limit<&PosixQueueSpace::msgsize_max, 128, kMostBytes>("msgsize_max"),
+    mqueue_limit<&PosixQueueSpace::queues_max, 0, 0x7fffffff>("queues_max"),
 };
 Result<void> show_aio_nr(TextSink& out) {
   format(out, "{}\n", aio_requests());

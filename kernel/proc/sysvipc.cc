@@ -1,8 +1,9 @@
-// /proc/sysvipc.
+// /proc/sysvipc: of the namespace of whoever reads.
 #include "kernel/ipc/msg.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/ipc/shm.h"
 #include "kernel/proc/proc.h"
+#include "kernel/task.h"
 #include "mm/phys.h"
 
 namespace runsc::kernel::proc {
@@ -25,7 +26,7 @@ Result<void> show_shm(TextSink& out) {
       "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      "
       "atime      "
       "dtime      ctime                   rss                  swap\n");
-  for_each<ShmSegment>(shm_table(), [&](ShmSegment& s) {
+  for_each<ShmSegment>(shm_table(Task::current()), [&](ShmSegment& s) {
     LockGuard guard(s.lock);
     ShmSegment::Use u = s.use();
     show_head(s, out);
@@ -38,7 +39,7 @@ Result<void> show_shm(TextSink& out) {
 
 Result<void> show_sem(TextSink& out) {
   out.write("       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
-  for_each<SemSet>(sem_table(), [&](SemSet& s) {
+  for_each<SemSet>(sem_table(Task::current()), [&](SemSet& s) {
     LockGuard guard(s.lock);
     show_head(s, out);
     format(out, "{:10} {:5} {:5} {:5} {:5} {:10} {:10}\n", s.size(), s.owner.uid, s.owner.gid, s.owner.cuid,
@@ -52,7 +53,7 @@ Result<void> show_msg(TextSink& out) {
       "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime     "
       " rtime      "
       "ctime\n");
-  for_each<MessageQueue>(msg_table(), [&](MessageQueue& q) {
+  for_each<MessageQueue>(msg_table(Task::current()), [&](MessageQueue& q) {
     LockGuard guard(q.lock);
     MessageQueue::Use u = q.use();
     show_head(q, out);

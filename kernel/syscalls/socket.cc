@@ -1,4 +1,5 @@
 // Making, naming and connecting sockets: socket(2), bind(2), connect(2), accept(2)...
+#include "kernel/namespaces.h"
 #include "kernel/syscalls/socket_args.h"
 #include "kernel/syscalls/sockets.h"
 #include "net/family.h"
@@ -10,8 +11,8 @@ namespace {
 constexpr uint32_t kTypeMask = 0xf, kTypeFlags = fs::open_flag::cloexec | fs::open_flag::nonblock;
 
 Result<Ref<net::Endpoint>> make_endpoint(Task& task, int domain, uint32_t type, int protocol) {
-  return net::create_endpoint(caller_of(task), task.net(), domain, static_cast<int>(type & kTypeMask),
-                              protocol);
+  return net::create_endpoint(caller_of(task), task.namespaces().net(), domain,
+                              static_cast<int>(type & kTypeMask), protocol);
 }
 
 // A descriptor for the endpoint, which is released if there cannot be one.

@@ -3,13 +3,13 @@
 
 #include "kernel/base/cpu_hooks.h"
 #include "kernel/klog.h"
+#include "kernel/namespaces.h"
 #include "kernel/pid.h"
 #include "kernel/random.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/syscalls/tasks.h"
 #include "kernel/thread_group.h"
 #include "kernel/time/clock.h"
-#include "kernel/uts.h"
 #include "mm/phys.h"
 #include "mm/user_copy.h"
 
@@ -22,12 +22,13 @@ void put(char (&to)[65], std::string_view s) {
   std::copy(s.begin(), s.begin() + n, to);
 }
 
-Result<void> set_name(Task& task, uint64_t address, uint64_t size, Result<void> (*set)(std::string_view)) {
+Result<void> set_name(Task& task, uint64_t address, uint64_t size,
+                      Result<void> (UtsNamespace::*set)(std::string_view)) {
   if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
   if (size > kUtsMax) return Errno::inval;
   char text[kUtsMax];
   TRY(mm::copy_in_bytes(task.mm(), text, address, size));
-  return set({text, size});
+  return (task.namespaces().uts().*set)({text, size});
 }
 
 }  // namespace
@@ -36,20 +37,21 @@ Result<void> sys_uname(Task& task, uint64_t buffer) {
   struct {
     char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
   } u = {};
+  UtsNamespace& uts = task.namespaces().uts();
   put(u.sysname, kSysName);
-  put(u.nodename, hostname().view());
+  put(u.nodename, uts.hostname().view());
   put(u.release, kRelease);
   put(u.version, kVersion);
   put(u.machine, kMachine);
-  put(u.domainname, domainname().view());
+  put(u.domainname, uts.domainname().view());
   return mm::copy_out_bytes(task.mm(), buffer, &u, sizeof u);
 }
 
 Result<void> sys_sethostname(Task& task, uint64_t name, uint64_t size) {
-  return set_name(task, name, size, set_hostname);
+  return set_name(task, name, size, &UtsNamespace::set_hostname);
 }
 Result<void> sys_setdomainname(Task& task, uint64_t name, uint64_t size) {
-  return set_name(task, name, size, set_domainname);
+  return set_name(task, name, size, &UtsNamespace::set_domainname);
 }
 
 Result<void> sys_sysinfo(Task& task, uint64_t buffer) {

@@ -70,12 +70,12 @@ Result<uint64_t> sem_stat(Task& task, SemSet& set, uint64_t address, bool any) {
 
 Result<uint64_t> sem_info(Task& task, uint64_t address, bool in_use) {
   SemInfo info;
-  int32_t highest = sem_table().highest();
+  int32_t highest = sem_table(task).highest();
   if (in_use) {
-    info.usz = static_cast<int32_t>(sem_table().count());
+    info.usz = static_cast<int32_t>(sem_table(task).count());
     info.aem = 0;
     for (int32_t i = 0; i <= highest; ++i)
-      if (auto object = sem_table().at(i)) info.aem += static_cast<SemSet&>(**object).size();
+      if (auto object = sem_table(task).at(i)) info.aem += static_cast<SemSet&>(**object).size();
   }
   TRY(mm::copy_out(task.mm(), UserPtr<SemInfo>(address), info));
   return static_cast<uint64_t>(std::max(highest, 0));
@@ -158,7 +158,7 @@ Result<void> operate(Task& task, int32_t id, uint64_t address, uint64_t count, u
   TRY(operations.reserve(count));
   for (uint64_t i = 0; i < count; ++i) TRY(operations.push_back({}));
   TRY(mm::copy_in_bytes(task.mm(), operations.data(), address, count * sizeof(SemOperation)));
-  Ref<SemSet> set = TRY(find_sem(id));
+  Ref<SemSet> set = TRY(find_sem(task, id));
   SemUndo* undo = nullptr;
   if (std::any_of(operations.begin(), operations.end(),
                   [](const SemOperation& o) { return o.flags & kSemUndo; })) {
@@ -182,7 +182,7 @@ Result<int32_t> sys_semget(Task& task, int32_t key, int32_t count, uint32_t flag
     if (count == 0) return Errno::inval;
     return Ref<IpcObject>(TRY(SemSet::create(count)));
   };
-  return ipc_get(sem_table(), task.creds(), key, flags, check, make);
+  return ipc_get(sem_table(task), task.creds(), key, flags, check, make);
 }
 
 Result<void> sys_semop(Task& task, int32_t id, uint64_t operations, uint64_t count) {
@@ -203,7 +203,7 @@ Result<uint64_t> sys_semctl(Task& task, int32_t id, int32_t number, uint32_t com
       return sem_info(task, argument, command == kSemInfo);
     case kSemStat:
     case kSemStatAny: {
-      Ref<IpcObject> object = TRY(sem_table().at(id));
+      Ref<IpcObject> object = TRY(sem_table(task).at(id));
       return sem_stat(task, static_cast<SemSet&>(*object), argument, command == kSemStatAny);
     }
     default:
@@ -212,7 +212,7 @@ Result<uint64_t> sys_semctl(Task& task, int32_t id, int32_t number, uint32_t com
   }
   IpcPermissions to{};
   if (command == kSet) to = TRY(mm::copy_in(task.mm(), UserPtr<SemIds>(argument))).permissions;
-  Ref<SemSet> set = TRY(find_sem(id));
+  Ref<SemSet> set = TRY(find_sem(task, id));
   switch (command) {
     case kStat:
       TRY(sem_stat(task, *set, argument, false));
@@ -280,12 +280,12 @@ Result<uint64_t> msg_stat(Task& task, MessageQueue& queue, uint64_t address, boo
 
 Result<uint64_t> msg_info(Task& task, uint64_t address, bool in_use) {
   MsgInfo info{kMsgMni * 16, 16384, kMsgMax, kMsgMnb, kMsgMni, 16, 16384, 0xffff, 0};
-  int32_t highest = msg_table().highest();
+  int32_t highest = msg_table(task).highest();
   if (in_use) {
-    info.pool = static_cast<int32_t>(msg_table().count());
+    info.pool = static_cast<int32_t>(msg_table(task).count());
     info.map = info.tql = 0;
     for (int32_t i = 0; i <= highest; ++i) {
-      auto object = msg_table().at(i);
+      auto object = msg_table(task).at(i);
       if (!object) continue;
       auto& queue = static_cast<MessageQueue&>(**object);
       LockGuard guard(queue.lock);
@@ -313,7 +313,7 @@ Result<void> msg_set(Task& task, MessageQueue& queue, const MsgIds& to) {
 Result<int32_t> sys_msgget(Task& task, int32_t key, uint32_t flags) {
   auto check = [](IpcObject&) -> Result<void> { return {}; };
   auto make = []() -> Result<Ref<IpcObject>> { return Ref<IpcObject>(TRY(MessageQueue::create())); };
-  return ipc_get(msg_table(), task.creds(), key, flags, check, make);
+  return ipc_get(msg_table(task), task.creds(), key, flags, check, make);
 }
 
 Result<void> sys_msgsnd(Task& task, int32_t id, uint64_t message, uint64_t size, uint32_t flags) {
@@ -325,7 +325,7 @@ Result<void> sys_msgsnd(Task& task, int32_t id, uint64_t message, uint64_t size,
   TRY(m->bytes.reserve(size));
   for (uint64_t i = 0; i < size; ++i) TRY(m->bytes.push_back({}));
   TRY(mm::copy_in_bytes(task.mm(), m->bytes.data(), message + sizeof type, size));
-  Ref<MessageQueue> queue = TRY(find_msg(id));
+  Ref<MessageQueue> queue = TRY(find_msg(task, id));
   return queue->send(task, m, !(flags & ipc_flag::nowait));
 }
 
@@ -335,7 +335,7 @@ Result<uint64_t> sys_msgrcv(Task& task, int32_t id, uint64_t message, uint64_t s
   if (id < 0 || static_cast<int64_t>(size) < 0) return Errno::inval;
   bool cut = flags & kNoError;
   if (flags & kCopy && (flags & kExcept || !(flags & ipc_flag::nowait))) return Errno::inval;
-  Ref<MessageQueue> queue = TRY(find_msg(id));
+  Ref<MessageQueue> queue = TRY(find_msg(task, id));
   Unique<Message> m =
       flags & kCopy
           ? TRY(queue->copy(task, type, size, cut))
@@ -356,7 +356,7 @@ Result<uint64_t> sys_msgctl(Task& task, int32_t id, uint32_t command, uint64_t a
       return msg_info(task, address, command == kMsgInfo);
     case kMsgStat:
     case kMsgStatAny: {
-      Ref<IpcObject> object = TRY(msg_table().at(id));
+      Ref<IpcObject> object = TRY(msg_table(task).at(id));
       return msg_stat(task, static_cast<MessageQueue&>(*object), address, command == kMsgStatAny);
     }
     case kSet:
@@ -368,7 +368,7 @@ Result<uint64_t> sys_msgctl(Task& task, int32_t id, uint32_t command, uint64_t a
     default:
       return Errno::inval;
   }
-  Ref<MessageQueue> queue = TRY(find_msg(id));
+  Ref<MessageQueue> queue = TRY(find_msg(task, id));
   if (command == kStat) {
     TRY(msg_stat(task, *queue, address, false));
   } else if (command == kSet) {

@@ -94,14 +94,14 @@ Result<void> set_locked(Task& task, ShmSegment& s, bool on) {
 Result<uint64_t> limits(Task& task, uint64_t address) {
   ShmLimits l{kShmMax, 1, kShmMni, kShmMni, kShmAll, {}};
   TRY(mm::copy_out(task.mm(), UserPtr<ShmLimits>(address), l));
-  return static_cast<uint64_t>(std::max(shm_table().highest(), 0));
+  return static_cast<uint64_t>(std::max(shm_table(task).highest(), 0));
 }
 
 Result<uint64_t> info(Task& task, uint64_t address) {
   ShmInfo i{};
-  int32_t highest = shm_table().highest();
+  int32_t highest = shm_table(task).highest();
   for (int32_t index = 0; index <= highest; ++index) {
-    auto object = shm_table().at(index);
+    auto object = shm_table(task).at(index);
     if (!object) continue;
     ++i.used_ids;
     i.total += mm::page_up(static_cast<ShmSegment&>(**object).size()) / mm::kPageSize;
@@ -115,13 +115,7 @@ Ref<ShmSegment> attached_at(Task& task, uint64_t address) {
   Ref<ShmSegment> found;
   task.mm().for_each_vma(address, [&](const mm::Vma& v) {
     if (v.start != address || !v.file || v.offset != 0) return false;
-    int32_t highest = shm_table().highest();
-    for (int32_t i = 0; i <= highest && !found; ++i) {
-      auto object = shm_table().at(i);
-      if (!object) continue;
-      auto& segment = static_cast<ShmSegment&>(**object);
-      if (v.file.get() == static_cast<mm::Mappable*>(&segment)) found = Ref<ShmSegment>(segment);
-    }
+    found = mapped_segment(*v.file.get());
     return false;
   });
   return found;
@@ -139,7 +133,7 @@ Result<int32_t> sys_shmget(Task& task, int32_t key, uint64_t size, uint32_t flag
     if (flags & kHugeTlb) return Errno::nomem;  // a kernel with an empty pool of huge pages
     return Ref<IpcObject>(TRY(ShmSegment::create(size, key, task.pid())));
   };
-  return ipc_get(shm_table(), task.creds(), key, flags, check, make);
+  return ipc_get(shm_table(task), task.creds(), key, flags, check, make);
 }
 
 Result<uint64_t> sys_shmat(Task& task, int32_t id, uint64_t address, uint32_t flags) {
@@ -151,7 +145,7 @@ Result<uint64_t> sys_shmat(Task& task, int32_t id, uint64_t address, uint32_t fl
   } else if (address == 0 && flags & kRemap) {
     return Errno::inval;
   }
-  Ref<ShmSegment> segment = TRY(find_shm(id));
+  Ref<ShmSegment> segment = TRY(find_shm(task, id));
   mm::MmapRequest r;
   r.address = address;
   r.size = segment->size();
@@ -205,7 +199,7 @@ Result<uint64_t> sys_shmctl(Task& task, int32_t id, uint32_t command, uint64_t a
       return info(task, address);
     case kShmStat:
     case kShmStatAny: {
-      Ref<IpcObject> object = TRY(shm_table().at(id));
+      Ref<IpcObject> object = TRY(shm_table(task).at(id));
       TRY(stat(task, static_cast<ShmSegment&>(*object), address, command == kShmStatAny));
       return static_cast<uint64_t>(object->id());
     }
@@ -213,7 +207,7 @@ Result<uint64_t> sys_shmctl(Task& task, int32_t id, uint32_t command, uint64_t a
       break;
   }
   if (command > kShmStatAny || (command > kInfo && command < kLock)) return Errno::inval;
-  Ref<ShmSegment> segment = TRY(find_shm(id));
+  Ref<ShmSegment> segment = TRY(find_shm(task, id));
   switch (command) {
     case kStat:
       return stat(task, *segment, address, false);

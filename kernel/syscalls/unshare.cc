@@ -4,6 +4,7 @@
 #include "kernel/inspect.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/namespace_file.h"
+#include "kernel/namespaces.h"
 #include "kernel/pidfd.h"
 #include "kernel/rseq.h"
 #include "kernel/syscalls/admin.h"
@@ -41,8 +42,8 @@ Result<void> check_alone(Task& task, uint64_t flags) {
   return {};
 }
 
-// The process whose namespaces are to be joined: ESRCH when it is gone.
-Result<void> check_target(ThreadGroup& group) {
+// The namespaces of the process that are to be joined: ESRCH when it is gone.
+Result<Ref<Namespaces>> namespaces_of(ThreadGroup& group) {
   Ref<Task> target;
   {
     LockGuard tree(g_tree_lock);
@@ -50,56 +51,74 @@ Result<void> check_target(ThreadGroup& group) {
   }
   if (!target) return Errno::srch;
   if (!may_inspect(*target, InspectAs::real_creds)) return Errno::perm;
-  return {};
+  Ref<Namespaces> set = target->namespaces_ref();
+  if (!set) return Errno::srch;
+  return set;
 }
 
-Result<void> join(Task& task, uint64_t flags) {
+// What joining a namespace of each of these kinds asks for. Of user namespaces there is one: it is entered
+// already.
+Result<void> check_join(Task& task, uint64_t flags) {
   if (flags & newuser) return Errno::inval;
+  if (flags & newtime) {
+    LockGuard tree(g_tree_lock);
+    if (task.group().thread_count > 1) return Errno::users;
+  }
   if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
   if (!(flags & newns)) return {};
   if (!task.creds().has(fs::Cap::sys_chroot)) return Errno::perm;
   if (task.fs().ref_count() > 1) return Errno::inval;
-  task.fs().set_root(fs::tree_root_path());
-  task.fs().set_cwd(fs::tree_root_path());
   return {};
 }
 
 }  // namespace
 
-// There is one namespace of each kind, and no more.
 Result<void> sys_unshare(Task& task, uint64_t flags) {
   flags = implied(flags);
   if (flags & ~kKnown) return Errno::inval;
   TRY(check_alone(task, flags));
   Ref<fs::FsContext> own_fs;
   Ref<fs::FdTable> own_files;
+  Ref<Namespaces> own_namespaces;
   if (flags & clone_flag::fs && task.fs().ref_count() > 1) own_fs = TRY(task.fs().clone());
   if (flags & clone_flag::files && task.files().ref_count() > 1) own_files = TRY(task.files().clone());
   if (flags & kNamespaces) {
     if (!(flags & newuser) && !task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
-    return Errno::inval;
+    own_namespaces = TRY(task.namespaces().clone(flags));
   }
   if (flags & (sysvsem | newipc)) set_sem_undo(task, nullptr);
   if (own_fs) task.set_fs(std::move(own_fs));
   if (own_files) task.set_files(std::move(own_files));
+  if (own_namespaces) task.set_namespaces(std::move(own_namespaces));
   return {};
 }
 
-// Joining where one is already.
 Result<void> sys_setns(Task& task, int fd, int type) {
   Ref<fs::File> file = TRY(task.files().get(fd));
   const auto asked = static_cast<uint32_t>(type);
   uint64_t flags = asked;
+  Namespaces::Parts parts = task.namespaces().parts();
   if (file->kind() == fs::FileKind::pidfd) {
     if (flags == 0 || flags & ~kNamespaces) return Errno::inval;
-    TRY(check_target(static_cast<PidFile&>(*file).group()));
+    Ref<Namespaces> target = TRY(namespaces_of(static_cast<PidFile&>(*file).group()));
+    for (uint64_t kind = 1; kind <= flags; kind <<= 1)
+      if (Ref<Namespace> ns = flags & kind ? target->of_kind(kind) : nullptr) parts.join(std::move(ns));
   } else if (uint64_t kind = namespace_type(*file)) {
     flags = kind;
     if (asked != 0 && asked != flags) return Errno::inval;
+    if (Ref<Namespace> ns = namespace_of(*file)) parts.join(std::move(ns));
   } else {
     return Errno::inval;
   }
-  return join(task, flags);
+  TRY(check_join(task, flags));
+  Ref<Namespaces> joined = TRY(Namespaces::create(std::move(parts)));
+  if (flags & newipc) set_sem_undo(task, nullptr);
+  task.set_namespaces(std::move(joined));
+  if (flags & newns) {
+    task.fs().set_root(fs::tree_root_path());
+    task.fs().set_cwd(fs::tree_root_path());
+  }
+  return {};
 }
 
 Result<void> sys_rseq(Task& task, uint64_t area, uint32_t size, int flags, uint32_t signature) {

@@ -1,0 +1,56 @@
+#include "kernel/namespaces.h"
+
+#include "kernel/clone.h"
+
+namespace runsc::kernel {
+
+void Namespaces::Parts::join(Ref<Namespace> ns) {
+  switch (ns->kind()) {
+    case NamespaceKind::uts:
+      uts = Ref<UtsNamespace>(static_cast<UtsNamespace&>(*ns));
+      break;
+    case NamespaceKind::ipc:
+      ipc = Ref<IpcNamespace>(static_cast<IpcNamespace&>(*ns));
+      break;
+    case NamespaceKind::net:
+      net = Ref<net::NetworkNamespace>(static_cast<net::NetworkNamespace&>(*ns));
+      break;
+    case NamespaceKind::mount:
+      break;
+  }
+}
+
+Result<Ref<Namespaces>> Namespaces::create(Parts parts) {
+  Ref<Namespaces> set = make_ref<Namespaces>(std::move(parts));
+  if (!set) return Errno::nomem;
+  return set;
+}
+
+Result<Ref<Namespaces>> Namespaces::create() {
+  return create(
+      {TRY(UtsNamespace::create()), TRY(IpcNamespace::create()), TRY(net::NetworkNamespace::create())});
+}
+
+Result<Ref<Namespaces>> Namespaces::clone(uint64_t flags) const {
+  using namespace clone_flag;
+  if (flags & (namespaces | newtime) & ~(newuts | newipc)) return Errno::inval;
+  Parts parts = parts_;
+  if (flags & newuts) parts.uts = TRY(parts_.uts->clone());
+  if (flags & newipc) parts.ipc = TRY(IpcNamespace::create());
+  return create(std::move(parts));
+}
+
+Ref<Namespace> Namespaces::of_kind(uint64_t kind) const {
+  switch (kind) {
+    case clone_flag::newuts:
+      return parts_.uts;
+    case clone_flag::newipc:
+      return parts_.ipc;
+    case clone_flag::newnet:
+      return parts_.net;
+    default:
+      return {};
+  }
+}
+
+}  // namespace runsc::kernel

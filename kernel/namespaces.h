@@ -1,0 +1,40 @@
+// Namespaces: the set that a task is in, one of each kind (namespaces(7)). A set never changes: tasks go to
+// another one.
+#pragma once
+
+#include "kernel/ipc/namespace.h"
+#include "kernel/uts.h"
+#include "net/network_namespace.h"
+
+namespace runsc::kernel {
+
+class Namespaces final : public RefCounted<Namespaces> {
+ public:
+  struct Parts {
+    Ref<UtsNamespace> uts;
+    Ref<IpcNamespace> ipc;
+    Ref<net::NetworkNamespace> net;
+    // Goes where `ns` is.
+    void join(Ref<Namespace> ns);
+  };
+  // A container's own. ENOMEM.
+  static Result<Ref<Namespaces>> create();
+  static Result<Ref<Namespaces>> create(Parts parts);
+  // With new ones of the kinds in `flags` (CLONE_NEW*). ENOMEM; EINVAL: a kind that cannot be made.
+  Result<Ref<Namespaces>> clone(uint64_t flags) const;
+
+  UtsNamespace& uts() const { return *parts_.uts; }
+  IpcNamespace& ipc() const { return *parts_.ipc; }
+  net::NetworkNamespace& net() const { return *parts_.net; }
+  Parts parts() const { return parts_; }
+  // Null: not of the kinds of which there can be several.
+  Ref<Namespace> of_kind(uint64_t kind) const;
+
+ private:
+  template <class T, class... A>
+  friend Ref<T> runsc::make_ref(A&&...);
+  explicit Namespaces(Parts parts) : parts_(std::move(parts)) {}
+  const Parts parts_;
+};
+
+}  // namespace runsc::kernel
