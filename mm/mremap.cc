@@ -69,6 +69,7 @@ Result<uint64_t> AddressSpace::move_to(uint64_t old_address, uint64_t old_size, 
     TRY(unmap(new_address, new_address + new_size, grave));
   }
   if (old_size > new_size) {
+    if (old_size > arch::kUserEnd - old_address) return Errno::inval;
     TRY(unmap(old_address + new_size, old_address + old_size, grave));
     old_size = new_size;
   }

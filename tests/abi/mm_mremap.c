@@ -74,6 +74,9 @@ int main(void) {
   FAILS(mremap(shared, 8192, 8192, MREMAP_MAYMOVE | MREMAP_FIXED, shared + 4096), EINVAL);  // overlap
   FAILS(mremap(shared, 8192, 8192, MREMAP_MAYMOVE | MREMAP_FIXED, target + 1), EINVAL);
   FAILS(mremap(shared, 8192, 8192, 0x100), EINVAL);
+  // An old size beyond the end of the address space, found out after the target is gone.
+  char* gone = OK(mmap(NULL, 4096, kRw, kAnon, -1, 0));
+  FAILS(mremap(shared, (size_t)-8192, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, gone), EINVAL);
   FAILS(mremap((void*)0x10000, 4096, 8192, MREMAP_MAYMOVE), EFAULT);
 
   // realloc of large blocks goes this way.
