@@ -119,7 +119,6 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   std::atomic<uint64_t> minor_faults{0}, major_faults{0};
   std::atomic<uint64_t> start_ns{0};
   std::atomic<uint32_t> personality{0};
-  std::atomic<uint64_t> current_syscall{~uint64_t{0}};
   IoCounts io;
   std::atomic<uint32_t> io_priority{0};  // ioprio_set(2)
   // The last fault, as signal frames show it (struct sigcontext).

@@ -101,6 +101,24 @@ void check_cpu_timers(Task& task) {
   check_cpu_limit(task, used.user + used.system);
 }
 
+// ---- What both kinds have
+
+uint64_t ProcessTimer::deadline() {
+  LockGuard guard(lock_);
+  return deadline_;
+}
+
+void ProcessTimer::settle() {
+  for (;;) {
+    uint64_t wanted = deadline();
+    if (wanted)
+      arm(wanted);
+    else
+      (void)try_cancel();
+    if (deadline() == wanted) return;
+  }
+}
+
 // ---- ITIMER_REAL
 
 TimerSetting RealTimer::get() {
@@ -122,22 +140,6 @@ TimerSetting RealTimer::set(TimerSetting setting) {
   }
   settle();
   return old;
-}
-
-uint64_t RealTimer::deadline() {
-  LockGuard guard(lock_);
-  return deadline_;
-}
-
-void RealTimer::settle() {
-  for (;;) {
-    uint64_t wanted = deadline();
-    if (wanted)
-      arm(wanted);
-    else
-      (void)try_cancel();
-    if (deadline() == wanted) return;
-  }
 }
 
 void RealTimer::fire() {
@@ -224,22 +226,6 @@ TimerSetting PosixTimer::set(TimerSetting setting, bool absolute) {
     settle();
   }
   return old;
-}
-
-uint64_t PosixTimer::deadline() {
-  LockGuard guard(lock_);
-  return deadline_;
-}
-
-void PosixTimer::settle() {
-  for (;;) {
-    uint64_t wanted = deadline();
-    if (wanted)
-      arm(wanted);
-    else
-      (void)try_cancel();
-    if (deadline() == wanted) return;
-  }
 }
 
 void PosixTimer::fire() {

@@ -19,22 +19,31 @@ struct TimerSetting {
   uint64_t value_ns = 0, interval_ns = 0;  // value 0: disarmed
 };
 
+// What timers of a process have in common. Any thread may set one while it fires.
+class ProcessTimer : public Timer {
+ protected:
+  explicit ProcessTimer(ThreadGroup& group) : group_(group) {}
+  // Arms it for its deadline, also when several threads change that at once.
+  void settle();
+
+  ThreadGroup& group_;
+  SpinLock lock_{LockRank::leaf};
+  uint64_t interval_ GUARDED_BY(lock_) = 0;
+  uint64_t deadline_ GUARDED_BY(lock_) = 0;  // 0: none
+
+ private:
+  uint64_t deadline();
+};
+
 // ITIMER_REAL: one Timer that signals its process.
-class RealTimer final : public Timer {
+class RealTimer final : public ProcessTimer {
  public:
-  explicit RealTimer(ThreadGroup& group) : group_(group) {}
+  explicit RealTimer(ThreadGroup& group) : ProcessTimer(group) {}
   TimerSetting get();
   TimerSetting set(TimerSetting setting);
 
  private:
   void fire() override;
-  uint64_t deadline();
-  // Arms it for what is set, also when several set it at once.
-  void settle();
-  ThreadGroup& group_;
-  SpinLock lock_{LockRank::leaf};
-  uint64_t interval_ GUARDED_BY(lock_) = 0;
-  uint64_t deadline_ GUARDED_BY(lock_) = 0;
 };
 
 // ITIMER_VIRTUAL, ITIMER_PROF, RLIMIT_CPU: looked at when tasks enter the kernel by a tick.
@@ -43,10 +52,10 @@ struct CpuTimer {
   uint64_t interval_ns = 0;
 };
 
-class PosixTimer final : public Timer, public RefCounted<PosixTimer> {
+class PosixTimer final : public ProcessTimer, public RefCounted<PosixTimer> {
  public:
   PosixTimer(ThreadGroup& group, int32_t timer_id, int clock_id)
-      : id(timer_id), clock(clock_id), group_(group) {}
+      : ProcessTimer(group), id(timer_id), clock(clock_id) {}
   ~PosixTimer() { cancel(); }
   TimerSetting get();
   TimerSetting set(TimerSetting setting, bool absolute);
@@ -70,13 +79,7 @@ class PosixTimer final : public Timer, public RefCounted<PosixTimer> {
 
  private:
   void fire() override;
-  uint64_t deadline();
-  void settle();
   uint64_t now();
-  ThreadGroup& group_;
-  SpinLock lock_{LockRank::leaf};
-  uint64_t interval_ GUARDED_BY(lock_) = 0;
-  uint64_t deadline_ GUARDED_BY(lock_) = 0;
   QueuedSignal entry_;                // queued at most once: further expirations count as overruns
   std::atomic<int32_t> overruns_{0};  // since it was queued
   std::atomic<int32_t> last_overrun_{0};

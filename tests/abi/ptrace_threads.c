@@ -89,8 +89,9 @@ static void thread_executes(void) {
   STOPS(pid, EVENT(PTRACE_EVENT_CLONE));
   pid_t tid = (pid_t)trace_message(pid);
   STOPS(tid, SIGSTOP);
-  TRACE(PTRACE_CONT, tid, 0, 0);
+  // The thread last: once it executes, the leader goes from this stop to its next one by itself.
   TRACE(PTRACE_CONT, pid, 0, 0);
+  TRACE(PTRACE_CONT, tid, 0, 0);
   STOPS(pid, EVENT(PTRACE_EVENT_EXIT));  // the old leader
   TRACE(PTRACE_CONT, pid, 0, 0);
   STOPS(pid, EVENT(PTRACE_EVENT_EXEC));

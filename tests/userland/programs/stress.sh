@@ -1,4 +1,4 @@
-# 40 stressors for five seconds each, four at a time. What they count is theirs; that they end well is ours.
+# Stressors for five seconds each, two of a kind at a time. What they count is theirs; that they end well is ours.
 set -e
 cd /tmp
 classes="access bsearch cap chdir chmod clone close cpu dentry dir dup epoll eventfd exec fallocate fault fcntl flock fork \
