@@ -36,10 +36,14 @@ constexpr void take(Result<void>&) {}
 
 }  // namespace runsc
 
-#define TRY(expr)                       \
-  ({                                    \
-    auto try_result_ = (expr);          \
-    if (!try_result_) [[unlikely]]      \
-      return try_result_.error();       \
-    ::runsc::detail::take(try_result_); \
+// A name of its own for each, since one may stand in the operand of another.
+#define TRY(expr) RUNSC_TRY_COUNTED(expr, __COUNTER__)
+#define RUNSC_TRY_COUNTED(expr, number) RUNSC_TRY_NUMBERED(expr, number)
+#define RUNSC_TRY_NUMBERED(expr, number) RUNSC_TRY_AS(expr, try_result_##number)
+#define RUNSC_TRY_AS(expr, result) \
+  ({                               \
+    auto result = (expr);          \
+    if (!result) [[unlikely]]      \
+      return result.error();       \
+    ::runsc::detail::take(result); \
   })

@@ -188,10 +188,12 @@ class Writer {
   void skip(uint64_t size) { at_ += size; }
   // A hole at the end needs something behind it.
   Result<void> finish() {
-    if (at_ == end_) return {};
-    --at_;
     const std::byte zero{};
-    return put({&zero, 1});
+    if (at_ != end_) {
+      --at_;
+      TRY(put({&zero, 1}));
+    }
+    return {};
   }
 
  private:

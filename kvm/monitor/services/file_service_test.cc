@@ -108,11 +108,11 @@ TEST_CASE("nothing leads out of a donated directory", "[monitor][files]") {
   FileFixture f;
   ScratchDir outside;
   outside.write("secret", "secret");
-  ::symlink(outside.path().c_str(), (f.dir.path() + "/out").c_str());
-  ::symlink("/etc/passwd", (f.dir.path() + "/abs").c_str());
-  ::symlink("..", (f.dir.path() + "/up").c_str());
+  REQUIRE(::symlink(outside.path().c_str(), (f.dir.path() + "/out").c_str()) == 0);
+  REQUIRE(::symlink("/etc/passwd", (f.dir.path() + "/abs").c_str()) == 0);
+  REQUIRE(::symlink("..", (f.dir.path() + "/up").c_str()) == 0);
   ::mkdir((f.dir.path() + "/sub").c_str(), 0755);
-  ::symlink("../hello", (f.dir.path() + "/sub/rel").c_str());
+  REQUIRE(::symlink("../hello", (f.dir.path() + "/sub/rel").c_str()) == 0);
   CHECK(f.open("out/secret", O_RDONLY).error() == Errno::loop);
   CHECK(f.stat("out/secret").error() == Errno::loop);
   CHECK(f.open("abs", O_RDONLY).error() == Errno::loop);
@@ -125,7 +125,7 @@ TEST_CASE("nothing leads out of a donated directory", "[monitor][files]") {
   auto target = f.s.call<hc::ReadLink>([&](auto& r) { set_path(r, "abs"); });
   CHECK(std::string(target->target, target->length) == "/etc/passwd");
   // Creation does not go through a dangling link either.
-  ::symlink((outside.path() + "/made").c_str(), (f.dir.path() + "/dangling").c_str());
+  REQUIRE(::symlink((outside.path() + "/made").c_str(), (f.dir.path() + "/dangling").c_str()) == 0);
   CHECK(f.open("dangling", O_RDWR | O_CREAT, 0644).error() == Errno::loop);
   CHECK(::access((outside.path() + "/made").c_str(), F_OK) != 0);
   // Nor does a change of mode.
