@@ -16,6 +16,7 @@ enum class LockRank : uint8_t {
   pipe,             // Pipe contents
   file_position,    // File::position
   socket_bind,      // a socket gets its name
+  socket_send,      // one writer of a stream at a time
   socket_receive,   // one reader of a socket at a time
   socket_rights,    // files in flight between sockets, and their garbage collector
   mount_tree,       // mounts and their parents
@@ -31,8 +32,14 @@ enum class LockRank : uint8_t {
   signal,        // SignalHandlers and pending queues of a thread group
   fd_table,
   fs_context,
-  socket_table,  // the sockets of a network namespace, by name
-  socket,        // state and queues of one socket (two: address order)
+  net_lane,       // packets of some flows on their way up: held while their receivers run
+  socket_table,   // the AF_UNIX sockets of a network namespace, by name
+  socket,         // state and queues of one socket (two: address order)
+  socket_accept,  // connections that wait at a listener
+  socket_errors,  // what a socket has been told by ICMP
+  port_table,     // the sockets of one Internet protocol, by address
+  net_config,     // interfaces, addresses, routes, memberships
+  net_queue,      // packets that wait
   dcache,
   ipc_table,  // the System V objects of one kind
   ipc,        // one of them

@@ -1,0 +1,120 @@
+// InetEndpoint: what sockets of AF_INET and AF_INET6 have in common (ip(7), ipv6(7)): names, options of
+// SOL_IP and SOL_IPV6, the error queue, how packets of theirs are sent.
+#pragma once
+
+#include "net/endpoint.h"
+#include "net/inet/ip_options.h"
+#include "net/inet/stack.h"
+
+namespace runsc::net {
+
+// What sendmsg(2)'s ancillary data asks for one message, or the socket's own settings.
+struct InetSendControl {
+  IpSendOptions options;
+  IpAddress source;        // IP_PKTINFO, IPV6_PKTINFO; any: the socket's
+  uint32_t interface = 0;  // the same, or sin6_scope_id
+  uint16_t segment_size = 0;
+};
+
+class InetEndpoint : public Endpoint, public PortEntry {
+ public:
+  ~InetEndpoint() override;
+
+  Stack& stack() const;
+  bool v6() const { return domain() == family_number::inet6; }
+
+  // bind(2) with the checks of Linux: EINVAL, EAFNOSUPPORT, EADDRNOTAVAIL, EACCES, EADDRINUSE. Then claim().
+  Result<void> bind(const Caller& caller, std::span<const std::byte> address) override;
+  Result<void> name(Address& out, bool peer) override;
+  // SOL_SOCKET's SO_BINDTODEVICE, SO_REUSE*..., and SOL_IP, SOL_IPV6. A class with levels of its own
+  // overrides the second pair and calls these for the others.
+  Result<void> set_socket_option(const Caller& caller, int name, uint64_t address, uint32_t size) override;
+  Result<uint32_t> get_socket_option(const Caller& caller, int name, uint64_t address,
+                                     uint32_t size) override;
+  Result<void> set_option(const Caller& caller, int level, int name, uint64_t address,
+                          uint32_t size) override;
+  Result<uint32_t> get_option(const Caller& caller, int level, int name, uint64_t address,
+                              uint32_t size) override;
+  // SIOCGIF..., SIOCGSTAMP and the like; ENOTTY otherwise.
+  Result<uint64_t> ioctl(uint32_t request, uint64_t argument, const fs::IoctlContext& context) override;
+
+  // An ICMP error for a packet of this socket. No locks held. The default does what UDP does: IP_RECVERR's
+  // queue, SO_ERROR where `error.hard` or IP_RECVERR, and wakes.
+  virtual void icmp_error(const IcmpError& error);
+
+  // PortEntry's.
+  bool entry_try_ref() override { return try_ref(); }
+  void entry_unref() override { unref(); }
+  InetEndpoint* entry_endpoint() override { return this; }
+
+  // Snapshots for /proc/net and sock_diag.
+  struct Names {
+    SocketAddress local, peer;
+  };
+  Names names();
+  uint32_t uid() const { return uid_; }
+  uint64_t ino() const { return ino_.load(std::memory_order_relaxed); }
+  void attached(Socket& file) override;
+  uint32_t bound_device() const { return device_.load(std::memory_order_relaxed); }
+
+ protected:
+  // `table`: where names of this protocol stand; null: none (raw sockets).
+  InetEndpoint(const Caller& caller, NetworkNamespace& net, int domain, int type, int protocol,
+               PortTable* table);
+  // A socket that a listener makes for a connection: options and settings of `listener`.
+  InetEndpoint(InetEndpoint& listener);
+
+  PortTable* table() const { return table_; }
+  PortClaim claim_locked() const REQUIRES(lock_);
+  // The name is good: take it. Default: the table. Called under lock_, after local_.address has been set.
+  virtual Result<void> claim_name_locked(uint16_t port) REQUIRES(lock_);
+  // bind(2) would come too late (default: it has a port).
+  virtual bool named_locked() const REQUIRES(lock_) { return local_.port != 0; }
+  virtual bool checks_port_privilege() const { return true; }
+
+  // Where a destination that the application gave leads: the address with its scope resolved.
+  // EINVAL, EAFNOSUPPORT, ENETUNREACH (mapped address on a V6ONLY socket).
+  Result<SocketAddress> destination(std::span<const std::byte> address) const;
+  // A query for `to` with source, device, TOS, multicast interface as the socket's options say.
+  RouteQuery query_locked(const IpAddress& to, uint32_t scope) const REQUIRES(lock_);
+  // Route to the peer, from cache while it is valid.
+  Result<Route> peer_route_locked() REQUIRES(lock_);
+  // The socket's settings for packets to `to`.
+  IpSendOptions send_options(const IpAddress& to) const;
+  // Reads msg_control. EINVAL, EPERM.
+  Result<void> read_control(SendMessage& message, const IpAddress& to, InetSendControl& out) const;
+  // What IP_RECVTOS, IP_PKTINFO, SO_TIMESTAMP... ask to be told of a packet.
+  void put_control(ReceiveMessage& message, const Packet& packet);
+
+  // The error queue (IP_RECVERR): MSG_ERRQUEUE's receive. EAGAIN: empty.
+  Result<size_t> receive_error(ReceiveMessage& message);
+  void queue_error(const IcmpError& error, uint16_t port);
+  bool has_errors() const { return error_count_.load(std::memory_order_acquire) > 0; }
+  void clear_errors();
+  // What poll(2) says of pending errors: POLLERR, POLLPRI.
+  uint32_t error_poll() const;
+
+  // SO_RCVBUF: counts `packet.info.charge`. False: no room.
+  bool charge_receive(Packet& packet);
+  void uncharge_receive(uint32_t charge) { received_.fetch_sub(charge, std::memory_order_relaxed); }
+  uint32_t received_memory() const { return received_.load(std::memory_order_relaxed); }
+
+  mutable SpinLock lock_{LockRank::socket};
+  SocketAddress local_ GUARDED_BY(lock_), peer_ GUARDED_BY(lock_);  // port 0: none
+  IpAddress asked_local_ GUARDED_BY(lock_);                         // what bind(2) was given
+  bool asked_port_ GUARDED_BY(lock_) = false;
+  bool has_peer_ GUARDED_BY(lock_) = false;
+  Route route_ GUARDED_BY(lock_);  // to the peer
+  IpSettings ip;                   // read without a lock, as Options
+
+ private:
+  friend class MulticastTable;
+  PortTable* const table_;
+  const uint32_t uid_;
+  std::atomic<uint64_t> ino_{0};
+  std::atomic<uint32_t> device_{0}, received_{0}, error_count_{0};
+  mutable SpinLock error_lock_{LockRank::socket_errors};
+  PacketQueue errors_ GUARDED_BY(error_lock_);
+};
+
+}  // namespace runsc::net

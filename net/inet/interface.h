@@ -1,0 +1,82 @@
+// Interface: a network device as the stack sees it (netdevice(7)). `lo` is one; a NIC will be another.
+#pragma once
+
+#include "kernel/base/string.h"
+#include "net/packet.h"
+
+namespace runsc::net {
+
+class Stack;
+struct Route;
+
+namespace interface_flag {  // IFF_*
+inline constexpr uint32_t up = 1, broadcast = 2, debug = 4, loopback = 8, pointopoint = 0x10, running = 0x40,
+                          noarp = 0x80, promisc = 0x100, allmulti = 0x200, multicast = 0x1000,
+                          lower_up = 0x10000;
+}
+
+// rt_scope_t
+namespace scope {
+inline constexpr uint8_t universe = 0, site = 200, link = 253, host = 254, nowhere = 255;
+}
+
+struct InterfaceAddress {
+  IpAddress address, peer, broadcast;  // peer: == address unless point to point; broadcast: any = none
+  uint8_t prefix = 0;
+  uint8_t scope = scope::universe;
+  uint32_t flags = 0;  // IFA_F_*
+  char label[16] = {};
+};
+
+struct InterfaceCounters {
+  std::atomic<uint64_t> bytes{0}, packets{0}, errors{0}, dropped{0};
+};
+
+class Interface : public RefCounted<Interface> {
+ public:
+  static constexpr size_t kNameMax = 15;
+  static constexpr size_t kHardwareMax = 8;
+  virtual ~Interface() = default;
+
+  // Sends a packet that starts with its network header; `route` says where to (next hop). Does not sleep,
+  // takes no socket lock: from inside socket locks. Link down, queue full: dropped and counted.
+  virtual void transmit(const Route& route, PacketPtr packet) = 0;
+  // A packet that starts with its link header (packet(7), SOCK_RAW). EMSGSIZE, ENETDOWN.
+  virtual Result<void> transmit_raw(PacketPtr packet) = 0;
+  // Bytes of a link header of its own; 0: none.
+  virtual uint32_t link_header() const { return 0; }
+  // ARPHRD_*: 1 Ethernet, 772 loopback.
+  virtual uint16_t hardware_type() const = 0;
+  // It completes ChecksumState::partial itself, or nobody will ever look.
+  virtual bool completes_checksums() const { return false; }
+  // Payload that one Packet with `segment_size` may have; 0: it takes no such packets.
+  virtual uint32_t segment_max() const { return 0; }
+
+  uint32_t index() const { return index_; }
+  std::string_view name() const { return name_; }
+  uint32_t flags() const { return flags_.load(std::memory_order_relaxed); }
+  bool up() const { return flags() & interface_flag::up; }
+  bool is_loopback() const { return flags() & interface_flag::loopback; }
+  uint32_t mtu() const { return mtu_.load(std::memory_order_relaxed); }
+  std::span<const std::byte> hardware_address() const { return {hardware_, hardware_size_}; }
+  InterfaceCounters received, sent;
+  std::atomic<uint64_t> multicast_received{0};
+
+ protected:
+  Interface(Stack& stack, std::string_view name, uint32_t flags, uint32_t mtu);
+  Stack& stack() const { return stack_; }
+  std::byte hardware_[kHardwareMax] = {};
+  uint8_t hardware_size_ = 0;
+
+ private:
+  friend class Stack;
+  friend class InterfaceTable;
+  Stack& stack_;  // which keeps it
+  uint32_t index_ = 0;
+  char name_[kNameMax + 1] = {};
+  std::atomic<uint32_t> flags_, mtu_;
+  std::atomic<uint32_t> send_queue_{1000};
+  Vec<InterfaceAddress> addresses_;  // under the table's lock
+};
+
+}  // namespace runsc::net
