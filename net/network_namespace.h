@@ -7,11 +7,16 @@
 
 namespace runsc::net {
 
+class Stack;
+
 class NetworkNamespace final : public Namespace {
  public:
   static Result<Ref<NetworkNamespace>> create();
 
   UnixTable local_sockets;
+
+  // IPv4 and IPv6.
+  Stack& inet() const { return *inet_; }
 
   uint64_t cookie() const { return cookie_; }
 
@@ -19,6 +24,9 @@ class NetworkNamespace final : public Namespace {
   template <class T, class... A>
   friend Ref<T> runsc::make_ref(A&&...);
   NetworkNamespace();
+  ~NetworkNamespace() override;
+
+  Unique<Stack> inet_;
   const uint64_t cookie_;
 };
 

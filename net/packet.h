@@ -130,9 +130,9 @@ class Packet {
   // False, and `slice` stays: kMaxSlices already, and it does not follow the last one.
   bool add_slice(Slice&& slice);
   std::span<const Slice> slices() const { return {slices_, slice_count_}; }
-  // Takes the payload of the other one (from its byte `offset` on) behind ours: linear bytes are copied into
-  // fresh pages. False: too many pieces or no memory; ours is then as before.
-  bool append_payload(Packet& other, size_t offset);
+  // Bytes [offset, offset + size) of another packet behind ours: slices are shared, linear bytes copied. Any
+  // context. False: too many pieces or no memory; ours is then to be thrown away.
+  bool append(const Packet& from, size_t offset, size_t size);
 
   // `size` bytes out of the caller's memory at the end: in the tailroom, else in fresh pages. Sleeps.
   // ENOBUFS, EFAULT.

@@ -1,6 +1,7 @@
 #include "net/socket.h"
 
 #include "net/family.h"
+#include "net/inet/inet_family.h"
 #include "net/unix/unix_endpoint.h"
 
 namespace runsc::net {
@@ -87,6 +88,7 @@ Result<void> net_init() {
   if (!super) return Errno::nomem;
   g_sockfs = super.leak();
   register_family(family_number::local, create_unix_endpoint);
+  inet_init();
   return {};
 }
 

@@ -48,7 +48,7 @@ bool Timer::cancel() {
   // fire() does not sleep, so a firing on this very CPU is the caller itself.
   for (uint32_t round = 0;; ++round) {
     TimerQueue* q = firing_.load(std::memory_order_acquire);
-    if (!q || q == mine) break;
+    if (!q || q == mine || q->firing_.load(std::memory_order_acquire) != this) break;
     spin_relax(round);
   }
   return try_cancel() || was_armed;
@@ -67,12 +67,13 @@ void TimerQueue::run_expired(uint64_t now_ns) {
       due = &*timers_.begin();
       timers_.erase(timers_.begin());
       note_earliest_locked();
+      firing_.store(due, std::memory_order_relaxed);
       due->firing_.store(this, std::memory_order_relaxed);
       // Release: who sees the timer disarmed sees that it fires.
       due->queue_.store(nullptr, std::memory_order_release);
     }
     due->fire();
-    due->firing_.store(nullptr, std::memory_order_release);
+    firing_.store(nullptr, std::memory_order_release);
   }
 }
 

@@ -29,7 +29,8 @@ class Timer : public boost::intrusive::set_base_hook<> {
  protected:
   Timer() = default;
   virtual ~Timer();
-  // Runs without locks on some CPU, perhaps its idle context: must not sleep. May arm() itself again.
+  // Runs without locks on some CPU, perhaps its idle context: must not sleep. May arm() itself again, and may
+  // destroy itself.
   virtual void fire() = 0;
 
  private:
@@ -38,7 +39,7 @@ class Timer : public boost::intrusive::set_base_hook<> {
 
   uint64_t deadline_ = 0;
   std::atomic<TimerQueue*> queue_{nullptr};   // where it is armed
-  std::atomic<TimerQueue*> firing_{nullptr};  // whose CPU runs fire()
+  std::atomic<TimerQueue*> firing_{nullptr};  // whose CPU ran fire() last, or still does
 };
 
 class TimerQueue {
@@ -55,6 +56,7 @@ class TimerQueue {
   SpinLock lock_{LockRank::timer};
   Set timers_ GUARDED_BY(lock_);
   std::atomic<uint64_t> earliest_{~uint64_t{0}};
+  std::atomic<Timer*> firing_{nullptr};  // not to be looked into: fire() may have ended it
 };
 
 }  // namespace runsc::kernel

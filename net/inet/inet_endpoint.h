@@ -3,7 +3,9 @@
 #pragma once
 
 #include "net/endpoint.h"
+#include "net/inet/error_queue.h"
 #include "net/inet/ip_options.h"
+#include "net/inet/memberships.h"
 #include "net/inet/stack.h"
 
 namespace runsc::net {
@@ -11,9 +13,9 @@ namespace runsc::net {
 // What sendmsg(2)'s ancillary data asks for one message, or the socket's own settings.
 struct InetSendControl {
   IpSendOptions options;
-  IpAddress source;        // IP_PKTINFO, IPV6_PKTINFO; any: the socket's
-  uint32_t interface = 0;  // the same, or sin6_scope_id
-  uint16_t segment_size = 0;
+  IpAddress source;           // IP_PKTINFO, IPV6_PKTINFO; any: the socket's
+  uint32_t interface = 0;     // the same, or sin6_scope_id
+  uint16_t segment_size = 0;  // UDP_SEGMENT
 };
 
 class InetEndpoint : public Endpoint, public PortEntry {
@@ -47,6 +49,9 @@ class InetEndpoint : public Endpoint, public PortEntry {
   void entry_unref() override { unref(); }
   InetEndpoint* entry_endpoint() override { return this; }
 
+  // Whether it gets multicasts to `group` that came in by `interface` (IP_MULTICAST_ALL).
+  bool takes_group(const IpAddress& group, uint32_t interface) const;
+
   // Snapshots for /proc/net and sock_diag.
   struct Names {
     SocketAddress local, peer;
@@ -72,8 +77,8 @@ class InetEndpoint : public Endpoint, public PortEntry {
   virtual bool named_locked() const REQUIRES(lock_) { return local_.port != 0; }
   virtual bool checks_port_privilege() const { return true; }
 
-  // Where a destination that the application gave leads: the address with its scope resolved.
-  // EINVAL, EAFNOSUPPORT, ENETUNREACH (mapped address on a V6ONLY socket).
+  // A destination that the application gave. EINVAL, EAFNOSUPPORT, ENETUNREACH (mapped address on a V6ONLY
+  // socket).
   Result<SocketAddress> destination(std::span<const std::byte> address) const;
   // A query for `to` with source, device, TOS, multicast interface as the socket's options say.
   RouteQuery query_locked(const IpAddress& to, uint32_t scope) const REQUIRES(lock_);
@@ -82,15 +87,17 @@ class InetEndpoint : public Endpoint, public PortEntry {
   // The socket's settings for packets to `to`.
   IpSendOptions send_options(const IpAddress& to) const;
   // Reads msg_control. EINVAL, EPERM.
-  Result<void> read_control(SendMessage& message, const IpAddress& to, InetSendControl& out) const;
+  Result<void> read_control(const SendMessage& message, InetSendControl& out) const;
   // What IP_RECVTOS, IP_PKTINFO, SO_TIMESTAMP... ask to be told of a packet.
   void put_control(ReceiveMessage& message, const Packet& packet);
 
   // The error queue (IP_RECVERR): MSG_ERRQUEUE's receive. EAGAIN: empty.
   Result<size_t> receive_error(ReceiveMessage& message);
-  void queue_error(const IcmpError& error, uint16_t port);
-  bool has_errors() const { return error_count_.load(std::memory_order_acquire) > 0; }
-  void clear_errors();
+  // `payload`: how many bytes of the quoted packet stand in front of what the application sent.
+  void queue_error(const IcmpError& error, uint16_t port, uint32_t payload);
+  // What send() itself found: EMSGSIZE.
+  void queue_local_error(Errno error, const SocketAddress& to, uint32_t info);
+  bool wants_errors() const { return ip.has(v6() ? ip_bit::recv_err6 : ip_bit::recv_err); }
   // What poll(2) says of pending errors: POLLERR, POLLPRI.
   uint32_t error_poll() const;
 
@@ -98,6 +105,16 @@ class InetEndpoint : public Endpoint, public PortEntry {
   bool charge_receive(Packet& packet);
   void uncharge_receive(uint32_t charge) { received_.fetch_sub(charge, std::memory_order_relaxed); }
   uint32_t received_memory() const { return received_.load(std::memory_order_relaxed); }
+  // Ends what the base has: names, memberships, errors. For release().
+  void release_names();
+  // connect(2) of datagram and raw sockets: a route, and the addresses that come of it.
+  struct Peer {
+    SocketAddress address;
+    Route route;
+  };
+  Result<Peer> find_peer_locked(std::span<const std::byte> address) REQUIRES(lock_);
+  // EACCES: a broadcast without SO_BROADCAST.
+  Result<void> check_broadcast(const Route& route) const;
 
   mutable SpinLock lock_{LockRank::socket};
   SocketAddress local_ GUARDED_BY(lock_), peer_ GUARDED_BY(lock_);  // port 0: none
@@ -106,15 +123,38 @@ class InetEndpoint : public Endpoint, public PortEntry {
   bool has_peer_ GUARDED_BY(lock_) = false;
   Route route_ GUARDED_BY(lock_);  // to the peer
   IpSettings ip;                   // read without a lock, as Options
+  std::atomic<int64_t> last_stamp_ns_{0};
+  std::atomic<uint32_t> drops_{0};
 
  private:
-  friend class MulticastTable;
+  struct Value;
+  Result<void> bind_v4(const Caller& caller, const SocketAddress& wanted);
+  Result<void> bind_v6(const Caller& caller, const SocketAddress& wanted);
+  Result<void> take_name(const Caller& caller, const SocketAddress& wanted, bool only6);
+  Result<void> bind_device(const Caller& caller, uint64_t address, uint32_t size);
+  Result<void> set_ip(const Caller& caller, int name, uint64_t address, uint32_t size);
+  Result<void> set_ip_number(const Caller& caller, int name, int32_t value);
+  Result<int32_t> ip_number(int name);
+  Result<void> set_ip6(const Caller& caller, int name, uint64_t address, uint32_t size);
+  Result<void> set_ip6_number(const Caller& caller, int name, int32_t value);
+  Result<int32_t> ip6_number(int name);
+  Result<void> set_multicast_interface(const Caller& caller, uint64_t address, uint32_t size);
+  Result<void> change_membership(const Caller& caller, int name, uint64_t address, uint32_t size);
+  Result<void> change_membership6(const Caller& caller, int name, uint64_t address, uint32_t size);
+  Result<void> change_group(const Caller& caller, int name, uint64_t address, uint32_t size);
+  Result<void> member(const IpAddress& group, uint32_t interface, bool join);
+  Result<void> read_control4(const ControlReader::Item& item, InetSendControl& out) const;
+  Result<void> read_control6(const ControlReader::Item& item, InetSendControl& out) const;
+  void put_control4(ReceiveMessage& message, const Packet& packet);
+  void put_control6(ReceiveMessage& message, const Packet& packet);
+  void put_stamp(ReceiveMessage& message, const Packet& packet);
+
   PortTable* const table_;
   const uint32_t uid_;
   std::atomic<uint64_t> ino_{0};
-  std::atomic<uint32_t> device_{0}, received_{0}, error_count_{0};
-  mutable SpinLock error_lock_{LockRank::socket_errors};
-  PacketQueue errors_ GUARDED_BY(error_lock_);
+  std::atomic<uint32_t> device_{0}, received_{0};
+  ErrorQueue errors_;
+  Memberships memberships_;
 };
 
 }  // namespace runsc::net

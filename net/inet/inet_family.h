@@ -5,11 +5,12 @@
 
 namespace runsc::net {
 
-// At boot. Makes endpoints of both families for `type` and `protocol` (given as 0 too if it is the first of
-// its type); `protocol` 0: any.
-void register_inet_type(int type, int protocol,
-                        Result<Ref<Endpoint>> (*create)(const Caller& caller, NetworkNamespace& net,
-                                                        int domain, int protocol));
+using CreateInet = Result<Ref<Endpoint>> (*)(const Caller& caller, NetworkNamespace& net, int domain,
+                                             int protocol);
+
+// At boot. What socket(2) makes for `type` and `protocol` in both families (`domain` 0) or in one. The first
+// of a type is also what protocol 0 gives. ENOMEM does not happen: the table is fixed.
+void register_inet_type(int type, int protocol, CreateInet create, int domain = 0);
 // Registers both families and what lives here: UDP, ping and raw sockets.
 void inet_init();
 

@@ -53,10 +53,11 @@ class Interface : public RefCounted<Interface> {
   virtual uint32_t segment_max() const { return 0; }
 
   uint32_t index() const { return index_; }
-  std::string_view name() const { return name_; }
+  std::string_view name() const { return {name_, __builtin_strlen(name_)}; }
   uint32_t flags() const { return flags_.load(std::memory_order_relaxed); }
   bool up() const { return flags() & interface_flag::up; }
   bool is_loopback() const { return flags() & interface_flag::loopback; }
+  uint32_t queue_length() const { return send_queue_.load(std::memory_order_relaxed); }
   uint32_t mtu() const { return mtu_.load(std::memory_order_relaxed); }
   std::span<const std::byte> hardware_address() const { return {hardware_, hardware_size_}; }
   InterfaceCounters received, sent;
@@ -69,14 +70,13 @@ class Interface : public RefCounted<Interface> {
   uint8_t hardware_size_ = 0;
 
  private:
-  friend class Stack;
-  friend class InterfaceTable;
+  friend class NetConfig;
   Stack& stack_;  // which keeps it
   uint32_t index_ = 0;
   char name_[kNameMax + 1] = {};
   std::atomic<uint32_t> flags_, mtu_;
   std::atomic<uint32_t> send_queue_{1000};
-  Vec<InterfaceAddress> addresses_;  // under the table's lock
+  Vec<InterfaceAddress> addresses_;  // under NetConfig's lock
 };
 
 }  // namespace runsc::net

@@ -2,9 +2,8 @@
 // ip(7) SO_REUSEADDR, socket(7) SO_REUSEPORT), which port is free (RFC 6056), and who gets a packet.
 #pragma once
 
-#include <boost/intrusive/list.hpp>
-
 #include "kernel/base/lock.h"
+#include "kernel/base/vec.h"
 #include "net/inet/address.h"
 #include "net/options.h"
 
@@ -12,6 +11,33 @@ namespace runsc::net {
 
 struct InetSettings;
 class InetEndpoint;
+
+class PortEntry;
+
+// A place in a chain of a hash table.
+struct PortHook {
+  PortEntry* next = nullptr;
+  PortEntry** at = nullptr;  // what points here; null: not linked
+};
+
+// A hash table of entries by one of their hooks; grows with them.
+class PortHash {
+ public:
+  explicit PortHash(PortHook PortEntry::*hook) : hook_(hook) {}
+  ~PortHash();
+  Result<void> make_room();                      // for one more. ENOMEM
+  void insert(PortEntry& entry, uint64_t hash);  // after make_room()
+  void remove(PortEntry& entry);
+  PortEntry* first(uint64_t hash) const { return buckets_ ? buckets_[hash & mask_] : nullptr; }
+  PortEntry* next(const PortEntry& entry) const;
+  bool has(const PortEntry& entry) const;
+  size_t bucket_count() const { return buckets_ ? mask_ + 1 : 0; }
+
+ private:
+  PortHook PortEntry::*const hook_;
+  PortEntry** buckets_ = nullptr;
+  size_t mask_ = 0, count_ = 0;
+};
 
 // One socket (or what is left of one: a connection in TIME_WAIT) in a table. Its fields are the table's.
 class PortEntry {
@@ -30,11 +56,14 @@ class PortEntry {
   virtual bool entry_gives_way() { return false; }
 
  protected:
-  ~PortEntry();  // not while listed
+  virtual ~PortEntry();  // not while listed
 
  private:
   friend class PortTable;
-  boost::intrusive::list_member_hook<> port_hook_, tuple_hook_;
+  friend class PortHash;
+  PortHook port_hook_, receive_hook_, tuple_hook_;
+  uint64_t port_hash_ = 0, tuple_hash_ = 0;
+  uint32_t bits() const { return options_ ? options_->bits.load(std::memory_order_relaxed) : kept_bits_; }
   State state_ = State::unlisted;
   bool v6_ = false, v6only_ = false;
   bool explicit_port_ =
@@ -43,6 +72,7 @@ class PortEntry {
   uint32_t device_ = 0, uid_ = 0;
   IpAddress local_, remote_;  // remote: any = not connected
   const Options* options_ = nullptr;
+  uint32_t kept_bits_ = 0;  // instead of them
 };
 
 // An entry that was found, kept alive.
@@ -85,7 +115,7 @@ struct PortKey {
 class PortTable {
  public:
   enum class Kind : uint8_t { datagram, stream };
-  PortTable(Kind kind, const InetSettings& settings) : kind_(kind), settings_(settings) {}
+  PortTable(Kind kind, const InetSettings& settings);
   ~PortTable();
 
   // Lists an unlisted entry; port 0: a free one of the range. The port. EADDRINUSE; ENOMEM.
@@ -120,9 +150,29 @@ class PortTable {
   uint32_t count() const { return count_.load(std::memory_order_relaxed); }
 
  private:
+  static bool addresses_meet(const PortEntry& a, const PortEntry& b);
+  bool conflict(const PortEntry& a, const PortEntry& b) const;
+  bool port_taken_locked(const PortEntry& entry, uint16_t port, bool shared) const REQUIRES(lock_);
+  Result<uint16_t> choose_port_locked(PortEntry& entry) REQUIRES(lock_);
+  Result<uint16_t> choose_tuple_locked(PortEntry& entry, uint16_t remote_port) REQUIRES(lock_);
+  PortEntry* tuple_locked(const PortKey& key, const PortEntry* except) const REQUIRES(lock_);
+  bool tuple_free_locked(const PortEntry& entry, const PortKey& key) REQUIRES(lock_);
+  void set_claim(PortEntry& entry, const PortClaim& claim);
+  Result<void> make_room_locked() REQUIRES(lock_);
+  void link_port_locked(PortEntry& entry, uint16_t port) REQUIRES(lock_);
+  void link_tuple_locked(PortEntry& entry, const IpAddress& remote, uint16_t remote_port) REQUIRES(lock_);
+  void unlink_locked(PortEntry& entry) REQUIRES(lock_);
+  int score(const PortEntry& entry, const PortKey& key) const;
+  uint64_t port_hash(uint16_t port) const;
+  uint64_t tuple_hash(const PortKey& key) const;
+
   const Kind kind_;
   const InetSettings& settings_;
-  SpinLock lock_{LockRank::port_table};
+  const uint64_t secret_[2];
+  mutable SpinLock lock_{LockRank::port_table};
+  PortHash ports_ GUARDED_BY(lock_){&PortEntry::port_hook_};         // all
+  PortHash receivers_ GUARDED_BY(lock_){&PortEntry::receive_hook_};  // streams: who listens
+  PortHash tuples_ GUARDED_BY(lock_){&PortEntry::tuple_hook_};       // streams: connections
   std::atomic<uint32_t> count_{0};
 };
 

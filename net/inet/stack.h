@@ -8,9 +8,12 @@
 // arrived.
 #pragma once
 
+#include "net/inet/backlog.h"
+#include "net/inet/counters.h"
 #include "net/inet/inet_settings.h"
-#include "net/inet/interface.h"
+#include "net/inet/net_config.h"
 #include "net/inet/port_table.h"
+#include "net/inet/reassembly.h"
 #include "net/services.h"
 
 namespace runsc::net {
@@ -22,34 +25,13 @@ inline constexpr uint8_t ip = 0, icmp = 1, igmp = 2, tcp = 6, udp = 17, ipv6 = 4
                          fragment = 44, icmpv6 = 58, none = 59, destination = 60, udplite = 136, raw = 255;
 }
 
-// RTN_*
-enum class RouteType : uint8_t { unicast = 1, local = 2, broadcast = 3, multicast = 5 };
-
-struct RouteQuery {
-  IpAddress destination;
-  IpAddress source;        // any: to be chosen
-  uint32_t interface = 0;  // must go out by it (SO_BINDTODEVICE, a scope); 0: free
-  uint8_t tos = 0;
-  bool direct = false;  // MSG_DONTROUTE: no gateways
-  uint32_t mark = 0;
-};
-
-struct Route {
-  Ref<Interface> interface;
-  IpAddress source, destination;
-  IpAddress next_hop;  // on the link of `interface`
-  RouteType type = RouteType::unicast;
-  uint32_t mtu = 0;         // of IP packets on this path (RFC 1191, 8201)
-  uint32_t generation = 0;  // see Stack::still_valid()
-  bool local() const { return type == RouteType::local; }
-};
-
 // What a sender decides of the IP header.
 struct IpSendOptions {
   uint8_t protocol = 0;
   uint8_t ttl = 0;  // 0: the namespace's default; 1 for multicast
   uint8_t tos = 0;
-  bool dont_fragment = false;  // EMSGSIZE instead of fragments (IP_MTU_DISCOVER); sets DF
+  bool dont_fragment = false;  // EMSGSIZE instead of fragments; sets DF
+  bool prefer_df = false;      // DF on what needs no fragments (IP_PMTUDISC_WANT)
   bool multicast_loop = true;  // members on this machine get it too
   uint32_t flow_label = 0;     // IPv6, host order
   uint32_t priority = 0, mark = 0;
@@ -81,7 +63,10 @@ struct Protocol {
 };
 void register_protocol(uint8_t number, const Protocol& protocol);
 
-class Stack {
+class RawTable;
+class PacketTaps;
+
+class Stack final : public HeapObject {
  public:
   explicit Stack(NetworkNamespace& net);
   ~Stack();
@@ -90,39 +75,92 @@ class Stack {
   NetworkNamespace& net() { return net_; }
 
   // ---- down
-  // ENETUNREACH, EHOSTUNREACH, EACCES (prohibited), EINVAL (source is not ours; interface without address),
-  // ENODEV, ENETDOWN.
-  Result<Route> route(const RouteQuery& query);
-  bool still_valid(const Route& route) const;
+  // ENETUNREACH, EHOSTUNREACH, EACCES (prohibited), EINVAL (source is not ours, black hole), ENODEV.
+  Result<Route> route(const RouteQuery& query) { return config.route(query); }
+  bool still_valid(const Route& route) const {
+    return route.interface && route.generation == config.generation();
+  }
   // Puts the IP header in front of a transport packet, fragments it where it must, and sends it. EMSGSIZE,
   // ENOBUFS, ENETDOWN.
   Result<void> send(const Route& route, PacketPtr packet, const IpSendOptions& options);
+  // The same for a packet that has its IP header already.
+  Result<void> send_whole(const Route& route, PacketPtr packet);
   // Before send(), packet at the transport header, length final: fills the 16-bit field at `field` in (or
   // leaves it to the device: ChecksumState::partial). UDP turns 0 into 0xffff.
   void set_transport_checksum(Packet& packet, const Route& route, uint8_t protocol, uint16_t field);
   // After receipt: the checksum over packet (transport header on) and pseudo header is right.
-  bool transport_checksum_ok(Packet& packet, uint8_t protocol);
+  bool transport_checksum_ok(const Packet& packet, uint8_t protocol) const;
   // ICMP(v6) destination unreachable, port; `packet` as Protocol::receive got it.
   void send_port_unreachable(const Packet& packet);
+  // Any ICMP error about a packet that came (`packet.info` knows its headers), where RFC 1122 3.2.2 and RFC
+  // 4443 2.4 let us. type and code of its family.
+  void send_icmp_error(const Packet& packet, uint8_t type, uint8_t code, uint32_t info);
 
   // ---- up
-  // From a device: queued. Any context.
+  // From a device: a packet at its network header, info.ether and info.to set; queued. Any context.
   void receive(Interface& from, PacketPtr packet);
   // Delivers what waits. No locks held, but the namespace kept by the caller. May be called anywhere where
   // Timer::fire() may run.
   void drain();
 
-  // ---- what is asked
-  bool is_local(const IpAddress& address, uint32_t interface = 0);  // an address of ours (v4: 127/8 too)
-  bool is_broadcast(const IpAddress& address);
-  Ref<Interface> interface(uint32_t index);
-  Ref<Interface> interface(std::string_view name);
-
   InetSettings settings;
-  PortTable udp{PortTable::Kind::datagram, settings}, tcp{PortTable::Kind::stream, settings};
+  NetConfig config;
+  PortTable udp{PortTable::Kind::datagram, settings}, tcp{PortTable::Kind::stream, settings},
+      ping{PortTable::Kind::datagram, settings};
+  Counters counters;
+  Reassembly fragments;
+  RawTable& raw() { return *raw_; }
+  PacketTaps& taps() { return *taps_; }
 
  private:
+  friend class Loopback;
+  // ip_input.cc
+  void deliver(PacketPtr packet);
+  void input4(PacketPtr packet);
+  void input6(PacketPtr packet);
+  bool accepts(const Packet& packet, bool group);
+  void local4(PacketPtr packet);
+  void local6(PacketPtr packet);
+  bool reassemble(PacketPtr& packet, const FragmentKey& key, const FragmentPlace& place);
+  // extension6.cc
+  struct Chain {
+    uint32_t at;  // from the network header
+    uint8_t protocol;
+    uint32_t next_at;  // the byte that names the protocol
+  };
+  bool walk_extensions(PacketPtr& packet, Chain& chain);
+  bool options_ok(Packet& packet, uint32_t at, uint32_t size);
+  bool fragment6(PacketPtr& packet, Chain& chain);
+  void to_protocol(PacketPtr packet, uint8_t protocol);
+  // ip_output.cc
+  Result<void> output4(const Route& route, PacketPtr packet, const IpSendOptions& options);
+  Result<void> output6(const Route& route, PacketPtr packet, const IpSendOptions& options);
+  Result<void> fragment4(const Route& route, Packet& packet, uint32_t mtu);
+  Result<void> fragment6_out(const Route& route, Packet& packet, uint32_t mtu, uint8_t protocol);
+  void emit(const Route& route, PacketPtr packet, uint16_t ether);
+  uint32_t next_id();
+  void complete_checksum(Packet& packet);
+  // A timer whose end is what the stack has put off.
+  template <void (Stack::*Do)()>
+  class Later final : public Timer {
+   public:
+    explicit Later(Stack& stack) : stack_(stack) {}
+    ~Later() override { cancel(); }
+
+   private:
+    void fire() override { (stack_.*Do)(); }
+    Stack& stack_;
+  };
+  void expire_fragments();
+
   NetworkNamespace& net_;
+  Backlog backlog_;
+  const uint64_t secret_;
+  std::atomic<uint32_t> next_id_;
+  Unique<RawTable> raw_;
+  Unique<PacketTaps> taps_;
+  Later<&Stack::drain> drain_later_{*this};
+  Later<&Stack::expire_fragments> expire_later_{*this};
 };
 
 // Drains when it goes out of scope, after the locks that were taken later.

@@ -1,0 +1,137 @@
+#include "net/inet/error_queue.h"
+
+#include "net/inet/inet_endpoint.h"
+#include "net/inet/wire.h"
+
+namespace runsc::net {
+
+using namespace fs::poll_bit;
+
+ErrorQueue::~ErrorQueue() { clear(); }
+
+void ErrorQueue::push(Unique<ErrorRecord> record) {
+  LockGuard guard(lock_);
+  if (count_.load(std::memory_order_relaxed) >= kMost) return;
+  list_.push_back(*record.release());
+  count_.fetch_add(1, std::memory_order_release);
+}
+
+Unique<ErrorRecord> ErrorQueue::pop(uint32_t& next) {
+  LockGuard guard(lock_);
+  next = 0;
+  if (list_.empty()) return {};
+  Unique<ErrorRecord> record(&list_.front());
+  list_.pop_front();
+  count_.fetch_sub(1, std::memory_order_release);
+  if (!list_.empty()) next = list_.front().error.error;
+  return record;
+}
+
+void ErrorQueue::clear() {
+  uint32_t next;
+  while (pop(next)) {
+  }
+}
+
+// ---- InetEndpoint's side of it ----
+
+uint32_t InetEndpoint::error_poll() const {
+  uint32_t bits = error() ? err : 0;
+  if (!errors_.empty()) bits |= err | (options.has(option_bit::select_err_queue) ? pri : 0);
+  return bits;
+}
+
+void InetEndpoint::queue_error(const IcmpError& error, uint16_t port, uint32_t payload) {
+  Unique<ErrorRecord> record = make<ErrorRecord>();
+  if (!record) return;
+  record->error = {
+      static_cast<uint32_t>(error.error), error.origin, error.type, error.code, 0, error.info, 0};
+  record->to.address = error.destination;
+  record->to.port = port;
+  if (error.destination.needs_scope()) record->to.scope = error.interface;
+  record->offender = error.offender;
+  record->interface = error.interface;
+  record->payload = error.quoted.clone();
+  if (record->payload && !record->payload->pull(payload)) record->payload.reset();
+  errors_.push(std::move(record));
+}
+
+void InetEndpoint::queue_local_error(Errno error, const SocketAddress& to, uint32_t info) {
+  if (!wants_errors()) return;
+  Unique<ErrorRecord> record = make<ErrorRecord>();
+  if (!record) return;
+  record->error = {static_cast<uint32_t>(error), error_origin::local, 0, 0, 0, info, 0};
+  record->to = to;
+  record->offender = any_address(v6());
+  errors_.push(std::move(record));
+  queue().wake_all(err | (options.has(option_bit::select_err_queue) ? pri : 0));
+}
+
+void InetEndpoint::icmp_error(const IcmpError& error) {
+  bool connected;
+  {
+    LockGuard guard(lock_);
+    connected = has_peer_;
+  }
+  Errno what = error.error;
+  bool hard = error.hard;
+  if (error.too_big) {
+    const PathMtu mode = v6() ? ip.path_mtu6 : ip.path_mtu;
+    if (mode == PathMtu::dont) return;
+    what = Errno::msgsize;
+    hard = true;
+  }
+  const bool v6_error = !error.destination.is_v4();
+  if (ip.has(v6_error ? ip_bit::recv_err6 : ip_bit::recv_err)) {
+    const std::span<std::byte> header = error.quoted.header(sizeof(uint32_t));
+    IcmpError told = error;
+    told.error = what;
+    const uint16_t port = header.empty() ? uint16_t{0} : header_at<UdpHeader>(header.data()).destination;
+    queue_error(told, type() == socket_type::dgram ? port : uint16_t{0}, sizeof(UdpHeader));
+  } else if (!hard || !connected) {
+    return;
+  }
+  set_error(what);
+  queue().wake_all(err | in | out | rdnorm | wrnorm);
+}
+
+Result<size_t> InetEndpoint::receive_error(ReceiveMessage& message) {
+  uint32_t next;
+  Unique<ErrorRecord> record = errors_.pop(next);
+  if (!record) return Errno::again;
+  const size_t whole = record->payload ? record->payload->size() : 0;
+  const size_t n = whole < message.data.remaining() ? whole : message.data.remaining();
+  if (n < whole) message.out_flags |= msg_flag::trunc;
+  if (n > 0) TRY(record->payload->drain(message.data, 0, n));
+  message.out_flags |= msg_flag::errqueue;
+  message.has_address = true;
+  put_address(record->to, domain(), message.address);
+  // struct sock_extended_err, then the address of who complained.
+  struct {
+    ExtendedError error;
+    std::byte offender[kSizeV6];
+  } told{record->error, {}};
+  size_t size = sizeof(ExtendedError) + kSizeV4;
+  const bool v6_form = v6();
+  if (v6_form) size = sizeof(ExtendedError) + kSizeV6;
+  if (record->error.origin != error_origin::local) {
+    Address offender;
+    SocketAddress from;
+    from.address = record->offender;
+    if (from.address.needs_scope()) from.scope = record->interface;
+    put_address(from, v6_form ? family_number::inet6 : family_number::inet, offender);
+    __builtin_memcpy(told.offender, offender.bytes, offender.size);
+  }
+  constexpr int kIpRecvErr = 11, kIpv6RecvErr = 25;
+  message.control.put(v6_form ? kSolIpv6 : kSolIp, v6_form ? kIpv6RecvErr : kIpRecvErr,
+                      std::as_bytes(std::span(&told, 1)).first(size));
+  // SO_ERROR speaks of what is left.
+  if (next)
+    set_error(static_cast<Errno>(next));
+  else if (record->error.origin == error_origin::icmp || record->error.origin == error_origin::icmp6)
+    (void)take_error();
+  message.done = n;
+  return n;
+}
+
+}  // namespace runsc::net

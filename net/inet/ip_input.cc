@@ -1,0 +1,210 @@
+// Packets on their way up: header checks (RFC 1122 3.2.1, RFC 8200), whether they are for us, fragments, and
+// to whom of the transports they go. Nothing in them is believed before it has been checked.
+#include "net/inet/icmp.h"
+#include "net/inet/raw_table.h"
+#include "net/inet/stack.h"
+#include "net/inet/wire.h"
+
+namespace runsc::net {
+
+namespace {
+
+// Written at boot, before there are tasks.
+constinit Protocol g_protocols[256] = {};
+
+// RFC 791, 3.1: options end before the header does. Source routes are refused (RFC 7126).
+bool options4_ok(std::span<const std::byte> options) {
+  constexpr uint8_t kEnd = 0, kNop = 1, kLooseRoute = 131, kStrictRoute = 137;
+  for (size_t i = 0; i < options.size();) {
+    const auto kind = static_cast<uint8_t>(options[i]);
+    if (kind == kEnd) return true;
+    if (kind == kNop) {
+      ++i;
+      continue;
+    }
+    if (i + 1 >= options.size()) return false;
+    const auto size = static_cast<uint8_t>(options[i + 1]);
+    if (size < 2 || i + size > options.size()) return false;
+    if (kind == kLooseRoute || kind == kStrictRoute) return false;
+    i += size;
+  }
+  return true;
+}
+
+}  // namespace
+
+void register_protocol(uint8_t number, const Protocol& protocol) { g_protocols[number] = protocol; }
+const Protocol& protocol_of(uint8_t number) { return g_protocols[number]; }
+
+void Stack::deliver(PacketPtr packet) {
+  taps_->see(*packet, false);
+  if (packet->info.to == PacketFor::other_host) return;
+  switch (packet->info.ether) {
+    case ether_type::ipv4:
+      return input4(std::move(packet));
+    case ether_type::ipv6:
+      return input6(std::move(packet));
+    default:
+      return;
+  }
+}
+
+// The addresses are ones that a packet may have, and it is for us.
+bool Stack::accepts(const Packet& packet, bool group) {
+  const PacketInfo& info = packet.info;
+  const bool v6 = !info.source.is_v4();
+  Interface* lo = config.loopback();
+  const bool on_lo = info.interface == lo->index();
+  if (info.source.is_multicast() || info.source.is_broadcast()) return false;
+  if (!on_lo && (info.source.is_loopback() || info.destination.is_loopback())) return false;
+  if (group) return config.is_member(info.interface, info.destination);
+  if (v6 && info.destination.is_link_local()) return config.is_local(info.destination, info.interface);
+  return config.is_local(info.destination);
+}
+
+void Stack::input4(PacketPtr packet) {
+  counters.add(Mib::ip_in_receives, false);
+  auto bad = [&](Mib what) { counters.add(what, false); };
+  std::span<std::byte> bytes = packet->header(sizeof(Ipv4Header));
+  if (bytes.empty()) return bad(Mib::ip_in_header_errors);
+  const uint32_t size = header_at<Ipv4Header>(bytes.data()).size();
+  if (size < sizeof(Ipv4Header)) return bad(Mib::ip_in_header_errors);
+  bytes = packet->header(size);
+  if (bytes.empty()) return bad(Mib::ip_in_header_errors);
+  const auto& ip = header_at<Ipv4Header>(bytes.data());
+  const uint32_t total = ip.length;
+  if (ip.version_size >> 4 != 4 || total < size || total > packet->size())
+    return bad(Mib::ip_in_header_errors);
+  if (checksum_of(bytes) != 0) return bad(Mib::ip_in_header_errors);
+  packet->trim(total);
+  PacketInfo& info = packet->info;
+  info.network_at = packet->here();
+  info.source = IpAddress::from_v4(ip.source);
+  info.destination = IpAddress::from_v4(ip.destination);
+  info.protocol = ip.protocol;
+  info.ttl = ip.ttl;
+  info.tos = ip.tos;
+  info.flow_label = 0;
+  if (!options4_ok(bytes.subspan(sizeof(Ipv4Header)))) return bad(Mib::ip_in_header_errors);
+  const bool group = info.destination.is_multicast();
+  const bool broadcast = !group && config.is_broadcast(info.destination, info.interface);
+  if (broadcast)
+    info.to = PacketFor::broadcast;
+  else if (group)
+    info.to = PacketFor::multicast;
+  if (broadcast ? info.source.is_multicast() : !accepts(*packet, group))
+    return bad(Mib::ip_in_address_errors);
+  if (ip.is_fragment()) {
+    const FragmentKey key{info.source, info.destination, ip.id, info.interface, info.protocol};
+    const FragmentPlace place{ip.offset(), size, (ip.fragment & Ipv4Header::kMoreFragments) != 0};
+    if (!reassemble(packet, key, place)) return;
+    auto& whole = header_at<Ipv4Header>(packet->header(size).data());
+    if (packet->size() > 0xffff) return bad(Mib::ip_in_header_errors);
+    whole.length = static_cast<uint16_t>(packet->size());
+    whole.fragment = 0;
+    whole.checksum.set_raw(0);
+    whole.checksum.set_raw(checksum_of(packet->header(size)));
+    packet->info.network_at = packet->here();
+  }
+  local4(std::move(packet));
+}
+
+bool Stack::reassemble(PacketPtr& packet, const FragmentKey& key, const FragmentPlace& place) {
+  const bool v6 = !key.source.is_v4();
+  counters.add(Mib::ip_reasm_required, v6);
+  const PacketInfo info = packet->info;
+  if (packet->info.checksum == ChecksumState::partial) complete_checksum(*packet);
+  Reassembly::Outcome outcome = fragments.add(key, place, std::move(packet), monotonic_ns());
+  switch (outcome.verdict) {
+    case Reassembly::Verdict::waits:
+      if (!expire_later_.armed()) expire_later_.arm(fragments.next_deadline());
+      return false;
+    case Reassembly::Verdict::dropped:
+      counters.add(Mib::ip_reasm_fails, v6);
+      return false;
+    case Reassembly::Verdict::complete:
+      break;
+  }
+  counters.add(Mib::ip_reasm_ok, v6);
+  packet = std::move(outcome.packet);
+  packet->info = info;
+  packet->info.checksum = ChecksumState::unknown;
+  packet->info.network_at = packet->here();
+  return true;
+}
+
+void Stack::expire_fragments() {
+  PacketQueue told;
+  uint32_t count = 0;
+  fragments.expire(monotonic_ns(), told, count);
+  while (PacketPtr packet = told.pop_front()) {
+    const bool v6 = !packet->info.source.is_v4();
+    counters.add(Mib::ip_reasm_timeout, v6);
+    constexpr uint8_t kReassemblyTime = 1;
+    send_icmp_error(*packet, v6 ? icmp6_type::time_exceeded : icmp_type::time_exceeded, kReassemblyTime, 0);
+  }
+  const uint64_t next = fragments.next_deadline();
+  if (next != ~uint64_t{0}) expire_later_.arm(next);
+  drain();
+}
+
+void Stack::local4(PacketPtr packet) {
+  const auto& ip = header_at<Ipv4Header>(packet->data());
+  const uint8_t protocol = ip.protocol;
+  const uint32_t size = ip.size();
+  const bool wanted = raw_->deliver(*this, *packet, protocol);
+  (void)packet->pull(size);
+  if (g_protocols[protocol].receive || wanted) return to_protocol(std::move(packet), protocol);
+  counters.add(Mib::ip_in_unknown_protocols, false);
+  constexpr uint8_t kNoProtocol = 2;
+  send_icmp_error(*packet, icmp_type::unreachable, kNoProtocol, 0);
+}
+
+void Stack::to_protocol(PacketPtr packet, uint8_t protocol) {
+  counters.add(Mib::ip_in_delivers, !packet->info.source.is_v4());
+  packet->info.transport_at = packet->here();
+  if (auto receive = g_protocols[protocol].receive) receive(*this, std::move(packet));
+}
+
+void Stack::input6(PacketPtr packet) {
+  counters.add(Mib::ip_in_receives, true);
+  auto bad = [&](Mib what) { counters.add(what, true); };
+  std::span<std::byte> bytes = packet->header(sizeof(Ipv6Header));
+  if (bytes.empty()) return bad(Mib::ip_in_header_errors);
+  const auto& ip = header_at<Ipv6Header>(bytes.data());
+  const uint32_t payload = ip.length;
+  if (ip.version_class_flow >> 28 != 6 || payload + sizeof(Ipv6Header) > packet->size())
+    return bad(Mib::ip_in_header_errors);
+  packet->trim(payload + sizeof(Ipv6Header));
+  PacketInfo& info = packet->info;
+  info.network_at = packet->here();
+  info.source = IpAddress::from_v6(ip.source);
+  info.destination = IpAddress::from_v6(ip.destination);
+  info.flow_label = ip.version_class_flow & 0xfffffff;
+  info.tos = static_cast<uint8_t>(ip.version_class_flow >> 20);
+  info.ttl = ip.hop_limit;
+  info.protocol = ip.next;
+  // RFC 4291, 2.5.5.2: mapped addresses are no business of the wire.
+  if (info.source.is_v4() || info.destination.is_v4() || info.destination.is_any())
+    return bad(Mib::ip_in_address_errors);
+  const bool group = info.destination.is_multicast();
+  if (group) info.to = PacketFor::multicast;
+  if (!accepts(*packet, group)) return bad(Mib::ip_in_address_errors);
+  local6(std::move(packet));
+}
+
+void Stack::local6(PacketPtr packet) {
+  Chain chain{sizeof(Ipv6Header), packet->info.protocol, offsetof(Ipv6Header, next)};
+  if (!walk_extensions(packet, chain)) return;
+  if (chain.protocol == ip_protocol::none) return;
+  packet->info.protocol = chain.protocol;
+  (void)packet->pull(chain.at);
+  packet->info.transport_at = packet->here();
+  const bool wanted = raw_->deliver(*this, *packet, chain.protocol);
+  if (g_protocols[chain.protocol].receive || wanted) return to_protocol(std::move(packet), chain.protocol);
+  counters.add(Mib::ip_in_unknown_protocols, true);
+  constexpr uint8_t kUnknownNext = 1;
+  send_icmp_error(*packet, icmp6_type::parameter, kUnknownNext, chain.next_at);
+}
+
+}  // namespace runsc::net

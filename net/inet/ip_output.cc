@@ -1,0 +1,196 @@
+// Packets on their way down: IP headers, fragments, checksums.
+#include <algorithm>
+
+#include "net/inet/stack.h"
+#include "net/inet/wire.h"
+
+namespace runsc::net {
+
+namespace {
+constexpr uint32_t kMaxPacket = 65535, kFragmentUnit = 8;
+constexpr uint8_t kUdp = ip_protocol::udp;
+}  // namespace
+
+uint32_t Stack::next_id() { return next_id_.fetch_add(1, std::memory_order_relaxed); }
+
+void Stack::set_transport_checksum(Packet& packet, const Route& route, uint8_t protocol, uint16_t field) {
+  ChecksumSum sum;
+  sum.add_pseudo_header(route.source, route.destination, protocol, static_cast<uint32_t>(packet.size()));
+  Sum16& at = header_at<Sum16>(packet.data() + field);
+  packet.info.transport_at = packet.here();
+  packet.info.checksum_offset = field;
+  if (route.interface->completes_checksums() && packet.size() <= route.mtu) {
+    at.set_raw(sum.folded());
+    packet.info.checksum = ChecksumState::partial;
+    return;
+  }
+  at.set_raw(0);
+  packet.add_to(sum, 0, packet.size());
+  uint16_t value = sum.checksum();
+  if (value == 0 && protocol == kUdp) value = 0xffff;
+  at.set_raw(value);
+  packet.info.checksum = ChecksumState::verified;
+}
+
+// What the device would have done, for a packet that is cut or leaves by one that does not.
+void Stack::complete_checksum(Packet& packet) {
+  if (packet.info.checksum != ChecksumState::partial) return;
+  packet.info.checksum = ChecksumState::verified;
+  const uint32_t from = packet.info.transport_at - packet.here();
+  ChecksumSum sum;
+  packet.add_to(sum, from, packet.size() - from);
+  uint16_t value = sum.checksum();
+  if (value == 0 && packet.info.protocol == kUdp) value = 0xffff;
+  header_at<Sum16>(packet.at(packet.info.transport_at + packet.info.checksum_offset)).set_raw(value);
+}
+
+void Stack::emit(const Route& route, PacketPtr packet, uint16_t ether) {
+  packet->info.ether = ether;
+  packet->info.interface = route.interface->index();
+  if (!route.interface->completes_checksums()) complete_checksum(*packet);
+  route.interface->transmit(route, std::move(packet));
+}
+
+Result<void> Stack::send(const Route& route, PacketPtr packet, const IpSendOptions& options) {
+  const bool v6 = !route.destination.is_v4();
+  counters.add(Mib::ip_out_requests, v6);
+  if (!route.interface->up()) return Errno::netdown;
+  PacketInfo& info = packet->info;
+  info.source = route.source;
+  info.destination = route.destination;
+  info.protocol = options.protocol;
+  if (info.checksum != ChecksumState::partial) info.transport_at = packet->here();
+  return v6 ? output6(route, std::move(packet), options) : output4(route, std::move(packet), options);
+}
+
+Result<void> Stack::output4(const Route& route, PacketPtr packet, const IpSendOptions& options) {
+  const auto extra = static_cast<uint32_t>(options.ip_options.size());
+  const uint32_t header = sizeof(Ipv4Header) + extra;
+  const size_t total = packet->size() + header;
+  if (total > kMaxPacket) return Errno::msgsize;
+  if (total > route.mtu && options.dont_fragment) return Errno::msgsize;
+  std::byte* bytes = packet->push(header);
+  if (extra) __builtin_memcpy(bytes + sizeof(Ipv4Header), options.ip_options.data(), extra);
+  auto& ip = header_at<Ipv4Header>(bytes);
+  ip.version_size = static_cast<uint8_t>(0x40 | header / 4);
+  ip.tos = options.tos;
+  ip.length = static_cast<uint16_t>(total);
+  ip.id = static_cast<uint16_t>(next_id());
+  const bool df = options.dont_fragment || (options.prefer_df && total <= route.mtu);
+  ip.fragment = df ? Ipv4Header::kDontFragment : uint16_t{0};
+  ip.ttl = options.ttl ? options.ttl
+           : route.type == RouteType::multicast
+               ? uint8_t{1}
+               : static_cast<uint8_t>(settings.default_ttl.load(std::memory_order_relaxed));
+  ip.protocol = options.protocol;
+  route.source.put_v4(ip.source);
+  route.destination.put_v4(ip.destination);
+  ip.checksum.set_raw(0);
+  ip.checksum.set_raw(checksum_of({bytes, header}));
+  packet->info.network_at = packet->here();
+  if (total > route.mtu) return fragment4(route, *packet, route.mtu);
+  emit(route, std::move(packet), ether_type::ipv4);
+  return {};
+}
+
+Result<void> Stack::fragment4(const Route& route, Packet& packet, uint32_t mtu) {
+  complete_checksum(packet);
+  const auto& original = header_at<Ipv4Header>(packet.data());
+  const uint32_t header = original.size();
+  if (mtu < header + kFragmentUnit) return Errno::msgsize;
+  const uint32_t step = (mtu - header) / kFragmentUnit * kFragmentUnit;
+  const auto payload = static_cast<uint32_t>(packet.size() - header);
+  for (uint32_t done = 0; done < payload; done += step) {
+    const uint32_t n = std::min(step, payload - done);
+    PacketPtr part = Packet::create(0);
+    if (!part || !part->append(packet, header + done, n)) {
+      counters.add(Mib::ip_frag_fails, false);
+      return Errno::nobufs;
+    }
+    std::byte* bytes = part->push(header);
+    __builtin_memcpy(bytes, packet.data(), header);
+    auto& ip = header_at<Ipv4Header>(bytes);
+    ip.length = static_cast<uint16_t>(header + n);
+    const uint16_t more = done + n < payload ? Ipv4Header::kMoreFragments : uint16_t{0};
+    ip.fragment = static_cast<uint16_t>(done / kFragmentUnit | more);
+    ip.checksum.set_raw(0);
+    ip.checksum.set_raw(checksum_of({bytes, header}));
+    part->info = packet.info;
+    part->info.network_at = part->here();
+    part->info.checksum = ChecksumState::unknown;
+    counters.add(Mib::ip_frag_creates, false);
+    emit(route, std::move(part), ether_type::ipv4);
+  }
+  counters.add(Mib::ip_frag_ok, false);
+  return {};
+}
+
+Result<void> Stack::output6(const Route& route, PacketPtr packet, const IpSendOptions& options) {
+  const size_t payload = packet->size();
+  const uint32_t limit = options.fragment_max ? std::min(options.fragment_max, route.mtu) : route.mtu;
+  const bool too_large = payload + sizeof(Ipv6Header) > limit;
+  if (payload > kMaxPacket || (too_large && options.dont_fragment)) return Errno::msgsize;
+  std::byte* bytes = packet->push(sizeof(Ipv6Header));
+  auto& ip = header_at<Ipv6Header>(bytes);
+  ip.version_class_flow = 6u << 28 | uint32_t{options.tos} << 20 | (options.flow_label & 0xfffff);
+  ip.length = static_cast<uint16_t>(payload);
+  ip.next = options.protocol;
+  ip.hop_limit = options.ttl ? options.ttl
+                 : route.type == RouteType::multicast
+                     ? uint8_t{1}
+                     : static_cast<uint8_t>(settings.default_hop_limit.load(std::memory_order_relaxed));
+  route.source.put_v6(ip.source);
+  route.destination.put_v6(ip.destination);
+  packet->info.network_at = packet->here();
+  if (too_large) return fragment6_out(route, *packet, limit, options.protocol);
+  emit(route, std::move(packet), ether_type::ipv6);
+  return {};
+}
+
+// RFC 8200, 4.5.
+Result<void> Stack::fragment6_out(const Route& route, Packet& packet, uint32_t mtu, uint8_t protocol) {
+  complete_checksum(packet);
+  constexpr uint32_t kHeaders = sizeof(Ipv6Header) + sizeof(Ipv6Fragment);
+  if (mtu < kHeaders + kFragmentUnit) return Errno::msgsize;
+  const uint32_t step = (mtu - kHeaders) / kFragmentUnit * kFragmentUnit;
+  const auto payload = static_cast<uint32_t>(packet.size() - sizeof(Ipv6Header));
+  const uint32_t id = random_u32();
+  for (uint32_t done = 0; done < payload; done += step) {
+    const uint32_t n = std::min(step, payload - done);
+    PacketPtr part = Packet::create(0);
+    if (!part || !part->append(packet, sizeof(Ipv6Header) + done, n)) {
+      counters.add(Mib::ip_frag_fails, true);
+      return Errno::nobufs;
+    }
+    std::byte* bytes = part->push(kHeaders);
+    __builtin_memcpy(bytes, packet.data(), sizeof(Ipv6Header));
+    auto& ip = header_at<Ipv6Header>(bytes);
+    ip.length = static_cast<uint16_t>(sizeof(Ipv6Fragment) + n);
+    ip.next = ip_protocol::fragment;
+    auto& fragment = header_at<Ipv6Fragment>(bytes + sizeof(Ipv6Header));
+    fragment.next = protocol;
+    fragment.reserved = 0;
+    const uint16_t more = done + n < payload ? Ipv6Fragment::kMore : uint16_t{0};
+    fragment.offset_more = static_cast<uint16_t>(done | more);
+    fragment.id = id;
+    part->info = packet.info;
+    part->info.network_at = part->here();
+    part->info.checksum = ChecksumState::unknown;
+    counters.add(Mib::ip_frag_creates, true);
+    emit(route, std::move(part), ether_type::ipv6);
+  }
+  counters.add(Mib::ip_frag_ok, true);
+  return {};
+}
+
+Result<void> Stack::send_whole(const Route& route, PacketPtr packet) {
+  const bool v6 = !route.destination.is_v4();
+  counters.add(Mib::ip_out_requests, v6);
+  if (!route.interface->up()) return Errno::netdown;
+  if (packet->size() > route.mtu) return Errno::msgsize;
+  packet->info.network_at = packet->info.transport_at = packet->here();
+  emit(route, std::move(packet), v6 ? ether_type::ipv6 : ether_type::ipv4);
+  return {};
+}
+
+}  // namespace runsc::net

@@ -1,0 +1,326 @@
+// Which way a packet goes: the routing tables and source addresses (RFC 1122 3.3.1, RFC 6724).
+#include <algorithm>
+
+#include "net/inet/net_config.h"
+#include "net/services.h"
+
+namespace runsc::net {
+
+namespace {
+
+constexpr uint8_t kByKernel = 2;  // RTPROT_KERNEL
+constexpr uint32_t kMetric6 = 256;
+constexpr uint32_t kMtuMax4 = 65535;
+constexpr uint64_t kPathMtuLife = uint64_t{600} * 1'000'000'000;
+
+bool before(const RouteEntry& a, const RouteEntry& b) {
+  if (a.length != b.length) return a.length > b.length;
+  return a.metric < b.metric;
+}
+
+bool same_route(const RouteEntry& a, const RouteEntry& b) {
+  return a.destination == b.destination && a.length == b.length && a.tos == b.tos && a.table == b.table;
+}
+
+}  // namespace
+
+void implied_routes(const Interface& interface, const InterfaceAddress& a, Vec<RouteEntry>& out,
+                    Result<void>& status) {
+  auto add = [&](const IpAddress& destination, unsigned length, RouteType type, uint8_t where,
+                 uint32_t table) {
+    RouteEntry r;
+    r.destination = destination;
+    r.length = static_cast<uint8_t>(length);
+    r.interface = interface.index();
+    r.protocol = kByKernel;
+    r.type = type;
+    r.scope = where;
+    r.table = table;
+    if (a.address.is_v4())
+      r.source = a.address;
+    else
+      r.metric = table == RouteEntry::kLocal ? 0 : kMetric6;
+    if (status) status = out.push_back(r);
+  };
+  const unsigned bits = a.address.bits();
+  add(a.address, bits, RouteType::local, a.address.is_v4() ? scope::host : scope::universe,
+      RouteEntry::kLocal);
+  const IpAddress net = a.address.masked(a.prefix);
+  if (!a.address.is_v4()) {
+    // A host's own address on lo stands in the main table too.
+    add(net, a.prefix, RouteType::unicast, scope::universe, RouteEntry::kMain);
+    return;
+  }
+  constexpr uint32_t kSecondary = 1;
+  if (a.prefix < 32 && !(a.flags & kSecondary)) {
+    if (interface.is_loopback())
+      add(net, a.prefix, RouteType::local, scope::host, RouteEntry::kLocal);
+    else
+      add(net, a.prefix, RouteType::unicast, scope::link, RouteEntry::kMain);
+  }
+  if (a.prefix < 31 && !(a.flags & kSecondary))
+    add(IpAddress::v4(net.v4() | ~0u >> a.prefix), bits, RouteType::broadcast, scope::link,
+        RouteEntry::kLocal);
+}
+
+// ---- the table ----
+
+Result<void> NetConfig::insert_route_locked(const RouteEntry& route) {
+  size_t at = 0;
+  while (at < routes_.size() && !before(route, routes_[at])) ++at;
+  return routes_.insert(at, route);
+}
+
+Result<void> NetConfig::add_route(const RouteEntry& route, bool replace, bool exclusive) {
+  {
+    LockGuard guard(lock_);
+    Interface* out = find_locked(route.interface);
+    if (route.interface && !out) return Errno::nodev;
+    if (out && !out->up()) return Errno::netdown;
+    for (size_t i = 0; i < routes_.size(); ++i) {
+      RouteEntry& r = routes_[i];
+      if (!same_route(r, route)) continue;
+      if (replace) {
+        routes_.erase(i);
+        break;
+      }
+      if (exclusive || r.metric == route.metric) return Errno::exist;
+    }
+    TRY(insert_route_locked(route));
+    changed();
+  }
+  if (ConfigWatcher* w = watcher()) w->route_changed(route, false);
+  return {};
+}
+
+Result<void> NetConfig::remove_route(const RouteEntry& wanted) {
+  RouteEntry gone;
+  {
+    LockGuard guard(lock_);
+    size_t i = 0;
+    for (; i < routes_.size(); ++i) {
+      const RouteEntry& r = routes_[i];
+      if (!same_route(r, wanted)) continue;
+      if (wanted.interface && r.interface != wanted.interface) continue;
+      if (!wanted.gateway.is_any() && r.gateway != wanted.gateway) continue;
+      if (wanted.metric && r.metric != wanted.metric) continue;
+      if (wanted.type != RouteType{} && r.type != wanted.type) continue;
+      break;
+    }
+    if (i == routes_.size()) return Errno::srch;
+    gone = routes_[i];
+    routes_.erase(i);
+    changed();
+  }
+  if (ConfigWatcher* w = watcher()) w->route_changed(gone, true);
+  return {};
+}
+
+void NetConfig::drop_routes_locked(const Interface& interface, const InterfaceAddress* of, bool v6only) {
+  for (size_t i = routes_.size(); i-- > 0;) {
+    const RouteEntry& r = routes_[i];
+    if (r.interface != interface.index() || (v6only && r.v4())) continue;
+    const bool implied = of && r.protocol == kByKernel && r.length == of->prefix &&
+                         r.destination == of->address.masked(of->prefix);
+    const bool from_it = of && r.source == of->address && of->address.is_v4();
+    if (!of || implied || from_it) routes_.erase(i);
+  }
+}
+
+Result<void> NetConfig::list_routes(Vec<RouteEntry>& out) const {
+  LockGuard guard(lock_);
+  for (const RouteEntry& r : routes_) TRY(out.push_back(r));
+  Result<void> status;
+  for (const Ref<Interface>& i : interfaces_) {
+    if (!i->up()) continue;
+    for (const InterfaceAddress& a : i->addresses_) {
+      Vec<RouteEntry> implied;
+      implied_routes(*i, a, implied, status);
+      for (const RouteEntry& r : implied)
+        if (status && r.table == RouteEntry::kLocal) status = out.push_back(r);
+    }
+  }
+  return status;
+}
+
+// ---- path MTU ----
+
+void NetConfig::path_mtu(const IpAddress& destination, uint32_t mtu) {
+  LockGuard guard(lock_);
+  PathMtuEntry* slot = &path_mtus_[0];
+  for (PathMtuEntry& e : path_mtus_) {
+    if (e.destination == destination) {
+      slot = &e;
+      break;
+    }
+    if (e.until_ns < slot->until_ns) slot = &e;
+  }
+  *slot = {destination, mtu, monotonic_ns() + kPathMtuLife};
+  changed();
+}
+
+uint32_t NetConfig::path_mtu_locked(const IpAddress& destination, uint32_t mtu) const {
+  for (const PathMtuEntry& e : path_mtus_)
+    if (e.mtu != 0 && e.destination == destination && e.until_ns > monotonic_ns())
+      return std::min(mtu, e.mtu);
+  return mtu;
+}
+
+// ---- source addresses ----
+
+// The first address of the interface that may speak to the destination; one of its subnet if there is one.
+IpAddress NetConfig::source_locked(const Interface& interface, const IpAddress& destination,
+                                   uint8_t max_scope) const {
+  if (!destination.is_v4()) return source6_locked(interface, destination);
+  constexpr uint32_t kSecondary = 1;
+  IpAddress found = kAnyV4;
+  for (const InterfaceAddress& a : interface.addresses_) {
+    if (!a.address.is_v4() || (a.flags & kSecondary) || a.scope > max_scope) continue;
+    if (!destination.is_any() && destination.matches(a.address, a.prefix)) return a.address;
+    if (found.is_any()) found = a.address;
+  }
+  if (!found.is_any()) return found;
+  for (const Ref<Interface>& i : interfaces_)
+    for (const InterfaceAddress& a : i->addresses_)
+      if (a.address.is_v4() && a.scope <= max_scope && a.scope != scope::link) return a.address;
+  return found;
+}
+
+// RFC 6724, section 5, as far as there is a choice: the same address, the right scope, the longest common
+// prefix.
+IpAddress NetConfig::source6_locked(const Interface& interface, const IpAddress& destination) const {
+  auto common = [&](const IpAddress& a) -> unsigned {
+    if (a.high != destination.high) return __builtin_clzll(a.high ^ destination.high);
+    return a.low == destination.low ? 128 : 64 + __builtin_clzll(a.low ^ destination.low);
+  };
+  const bool link = destination.is_link_local() || destination.is_link_local_multicast();
+  IpAddress best = kAnyV6;
+  int best_points = -1;
+  for (const Ref<Interface>& i : interfaces_) {
+    if (link && i.get() != &interface) continue;
+    for (const InterfaceAddress& a : i->addresses_) {
+      if (a.address.is_v4()) continue;
+      if (a.address.is_loopback() && !interface.is_loopback()) continue;
+      int points = static_cast<int>(common(a.address));
+      if (a.address == destination) points += 1000;
+      if (a.address.is_link_local() == link) points += 500;
+      if (i.get() == &interface) points += 200;
+      if (points > best_points) best = a.address, best_points = points;
+    }
+  }
+  return best;
+}
+
+// ---- decisions ----
+
+Result<Interface*> NetConfig::bound_locked(const RouteQuery& query) const {
+  if (query.interface == 0) return nullptr;
+  Interface* out = find_locked(query.interface);
+  if (!out) return Errno::nodev;
+  if (!out->up()) return Errno::netunreach;
+  return out;
+}
+
+Result<Route> NetConfig::finish_locked(const RouteQuery& query, Interface& out, RouteType type,
+                                       IpAddress next_hop, IpAddress preferred, uint32_t mtu) const {
+  Route route;
+  route.interface = Ref<Interface>(out);
+  route.destination = query.destination;
+  route.next_hop = next_hop;
+  route.type = type;
+  route.source = query.source.is_any() ? preferred : query.source;
+  if (route.source.is_any())
+    route.source =
+        source_locked(out, query.destination, type == RouteType::unicast ? scope::link : scope::host);
+  route.mtu = mtu ? std::min(mtu, out.mtu()) : out.mtu();
+  if (type == RouteType::unicast) route.mtu = path_mtu_locked(query.destination, route.mtu);
+  if (query.destination.is_v4()) route.mtu = std::min(route.mtu, kMtuMax4);
+  route.generation = generation();
+  return route;
+}
+
+// To an address of our own: by lo, whoever has it.
+Result<Route> NetConfig::local_route_locked(const RouteQuery& query) const {
+  if (!loopback_->up()) return Errno::netunreach;
+  IpAddress preferred = query.destination;
+  if (preferred.is_v4())
+    for (const Ref<Interface>& i : interfaces_)
+      for (const InterfaceAddress& a : i->addresses_)
+        if (i->is_loopback() && preferred != a.address && preferred.matches(a.address, a.prefix) &&
+            owner_locked(preferred, 0) == i.get())
+          preferred = a.address;
+  return finish_locked(query, *loopback_, RouteType::local, query.destination, preferred, 0);
+}
+
+Result<Route> NetConfig::group_route_locked(const RouteQuery& query, RouteType type) const {
+  Interface* out = TRY(bound_locked(query));
+  if (!out && !query.source.is_any() && query.destination.is_v4()) {
+    out = owner_locked(query.source, 0);
+    if (!out) return Errno::inval;
+  }
+  if (!out) {
+    const RouteEntry* r = lookup_locked(query);
+    if (r) out = find_locked(r->interface);
+  }
+  if (!out || !out->up()) return Errno::netunreach;
+  return finish_locked(query, *out, type, query.destination, any_address(!query.destination.is_v4()), 0);
+}
+
+const RouteEntry* NetConfig::lookup_locked(const RouteQuery& query) const {
+  for (const RouteEntry& r : routes_) {
+    if (!query.destination.matches(r.destination, r.length)) continue;
+    if (query.interface && r.interface != query.interface) continue;
+    if (r.tos && r.tos != query.tos) continue;
+    if (query.direct && !r.gateway.is_any()) continue;
+    if (r.interface) {
+      Interface* out = find_locked(r.interface);
+      if (!out || !out->up()) continue;
+    }
+    return &r;
+  }
+  return nullptr;
+}
+
+Result<Route> NetConfig::route(const RouteQuery& asked) const {
+  RouteQuery query = asked;
+  LockGuard guard(lock_);
+  const bool v4 = query.destination.is_v4();
+  if (query.destination.is_any()) query.destination = v4 ? kLoopbackV4 : kLoopbackV6;
+  Interface* bound = TRY(bound_locked(query));
+  if (!query.source.is_any()) {
+    if (query.source.is_multicast() || query.source.is_broadcast()) return Errno::inval;
+    if (!query.foreign && !owner_locked(query.source, 0)) return Errno::inval;
+  }
+  if (query.destination.is_multicast()) return group_route_locked(query, RouteType::multicast);
+  if (query.destination.is_broadcast()) return group_route_locked(query, RouteType::broadcast);
+  Interface* owner = owner_locked(query.destination, 0);
+  if (v4 && is_broadcast_locked(query.destination, bound ? bound->index() : 0)) {
+    for (const Ref<Interface>& i : interfaces_)
+      if ((!bound || bound == i.get()) && i->up() && is_broadcast_locked(query.destination, i->index()))
+        return finish_locked(query, *i, RouteType::broadcast, query.destination, kAnyV4, 0);
+  }
+  if (owner && owner->up() && (!bound || bound == owner || bound == loopback_))
+    return local_route_locked(query);
+  const RouteEntry* r = lookup_locked(query);
+  if (!r) {
+    // Bound to an interface: whoever it is must be on its link.
+    if (!bound || !v4 || bound->is_loopback()) return Errno::netunreach;
+    return finish_locked(query, *bound, RouteType::unicast, query.destination, kAnyV4, 0);
+  }
+  switch (r->type) {
+    case RouteType::unicast:
+      break;
+    case RouteType::unreachable:
+      return Errno::hostunreach;
+    case RouteType::prohibit:
+      return Errno::acces;
+    default:
+      return Errno::inval;  // blackhole
+  }
+  Interface* out = find_locked(r->interface);
+  if (!out) return Errno::netunreach;
+  const IpAddress hop = r->gateway.is_any() ? query.destination : r->gateway;
+  return finish_locked(query, *out, RouteType::unicast, hop, r->source, r->mtu);
+}
+
+}  // namespace runsc::net
