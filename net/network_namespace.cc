@@ -11,9 +11,7 @@ constinit std::atomic<uint64_t> g_next_cookie{1};
 }  // namespace
 
 NetworkNamespace::NetworkNamespace()
-    : Namespace(NamespaceKind::net),
-      inet(*this),
-      cookie_(g_next_cookie.fetch_add(1, std::memory_order_relaxed)) {}
+    : Namespace(NamespaceKind::net), cookie_(g_next_cookie.fetch_add(1, std::memory_order_relaxed)) {}
 
 NetworkNamespace::~NetworkNamespace() = default;
 

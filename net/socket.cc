@@ -2,6 +2,8 @@
 
 #include "net/family.h"
 #include "net/inet/inet_family.h"
+#include "net/inet/packet_endpoint.h"
+#include "net/netlink/netlink_endpoint.h"
 #include "net/unix/unix_endpoint.h"
 
 namespace runsc::net {
@@ -89,6 +91,8 @@ Result<void> net_init() {
   g_sockfs = super.leak();
   register_family(family_number::local, create_unix_endpoint);
   inet_init();
+  register_family(family_number::netlink, create_netlink);
+  register_family(family_number::packet, create_packet);
   return {};
 }
 

@@ -1,6 +1,7 @@
 // /proc/PID/net: the network namespace of a process (proc(5)).
 #include "kernel/namespaces.h"
 #include "kernel/proc/proc.h"
+#include "net/proc_text.h"
 
 namespace runsc::kernel::proc {
 
@@ -15,21 +16,17 @@ Result<void> show_unix(net::NetworkNamespace& net, TextSink& out) {
   return net.local_sockets.describe(out);
 }
 
-// There are no devices yet.
-Result<void> show_dev(net::NetworkNamespace&, TextSink& out) {
-  out.write(
-      "Inter-|   Receive                                                |  Transmit\n"
-      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo "
-      "colls carrier "
-      "compressed\n");
-  return {};
-}
-
 struct NetRow {
   std::string_view name;
   NetShow show;
 };
-constexpr NetRow kRows[] = {{"dev", show_dev}, {"unix", show_unix}};
+constexpr NetRow kRows[] = {
+    {"arp", net::show_arp},     {"dev", net::show_dev},           {"icmp", net::show_icmp},
+    {"icmp6", net::show_icmp6}, {"if_inet6", net::show_if_inet6}, {"raw", net::show_raw},
+    {"raw6", net::show_raw6},   {"route", net::show_route},       {"snmp", net::show_snmp},
+    {"snmp6", net::show_snmp6}, {"sockstat", net::show_sockstat}, {"sockstat6", net::show_sockstat6},
+    {"udp", net::show_udp},     {"udp6", net::show_udp6},         {"unix", show_unix},
+};
 
 class NetText final : public fs::TextNode {
  public:

@@ -170,7 +170,7 @@ SocketAddress DatagramEndpoint::sender_of(const Packet& packet) const {
 }
 
 Result<size_t> DatagramEndpoint::receive(ReceiveMessage& message) {
-  if (message.flags & msg_flag::oob) return Errno::opnotsupp;
+  if ((message.flags & msg_flag::oob) && protocol() != ip_protocol::udp) return Errno::opnotsupp;
   if (message.flags & msg_flag::errqueue) return receive_error(message);
   const bool peek = message.flags & msg_flag::peek;
   const int32_t offset = options.peek_offset.load(std::memory_order_relaxed);

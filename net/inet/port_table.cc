@@ -15,6 +15,16 @@ uint64_t mix(uint64_t a, uint64_t b) {
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
+struct PortRange {
+  uint32_t low, size;
+};
+// The two ends may be changed one after the other.
+PortRange port_range(const InetSettings& settings) {
+  const uint32_t low = settings.port_low.load(std::memory_order_relaxed),
+                 high = settings.port_high.load(std::memory_order_relaxed);
+  return {low, high >= low ? high - low + 1 : 1};
+}
+
 }  // namespace
 
 PortTable::PortTable(Kind kind, const InetSettings& settings)
@@ -64,8 +74,7 @@ bool PortTable::port_taken_locked(const PortEntry& entry, uint16_t port, bool sh
 
 // RFC 6056, 3.3.1: anywhere in the range, then one after the other.
 Result<uint16_t> PortTable::choose_port_locked(PortEntry& entry) {
-  const uint32_t low = settings_.port_low.load(std::memory_order_relaxed);
-  const uint32_t range = settings_.port_high.load(std::memory_order_relaxed) - low + 1;
+  const auto [low, range] = port_range(settings_);
   const uint32_t start = random_u32() % range;
   for (uint32_t i = 0; i < range; ++i) {
     const auto port = static_cast<uint16_t>(low + (start + i) % range);
@@ -96,8 +105,7 @@ bool PortTable::tuple_free_locked(const PortEntry& entry, const PortKey& key) {
 
 // RFC 6056, 3.3.3: where to begin depends on the other end, in a way that strangers cannot foresee.
 Result<uint16_t> PortTable::choose_tuple_locked(PortEntry& entry, uint16_t remote_port) {
-  const uint32_t low = settings_.port_low.load(std::memory_order_relaxed);
-  const uint32_t range = settings_.port_high.load(std::memory_order_relaxed) - low + 1;
+  const auto [low, range] = port_range(settings_);
   const uint32_t start = random_u32() % range;
   PortKey key{entry.local_, entry.remote_, 0, remote_port, entry.device_};
   for (uint32_t i = 0; i < range; ++i) {

@@ -42,7 +42,8 @@ class TapReceiver : public Listener {
   ~TapReceiver() = default;
 };
 
-template <class T>
+// Rank: of its lock, under which wants() is called.
+template <class T, LockRank Rank>
 class ListenerList {
  public:
   void add(T& listener) {
@@ -81,21 +82,22 @@ class ListenerList {
 
  private:
   using List = boost::intrusive::list<T, boost::intrusive::constant_time_size<false>>;
-  SpinLock lock_{LockRank::net_config};
+  SpinLock lock_{Rank};
   List list_ GUARDED_BY(lock_);
   std::atomic<uint32_t> count_{0};
 };
 
 class RawTable final : public HeapObject {
  public:
-  ListenerList<RawReceiver> sockets;
+  ListenerList<RawReceiver, LockRank::socket_table> sockets;
   // Copies for all who want the packet. False: nobody.
   bool deliver(Stack& stack, const Packet& packet, uint8_t protocol);
 };
 
 class PacketTaps final : public HeapObject {
  public:
-  ListenerList<TapReceiver> sockets;
+  // Packets go out under locks of sockets: receivers take none of that rank.
+  ListenerList<TapReceiver, LockRank::net_config> sockets;
   // `packet` at its network header, coming in or going out by info.interface.
   void see(const Packet& packet, bool outgoing) {
     if (!sockets.empty()) [[unlikely]]

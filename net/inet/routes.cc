@@ -289,7 +289,7 @@ Result<Route> NetConfig::route(const RouteQuery& asked) const {
   Interface* bound = TRY(bound_locked(query));
   if (!query.source.is_any()) {
     if (query.source.is_multicast() || query.source.is_broadcast()) return Errno::inval;
-    if (!query.foreign && !owner_locked(query.source, 0)) return Errno::inval;
+    if (!query.foreign && !owner_locked(query.source, 0)) return Errno::netunreach;
   }
   if (query.destination.is_multicast()) return group_route_locked(query, RouteType::multicast);
   if (query.destination.is_broadcast()) return group_route_locked(query, RouteType::broadcast);

@@ -4,6 +4,7 @@
 #include "net/inet/loopback.h"
 #include "net/inet/raw_table.h"
 #include "net/inet/wire.h"
+#include "net/netlink/netlink_table.h"
 #include "net/network_namespace.h"
 
 namespace runsc::net {
@@ -15,8 +16,9 @@ Stack::~Stack() = default;
 Result<void> Stack::init() {
   raw_ = make<RawTable>();
   taps_ = make<PacketTaps>();
+  netlink_ = make<NetlinkTable>(config);
   Ref<Loopback> lo = make_ref<Loopback>(*this);
-  if (!raw_ || !taps_ || !lo) return Errno::nomem;
+  if (!raw_ || !taps_ || !netlink_ || !lo) return Errno::nomem;
   TRY(config.add_interface(lo));
   InterfaceAddress address;
   address.address = address.peer = kLoopbackV4;

@@ -65,6 +65,7 @@ void register_protocol(uint8_t number, const Protocol& protocol);
 
 class RawTable;
 class PacketTaps;
+class NetlinkTable;
 
 class Stack final : public HeapObject {
  public:
@@ -111,6 +112,7 @@ class Stack final : public HeapObject {
   Reassembly fragments;
   RawTable& raw() { return *raw_; }
   PacketTaps& taps() { return *taps_; }
+  NetlinkTable& netlink() { return *netlink_; }
 
  private:
   friend class Loopback;
@@ -159,6 +161,7 @@ class Stack final : public HeapObject {
   std::atomic<uint32_t> next_id_;
   Unique<RawTable> raw_;
   Unique<PacketTaps> taps_;
+  Unique<NetlinkTable> netlink_;
   Later<&Stack::drain> drain_later_{*this};
   Later<&Stack::expire_fragments> expire_later_{*this};
 };

@@ -87,12 +87,12 @@ Result<size_t> UdpEndpoint::send(SendMessage& message) {
   const size_t size = message.data.remaining();
   if (size > kMaxPayload + kHeader) return Errno::msgsize;
   DrainAtEnd draining(stack());
+  TRY(autobind());
   const bool more = (message.flags & msg_flag::more) || cork_.load(std::memory_order_relaxed);
   if (more || corked_now_.load(std::memory_order_relaxed)) {
     LockGuard guard(send_lock_);
     if (!corked_) {
       corked_for_ = TRY(target_of(message));
-      TRY(autobind());
       corked_ = Packet::create(0);
       if (!corked_) return Errno::nobufs;
       corked_now_.store(true, std::memory_order_relaxed);
@@ -108,7 +108,6 @@ Result<size_t> UdpEndpoint::send(SendMessage& message) {
     return size;
   }
   Target target = TRY(target_of(message));
-  TRY(autobind());
   if (!target.segment_size) target.segment_size = segment_.load(std::memory_order_relaxed);
   if (int32_t e = take_error()) return static_cast<Errno>(e);
   if (size > kMaxPayload || (target.to.address.is_v4() && size > kMaxPayload - sizeof(Ipv4Header))) {

@@ -1,6 +1,7 @@
 // The life of an AF_UNIX socket, and what is asked of it: poll, ioctl, options, /proc/net/unix.
 #include "net/unix/unix_endpoint.h"
 
+#include "net/inet/device_ioctl.h"
 #include "net/socket.h"
 
 namespace runsc::net {
@@ -168,7 +169,7 @@ Result<uint64_t> UnixEndpoint::ioctl(uint32_t request, uint64_t argument, const 
       if (type() == socket_type::dgram) break;
     }
   } else {
-    return Errno::notty;
+    return device_ioctl(net(), false, request, argument, context);
   }
   TRY(mm::copy_out(context.space, mm::UserPtr<int32_t>(argument), n));
   return uint64_t{0};

@@ -9,7 +9,8 @@
 
 #include "abi.h"
 
-// A network namespace of our own with lo up, where that is allowed: on Linux as root. A sandbox has its own anyway.
+// A network namespace of our own with lo up, where that is allowed: on Linux as root. A sandbox has its own
+// anyway.
 static inline void net_private(void) {
   if (unshare(CLONE_NEWNET) != 0) return;
   int fd = OK(socket(AF_INET, SOCK_DGRAM, 0));
@@ -38,7 +39,8 @@ static inline int net_port(int fd) {
   struct sockaddr_storage a;
   socklen_t size = sizeof(a);
   OK(getsockname(fd, (struct sockaddr*)&a, &size));
-  return ntohs(a.ss_family == AF_INET ? ((struct sockaddr_in*)&a)->sin_port : ((struct sockaddr_in6*)&a)->sin6_port);
+  return ntohs(a.ss_family == AF_INET ? ((struct sockaddr_in*)&a)->sin_port
+                                      : ((struct sockaddr_in6*)&a)->sin6_port);
 }
 
 // A UDP socket at this address, port 0: any.
@@ -83,20 +85,20 @@ static inline int net_get(int fd, int level, int name) {
 }
 
 // One recvmsg(2) with ancillary data; net_cmsg() finds an item of it.
-struct net_message {
+struct NetMessage {
   struct msghdr header;
   struct iovec iov;
   struct sockaddr_storage from;
   char data[2048];
-  _Alignas(8) char control[512];
+  char control[512] __attribute__((aligned(8)));
 };
-static inline ssize_t net_recvmsg(int fd, struct net_message* m, int flags) {
+static inline ssize_t net_recvmsg(int fd, struct NetMessage* m, int flags) {
   memset(m, 0, sizeof(*m));
   m->iov = (struct iovec){m->data, sizeof(m->data)};
   m->header = (struct msghdr){&m->from, sizeof(m->from), &m->iov, 1, m->control, sizeof(m->control), 0};
   return recvmsg(fd, &m->header, flags);
 }
-static inline void* net_cmsg(struct net_message* m, int level, int type, size_t size) {
+static inline void* net_cmsg(struct NetMessage* m, int level, int type, size_t size) {
   for (struct cmsghdr* c = CMSG_FIRSTHDR(&m->header); c; c = CMSG_NXTHDR(&m->header, c)) {
     if (c->cmsg_level != level || c->cmsg_type != type) continue;
     CHECK_EQ(c->cmsg_len, CMSG_LEN(size));
@@ -108,7 +110,7 @@ static inline void* net_cmsg(struct net_message* m, int level, int type, size_t 
 // sendmsg(2) with one ancillary item.
 static inline ssize_t net_sendmsg(int fd, struct sockaddr* to, socklen_t to_size, const char* text, int level,
                                   int type, const void* value, size_t size) {
-  _Alignas(8) char control[128] = {0};
+  char control[128] __attribute__((aligned(8))) = {0};
   struct iovec iov = {(void*)text, strlen(text)};
   struct msghdr m = {to, to_size, &iov, 1, control, CMSG_SPACE(size), 0};
   struct cmsghdr* c = CMSG_FIRSTHDR(&m);
