@@ -79,7 +79,8 @@ struct PacketInfo {
   uint8_t protocol = 0;     // of the transport
   uint8_t ttl = 0, tos = 0;
   PacketFor to = PacketFor::host;
-  uint16_t ether = 0;  // ether_type
+  bool by_hand = false;  // an application made all of it (packet(7))
+  uint16_t ether = 0;    // ether_type
 
   uint32_t interface = 0;  // index of where it came in; sending: where it goes out
   ChecksumState checksum = ChecksumState::unknown;

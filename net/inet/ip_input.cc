@@ -56,7 +56,8 @@ bool Stack::accepts(const Packet& packet, bool group) {
   Interface* lo = config.loopback();
   const bool on_lo = info.interface == lo->index();
   if (info.source.is_multicast() || info.source.is_broadcast()) return false;
-  if (!on_lo && (info.source.is_loopback() || info.destination.is_loopback())) return false;
+  const bool trusted = on_lo && (v6 || !info.by_hand);
+  if (!trusted && (info.source.is_loopback() || info.destination.is_loopback())) return false;
   if (group) return config.is_member(info.interface, info.destination);
   if (v6 && info.destination.is_link_local()) return config.is_local(info.destination, info.interface);
   return config.is_local(info.destination);

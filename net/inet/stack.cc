@@ -98,6 +98,7 @@ Result<void> Loopback::transmit_raw(PacketPtr packet) {
   (void)packet->pull(kHeader);
   packet->info.network_at = packet->info.transport_at = packet->here();
   packet->info.checksum = ChecksumState::unknown;
+  packet->info.by_hand = true;
   transmit({}, std::move(packet));
   return {};
 }
