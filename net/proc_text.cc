@@ -1,8 +1,10 @@
 #include "net/proc_text.h"
 
 #include "net/inet/datagram_endpoint.h"
+#include "net/inet/packet_endpoint.h"
 #include "net/inet/raw_endpoint.h"
 #include "net/inet/wire.h"
+#include "net/netlink/netlink_endpoint.h"
 
 namespace runsc::net {
 
@@ -210,6 +212,30 @@ Result<void> show_if_inet6(NetworkNamespace& net, TextSink& out) {
              i->index(), uint32_t{a.prefix}, kind, a.flags & 0xff, i->name());
     }
   }
+  return {};
+}
+
+Result<void> show_packet(NetworkNamespace& net, TextSink& out) {
+  out.write("sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n");
+  net.inet().taps().sockets.each([](const TapReceiver&) { return true; },
+                                 [&](TapReceiver& receiver) {
+                                   auto& packet = static_cast<PacketEndpoint&>(receiver);
+                                   const PacketEndpoint::Facts f = packet.facts();
+                                   format(out, "{:016x} {:<6} {:<4} {:04x}   {:<5} 1 {:<6} {:<6} {:<6}\n",
+                                          uint64_t{0}, packet.ref_count(), packet.type(), uint32_t{f.ether},
+                                          f.interface, f.memory, f.uid, f.ino);
+                                 });
+  return {};
+}
+
+Result<void> show_netlink(NetworkNamespace& net, TextSink& out) {
+  out.write("sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n");
+  Vec<Ref<NetlinkEndpoint>> all;
+  TRY(net.inet().netlink().list(all));
+  for (const Ref<NetlinkEndpoint>& e : all)
+    format(out, "{:016x} {:<3} {:<10} {:08x} {:<8} {:<8} {:<5} {:<8} {:<8} {:<8}\n", uint64_t{0},
+           e->protocol(), e->port(), static_cast<uint32_t>(e->groups()), e->memory(), 0, 0, e->ref_count(), 0,
+           e->ino());
   return {};
 }
 

@@ -17,6 +17,8 @@ Result<void> show_icmp(NetworkNamespace& net, TextSink& out);
 Result<void> show_icmp6(NetworkNamespace& net, TextSink& out);
 Result<void> show_raw(NetworkNamespace& net, TextSink& out);
 Result<void> show_raw6(NetworkNamespace& net, TextSink& out);
+Result<void> show_packet(NetworkNamespace& net, TextSink& out);
+Result<void> show_netlink(NetworkNamespace& net, TextSink& out);
 Result<void> show_snmp(NetworkNamespace& net, TextSink& out);
 Result<void> show_snmp6(NetworkNamespace& net, TextSink& out);
 Result<void> show_sockstat(NetworkNamespace& net, TextSink& out);

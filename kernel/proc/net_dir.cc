@@ -21,11 +21,23 @@ struct NetRow {
   NetShow show;
 };
 constexpr NetRow kRows[] = {
-    {"arp", net::show_arp},     {"dev", net::show_dev},           {"icmp", net::show_icmp},
-    {"icmp6", net::show_icmp6}, {"if_inet6", net::show_if_inet6}, {"raw", net::show_raw},
-    {"raw6", net::show_raw6},   {"route", net::show_route},       {"snmp", net::show_snmp},
-    {"snmp6", net::show_snmp6}, {"sockstat", net::show_sockstat}, {"sockstat6", net::show_sockstat6},
-    {"udp", net::show_udp},     {"udp6", net::show_udp6},         {"unix", show_unix},
+    {"arp", net::show_arp},
+    {"dev", net::show_dev},
+    {"icmp", net::show_icmp},
+    {"icmp6", net::show_icmp6},
+    {"if_inet6", net::show_if_inet6},
+    {"netlink", net::show_netlink},
+    {"packet", net::show_packet},
+    {"raw", net::show_raw},
+    {"raw6", net::show_raw6},
+    {"route", net::show_route},
+    {"snmp", net::show_snmp},
+    {"snmp6", net::show_snmp6},
+    {"sockstat", net::show_sockstat},
+    {"sockstat6", net::show_sockstat6},
+    {"udp", net::show_udp},
+    {"udp6", net::show_udp6},
+    {"unix", show_unix},
 };
 
 class NetText final : public fs::TextNode {

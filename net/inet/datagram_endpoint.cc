@@ -238,6 +238,16 @@ DatagramEndpoint::QueueState DatagramEndpoint::queue_state() {
   return {received_memory(), drops_.load(std::memory_order_relaxed), has_peer_};
 }
 
+InetEndpoint::Facts DatagramEndpoint::facts() {
+  constexpr uint8_t kConnected = 1, kOpen = 7;
+  const QueueState state = queue_state();
+  Facts out;
+  out.state = state.connected ? kConnected : kOpen;
+  out.receive_queue = state.receive_memory;
+  out.shut = static_cast<uint8_t>(shut_.load(std::memory_order_relaxed));
+  return out;
+}
+
 void DatagramEndpoint::release() {
   release_names();
   PacketQueue gone;

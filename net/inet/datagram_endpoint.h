@@ -23,6 +23,7 @@ class DatagramEndpoint : public InetEndpoint {
     bool connected;
   };
   QueueState queue_state();
+  Facts facts() override;
 
  protected:
   using InetEndpoint::InetEndpoint;

@@ -57,6 +57,13 @@ class InetEndpoint : public Endpoint, public PortEntry {
     SocketAddress local, peer;
   };
   Names names();
+  struct Facts {
+    uint8_t state = 7;  // as TCP numbers them: 1 connected, 7 closed, 10 listening...
+    uint8_t timer = 0, retransmits = 0, shut = 0;
+    uint32_t expires_ms = 0, receive_queue = 0, send_queue = 0;
+  };
+  virtual Facts facts() { return {}; }
+  bool only_v6() const { return ip.has(ip_bit::v6only); }
   uint32_t uid() const { return uid_; }
   uint64_t ino() const { return ino_.load(std::memory_order_relaxed); }
   void attached(Socket& file) override;

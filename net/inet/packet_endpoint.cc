@@ -7,6 +7,7 @@
 #include "net/inet/stack.h"
 #include "net/inet/wire.h"
 #include "net/network_namespace.h"
+#include "net/socket.h"
 
 namespace runsc::net {
 
@@ -50,15 +51,26 @@ Result<Ref<Endpoint>> create_packet(const Caller& caller, NetworkNamespace& net,
   if (!caller.creds.has(fs::Cap::net_raw)) return Errno::perm;
   if (type != socket_type::dgram && type != socket_type::raw && type != socket_type::packet)
     return Errno::socktnosupport;
-  Ref<PacketEndpoint> endpoint = make_ref<PacketEndpoint>(net, type, protocol);
+  Ref<PacketEndpoint> endpoint = make_ref<PacketEndpoint>(net, type, protocol, caller.creds.fsuid);
   if (!endpoint) return Errno::nobufs;
   net.inet().taps().sockets.add(*endpoint);
   return Ref<Endpoint>(endpoint);
 }
 
-PacketEndpoint::PacketEndpoint(NetworkNamespace& net, int type, int protocol)
+PacketEndpoint::PacketEndpoint(NetworkNamespace& net, int type, int protocol, uint32_t uid)
     : Endpoint(Ref<NetworkNamespace>(net), family_number::packet, type, protocol),
-      ether_(__builtin_bswap16(static_cast<uint16_t>(protocol))) {}
+      ether_(__builtin_bswap16(static_cast<uint16_t>(protocol))),
+      uid_(uid) {}
+
+void PacketEndpoint::attached(Socket& file) {
+  if (Result<fs::Attr> attr = file.get_attr()) ino_.store(attr->ino, std::memory_order_relaxed);
+}
+
+PacketEndpoint::Facts PacketEndpoint::facts() const {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  return {ether_.load(kRelaxed), interface_.load(kRelaxed), charged_.load(kRelaxed), uid_,
+          ino_.load(kRelaxed)};
+}
 
 void PacketEndpoint::release() {
   net().inet().taps().sockets.remove(*this);

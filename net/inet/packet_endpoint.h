@@ -21,7 +21,16 @@ class PacketEndpoint final : public Endpoint, public TapReceiver {
                           uint32_t size) override;
   Result<uint32_t> get_option(const Caller& caller, int level, int name, uint64_t address,
                               uint32_t size) override;
+  void attached(Socket& file) override;
   void release() override;
+
+  // A row of /proc/net/packet.
+  struct Facts {
+    uint16_t ether;
+    uint32_t interface, memory, uid;
+    uint64_t ino;
+  };
+  Facts facts() const;
 
   bool wants(const Packet& packet, bool outgoing) const override;
   void tap_packet(PacketPtr packet) override;
@@ -31,10 +40,12 @@ class PacketEndpoint final : public Endpoint, public TapReceiver {
  private:
   template <class T, class... A>
   friend Ref<T> runsc::make_ref(A&&...);
-  PacketEndpoint(NetworkNamespace& net, int type, int protocol);
+  PacketEndpoint(NetworkNamespace& net, int type, int protocol, uint32_t uid);
 
   std::atomic<uint16_t> ether_;         // what it wants, host order; 0: nothing
   std::atomic<uint32_t> interface_{0};  // 0: all
+  const uint32_t uid_;
+  std::atomic<uint64_t> ino_{0};
   std::atomic<uint32_t> charged_{0};
   std::atomic<uint32_t> seen_{0}, dropped_{0};  // PACKET_STATISTICS
   std::atomic<bool> auxdata_{false}, ignore_outgoing_{false};

@@ -6,6 +6,7 @@
 #include "net/inet/option_value.h"
 #include "net/inet/stack.h"
 #include "net/netlink/route_messages.h"
+#include "net/netlink/sock_diag.h"
 #include "net/socket.h"
 
 namespace runsc::net {
@@ -44,8 +45,8 @@ void show(const SockaddrNetlink& a, Address& out) {
 Result<Ref<Endpoint>> create_netlink(const Caller&, NetworkNamespace& net, int type, int protocol) {
   if (type != socket_type::raw && type != socket_type::dgram) return Errno::socktnosupport;
   if (protocol < 0 || protocol >= 32) return Errno::protonosupport;
-  if (protocol != netlink_protocol::route && protocol != netlink_protocol::uevent)
-    return Errno::protonosupport;
+  using namespace netlink_protocol;
+  if (protocol != route && protocol != sock_diag && protocol != uevent) return Errno::protonosupport;
   Ref<NetlinkEndpoint> endpoint = make_ref<NetlinkEndpoint>(net, type, protocol);
   if (!endpoint) return Errno::nomem;
   endpoint->listed_protocol = protocol;
@@ -134,6 +135,13 @@ Result<size_t> NetlinkEndpoint::send(SendMessage& message) {
   return size;
 }
 
+// For what changes something the same bits mean something else.
+bool NetlinkEndpoint::dumps(const NetlinkHeader& header) const {
+  constexpr unsigned kKind = 3, kGet = 2;
+  if ((header.flags & netlink_flag::dump) != netlink_flag::dump) return false;
+  return protocol() != netlink_protocol::route || (header.type & kKind) == kGet;
+}
+
 // netlink(7): several requests may come in one message.
 Result<void> NetlinkEndpoint::process(const Caller& caller, std::span<const std::byte> bytes) {
   NetlinkHeader header;
@@ -143,7 +151,7 @@ Result<void> NetlinkEndpoint::process(const Caller& caller, std::span<const std:
     const std::span<const std::byte> message = bytes.first(header.size);
     if ((header.flags & netlink_flag::request) && header.type >= netlink_type::first) {
       Result<void> done = answer(caller, message, header);
-      const bool dumped = (header.flags & netlink_flag::dump) == netlink_flag::dump && done;
+      const bool dumped = done && dumps(header);
       if (!done || ((header.flags & netlink_flag::ack) && !dumped))
         acknowledge(message, header, done ? Errno{} : done.error());
     } else if (header.flags & netlink_flag::ack) {
@@ -156,12 +164,16 @@ Result<void> NetlinkEndpoint::process(const Caller& caller, std::span<const std:
 
 Result<void> NetlinkEndpoint::answer(const Caller& caller, std::span<const std::byte> message,
                                      const NetlinkHeader& header) {
-  if (protocol() != netlink_protocol::route) return Errno::opnotsupp;
   NetlinkWriter writer(port(), header.sequence);
-  const bool privileged = caller.creds.has(Cap::net_admin);
-  TRY(answer_route_request(net().inet(), privileged, header, message.subspan(sizeof header), writer));
-  constexpr unsigned kKind = 3, kGet = 2;
-  if ((header.type & kKind) == kGet && (header.flags & netlink_flag::dump) == netlink_flag::dump) {
+  const std::span<const std::byte> body = message.subspan(sizeof header);
+  if (protocol() == netlink_protocol::sock_diag) {
+    TRY(answer_diag_request(net(), header, body, writer));
+  } else if (protocol() == netlink_protocol::route) {
+    TRY(answer_route_request(net().inet(), caller.creds.has(Cap::net_admin), header, body, writer));
+  } else {
+    return Errno::opnotsupp;
+  }
+  if (dumps(header)) {
     writer.begin(netlink_type::done, netlink_flag::multi);
     writer.put(int32_t{0});
     writer.end();

@@ -14,7 +14,7 @@ class Stack;
 Result<Ref<Endpoint>> create_netlink(const Caller& caller, NetworkNamespace& net, int type, int protocol);
 
 namespace netlink_protocol {
-inline constexpr int route = 0, uevent = 15;
+inline constexpr int route = 0, sock_diag = 4, uevent = 15;
 }
 
 class NetlinkEndpoint final : public Endpoint, public NetlinkEntry {
@@ -42,6 +42,7 @@ class NetlinkEndpoint final : public Endpoint, public NetlinkEntry {
   void take(Vec<std::byte> bytes, uint32_t group);
   uint64_t ino() const { return ino_.load(std::memory_order_relaxed); }
   uint32_t port() const { return port_.load(std::memory_order_relaxed); }
+  uint32_t memory() const { return charged_.load(std::memory_order_relaxed); }
   uint64_t groups() const { return groups_.load(std::memory_order_relaxed); }
 
  private:
@@ -54,6 +55,7 @@ class NetlinkEndpoint final : public Endpoint, public NetlinkEntry {
   NetlinkEndpoint(NetworkNamespace& net, int type, int protocol);
   NetlinkTable& table() const;
   Result<void> autobind(const Caller& caller);
+  bool dumps(const NetlinkHeader& header) const;
   Result<void> process(const Caller& caller, std::span<const std::byte> bytes);
   Result<void> answer(const Caller& caller, std::span<const std::byte> message, const NetlinkHeader& header);
   void acknowledge(std::span<const std::byte> message, const NetlinkHeader& header, Errno error);

@@ -242,4 +242,30 @@ void UnixEndpoint::describe(TextSink& out) {
   out.write("\n");
 }
 
+UnixEndpoint::Facts UnixEndpoint::facts() {
+  constexpr uint8_t kConnected = 1, kClosed = 7, kListening = 10;
+  Facts out;
+  Ref<UnixEndpoint> peer;
+  {
+    LockGuard guard(lock_);
+    if (dead_) return out;
+    out.alive = true;
+    out.shut = static_cast<uint8_t>(shut_);
+    out.name = name_;
+    peer = peer_;
+    const bool listens = state_ == State::listening;
+    out.state = listens ? kListening : state_ == State::established ? kConnected : kClosed;
+    out.receive_queue = queued_;
+    out.send_queue = listens ? backlog_ : static_cast<uint32_t>(charged_.load(std::memory_order_relaxed));
+    if (!listens) {
+      size_t bytes = 0;
+      for (const UnixMessage& message : messages_) bytes += message.left();
+      out.receive_queue = static_cast<uint32_t>(bytes);
+    }
+  }
+  out.ino = ino_.load(std::memory_order_relaxed);
+  if (peer) out.peer_ino = peer->ino_.load(std::memory_order_relaxed);
+  return out;
+}
+
 }  // namespace runsc::net

@@ -48,6 +48,15 @@ class UnixEndpoint final : public Endpoint, public UnixTableEntry {
   int listed_type() const override { return type(); }
   UnixEndpoint& listed_endpoint() override { return *this; }
   void describe(TextSink& out);  // a row of /proc/net/unix
+  // For sock_diag(7).
+  struct Facts {
+    bool alive = false;
+    uint8_t state = 0, shut = 0;  // as TCP numbers states
+    uint64_t ino = 0, peer_ino = 0;
+    uint32_t receive_queue = 0, send_queue = 0;
+    Ref<UnixName> name;
+  };
+  Facts facts();
 
   // A message of this sender has been freed.
   void uncharge(uint32_t size);

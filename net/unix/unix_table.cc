@@ -49,11 +49,10 @@ Ref<UnixEndpoint> UnixTable::find(int type, const UnixName& name) {
   return Ref<UnixEndpoint>::adopt(&endpoint);
 }
 
-Result<void> UnixTable::describe(TextSink& out) {
-  Vec<Ref<UnixEndpoint>> sockets;
+Result<void> UnixTable::list(Vec<Ref<UnixEndpoint>>& out) {
   size_t room = 0;
   for (;;) {
-    TRY(sockets.reserve(room));
+    TRY(out.reserve(room));
     LockGuard guard(lock_);
     if (all_.size() > room) {
       room = all_.size() + 16;
@@ -61,10 +60,15 @@ Result<void> UnixTable::describe(TextSink& out) {
     }
     for (UnixTableEntry& entry : all_) {
       UnixEndpoint& endpoint = entry.listed_endpoint();
-      if (endpoint.try_ref()) (void)sockets.push_back(Ref<UnixEndpoint>::adopt(&endpoint));
+      if (endpoint.try_ref()) (void)out.push_back(Ref<UnixEndpoint>::adopt(&endpoint));
     }
-    break;
+    return {};
   }
+}
+
+Result<void> UnixTable::describe(TextSink& out) {
+  Vec<Ref<UnixEndpoint>> sockets;
+  TRY(list(sockets));
   for (Ref<UnixEndpoint>& socket : sockets) socket->describe(out);
   return {};
 }

@@ -7,6 +7,7 @@
 #include "kernel/base/format.h"
 #include "kernel/base/lock.h"
 #include "kernel/base/ref.h"
+#include "kernel/base/vec.h"
 #include "net/types.h"
 
 namespace runsc::net {
@@ -46,6 +47,8 @@ class UnixTable {
   }
   // Null: nobody.
   Ref<UnixEndpoint> find(int type, const UnixName& name);
+  // All there are. ENOMEM.
+  Result<void> list(Vec<Ref<UnixEndpoint>>& out);
   // The rows of /proc/net/unix, without the head. ENOMEM.
   Result<void> describe(TextSink& out);
 
