@@ -15,6 +15,7 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 IMAGE = "local.test/busybox:1"
+PAUSE = "local.test/pause:1"
 RUNTIME = "io.containerd.runsc.v1"
 
 
@@ -54,7 +55,7 @@ class Ended:
         return self.out
 
 
-def make_image(out, busybox):
+def make_image(out, busybox, image, command):
     """An image of one layer that holds busybox, as an OCI layout in a tar."""
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as tar:
@@ -80,14 +81,14 @@ def make_image(out, busybox):
     layer = blob(layer.getvalue())
     config = blob(json.dumps({
         "architecture": "amd64", "os": "linux",
-        "config": {"Env": ["PATH=/bin"], "Cmd": ["/bin/sh"]},
+        "config": {"Env": ["PATH=/bin"], "Cmd": command},
         "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]}}).encode())
     manifest = blob(json.dumps({
         "schemaVersion": 2, "mediaType": kind + "manifest.v1+json", "config": {"mediaType": kind + "config.v1+json", **config},
         "layers": [{"mediaType": kind + "layer.v1.tar", **layer}]}).encode())
     index = {"schemaVersion": 2, "manifests": [{
         "mediaType": kind + "manifest.v1+json", **manifest, "platform": {"architecture": "amd64", "os": "linux"},
-        "annotations": {"io.containerd.image.name": IMAGE, "org.opencontainers.image.ref.name": "1"}}]}
+        "annotations": {"io.containerd.image.name": image, "org.opencontainers.image.ref.name": "1"}}]}
     with tarfile.open(out, "w") as tar:
         for name, data in {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": json.dumps(index).encode(), **blobs}.items():
             entry = tarfile.TarInfo(name)
@@ -126,15 +127,18 @@ class Containerd:
         self.process = None
         self._live = []
         self.start()
-        image = self.work / "image.tar"
-        make_image(image, options.busybox)
-        self.ctr("image", "import", "--snapshotter", "native", str(image)).ok()
+        # ctr 2 gives the work to containerd, which unpacks for its default snapshotter alone.
+        local = ["--local"] if "--local" in self.ctr("image", "import", "--help").out else []
+        tar = self.work / "image.tar"
+        for image, command, name_space in ((IMAGE, ["/bin/sh"], "default"), (IMAGE, ["/bin/sh"], "k8s.io"),
+                                           (PAUSE, ["/bin/sleep", "1000000"], "k8s.io")):
+            make_image(tar, options.busybox, image, command)
+            self.ctr("-n", name_space, "image", "import", *local, "--snapshotter", "native", tar).ok()
 
     def _config(self):
         return f'''version = 2
 root = "{self.work}/root"
 state = "{self.work}/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
 [grpc]
   address = "{self.address}"
 [ttrpc]
@@ -143,6 +147,21 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
   level = "debug"
 [plugins."io.containerd.internal.v1.opt"]
   path = "{self.work}/opt"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{PAUSE}"
+  restrict_oom_score_adj = true
+  stream_server_address = "127.0.0.1"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "{self.work}/cni"
+    conf_dir = "{self.work}/cni.d"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "native"
+    default_runtime_name = "runsc"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runsc]
+      runtime_type = "{RUNTIME}"
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runsc.options]
+        TypeUrl = "io.containerd.runsc.v1.options"
+        ConfigPath = "{self.options_file}"
 '''
 
     def _tool(self, name):
