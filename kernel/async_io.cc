@@ -5,6 +5,7 @@
 #include "fs/tty/tty.h"
 #include "kernel/pid.h"
 #include "kernel/signal/signal.h"
+#include "net/types.h"
 
 namespace runsc::kernel {
 
@@ -70,16 +71,28 @@ class AsyncFile final : public HeapObject, public Waiter, public fs::FileWatch {
       LockGuard guard(g_lock);
       fd_ = fd;
     }
-    if (std::exchange(enabled_, true)) return;
-    if (WaitQueue* q = file_.watch_queue()) q->add(*this, wanted());
+    if (!std::exchange(enabled_, true)) watch();
   }
   void disable() {
     if (!std::exchange(enabled_, false)) return;
-    if (WaitQueue* q = file_.watch_queue()) q->remove(*this);
     leave_ready();
+    watch();
+  }
+  // Listens for what is wanted: SIGURG comes without O_ASYNC to whoever owns a socket.
+  void watch() {
+    WaitQueue* q = file_.watch_queue();
+    if (!q) return;
+    q->remove(*this);
+    const uint32_t events = wanted();
+    {
+      LockGuard guard(g_lock);
+      mask_ = events;
+    }
+    if (events) q->add(*this, events);
   }
   void file_gone() override {
-    disable();
+    if (WaitQueue* q = file_.watch_queue()) q->remove(*this);
+    leave_ready();
     AsyncFile** at = &bucket_of(file_);
     while (*at != this) at = &(*at)->next_;
     *at = next_;
@@ -89,7 +102,7 @@ class AsyncFile final : public HeapObject, public Waiter, public fs::FileWatch {
 
   bool notify(uint32_t events) override {
     LockGuard guard(g_lock);
-    events_ |= events & wanted();
+    events_ |= events & mask_;
     if (!std::exchange(ready_, true)) {
       ready_next_ = g_ready;
       g_ready = this;
@@ -111,7 +124,9 @@ class AsyncFile final : public HeapObject, public Waiter, public fs::FileWatch {
  private:
   // Terminals tell of input alone: room to write wakes their queue at every turn.
   uint32_t wanted() const {
-    uint32_t events = file_.readable() ? kReadable : 0;
+    const uint32_t urgent = file_.kind() == fs::FileKind::socket ? net::kUrgentEvent : 0;
+    if (!enabled_) return urgent;
+    uint32_t events = urgent | (file_.readable() ? kReadable : 0);
     if (file_.kind() == fs::FileKind::inotify) events |= msg;  // F_NOTIFY
     if (file_.writable() && file_.kind() != fs::FileKind::tty) events |= kWritable | fs::kPipeTaken;
     return events;
@@ -130,7 +145,7 @@ class AsyncFile final : public HeapObject, public Waiter, public fs::FileWatch {
   bool enabled_ = false;
   FileOwner owner_ GUARDED_BY(g_lock);
   int fd_ GUARDED_BY(g_lock) = -1;
-  uint32_t events_ GUARDED_BY(g_lock) = 0;
+  uint32_t events_ GUARDED_BY(g_lock) = 0, mask_ GUARDED_BY(g_lock) = 0;
   bool ready_ GUARDED_BY(g_lock) = false;
   AsyncFile* ready_next_ GUARDED_BY(g_lock) = nullptr;
 };
@@ -243,6 +258,7 @@ Result<void> set_file_owner(Task& task, fs::File& file, OwnerType type, int32_t 
   LockGuard guard(fs::file_watch_lock());
   AsyncFile* a = TRY(AsyncFile::find_or_make(file));
   a->set_owner({type, id, task.creds().uid, task.creds().euid});
+  a->watch();
   return {};
 }
 
@@ -260,6 +276,13 @@ void send_async_signals() {
   g_async_ready.store(false, std::memory_order_relaxed);
   Telling t;
   while (AsyncFile::take(t)) {
+    if (t.events & net::kUrgentEvent) {
+      for_each_owner(t.owner, [&](Task& target) {
+        if (!may_signal(t.owner, target)) return;
+        const abi::SigInfo info(abi::sig::urg, abi::sig_code::kernel);
+        (void)queue_signal(target, t.owner.type != OwnerType::thread, info, Origin::kernel);
+      });
+    }
     for (bool readable : {true, false}) {
       if (!(t.events & (readable ? kReadable : kWritable | fs::kPipeTaken))) continue;
       for_each_owner(t.owner, [&](Task& target) { send_one(t, target, readable); });

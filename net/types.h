@@ -33,6 +33,9 @@ inline constexpr uint32_t kReceiveShut = 1, kSendShut = 2, kBothShut = 3;
 
 inline constexpr int kSolSocket = 1;
 
+// Told on a socket's queue beside the bits of poll(2): urgent data are on their way (SIGURG, tcp(7)).
+inline constexpr uint32_t kUrgentEvent = 1u << 26;
+
 // A socket address, copied from the application or to be given to it.
 struct Address {
   static constexpr size_t kMax = 128;  // struct sockaddr_storage

@@ -2,6 +2,7 @@
 #include "kernel/namespaces.h"
 #include "kernel/proc/proc.h"
 #include "net/proc_text.h"
+#include "net/tcp/tcp_table.h"
 
 namespace runsc::kernel::proc {
 
@@ -14,6 +15,11 @@ using NetShow = Result<void> (*)(net::NetworkNamespace& net, TextSink& out);
 Result<void> show_unix(net::NetworkNamespace& net, TextSink& out) {
   out.write("Num       RefCount Protocol Flags    Type St Inode Path\n");
   return net.local_sockets.describe(out);
+}
+
+template <bool V6>
+Result<void> show_tcp(net::NetworkNamespace& net, TextSink& out) {
+  return net::tcp_describe(net.inet(), V6, out);
 }
 
 struct NetRow {
@@ -35,6 +41,8 @@ constexpr NetRow kRows[] = {
     {"snmp6", net::show_snmp6},
     {"sockstat", net::show_sockstat},
     {"sockstat6", net::show_sockstat6},
+    {"tcp", show_tcp<false>},
+    {"tcp6", show_tcp<true>},
     {"udp", net::show_udp},
     {"udp6", net::show_udp6},
     {"unix", show_unix},

@@ -17,6 +17,8 @@ namespace proc {
 // /proc/sys and the files of /proc that are about the whole system.
 std::span<const fs::StaticEntry> system_entries();
 std::span<const fs::StaticEntry> sysctl_entries();
+// /proc/sys/net. ENOMEM.
+Result<Ref<fs::Inode>> make_sysctl_net(fs::PseudoSuper& super);
 std::span<const fs::StaticEntry> sysvipc_entries();
 
 // The directory of a process, or of one thread (/proc/PID/task/TID).

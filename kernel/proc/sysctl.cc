@@ -104,11 +104,6 @@ Result<void> store_core_uses_pid(std::string_view text) {
   return {};
 }
 
-Result<void> show_port_range(TextSink& out) {
-  out.write("32768\t60999\n");
-  return {};
-}
-
 constexpr StaticEntry kRandom[] = {
     static_text("boot_id", show_boot_id),
     static_text("entropy_avail", number<256>),
@@ -218,26 +213,18 @@ constexpr StaticEntry kVm[] = {
     static_text("overcommit_memory", number<0>), static_text("overcommit_ratio", number<50>),
     static_text("swappiness", number<60>),
 };
-constexpr StaticEntry kNetCore[] = {
-    static_text("optmem_max", number<131072>),   static_text("rmem_default", number<212992>),
-    static_text("rmem_max", number<212992>),     static_text("somaxconn", number<4096>),
-    static_text("wmem_default", number<212992>), static_text("wmem_max", number<212992>),
-};
-constexpr StaticEntry kNetUnix[] = {
-    static_text("max_dgram_qlen", number<10>),
-};
-constexpr StaticEntry kNetIpv4[] = {
-    static_text("ip_local_port_range", show_port_range),
-};
-constexpr StaticEntry kNet[] = {
-    static_dir("core", kNetCore),
-    static_dir("ipv4", kNetIpv4),
-    static_dir("unix", kNetUnix),
-};
+constexpr StaticEntry made_dir(std::string_view name, Result<Ref<fs::Inode>> (*make)(fs::PseudoSuper&)) {
+  constexpr uint8_t kDirectoryType = 4;  // DT_DIR
+  StaticEntry e;
+  e.name = name;
+  e.make = make;
+  e.make_type = kDirectoryType;
+  return e;
+}
 constexpr StaticEntry kSys[] = {
     static_dir("fs", kFs),
     static_dir("kernel", kKernel),
-    static_dir("net", kNet),
+    made_dir("net", make_sysctl_net),
     static_dir("vm", kVm),
 };
 

@@ -117,8 +117,14 @@ Result<void> sys_connect(Task& task, int fd, uint64_t address, int size) {
   net::Endpoint& endpoint = socket.endpoint();
   const net::Caller caller = caller_of(task);
   net::WaitPoint wait(socket.socket().nonblocking());
-  return wait_at_socket(task, wait, endpoint.options.send_timeout_ns.load(std::memory_order_relaxed),
-                        [&] { return endpoint.connect(caller, to.span(), wait); });
+  Result<void> done =
+      wait_at_socket(task, wait, endpoint.options.send_timeout_ns.load(std::memory_order_relaxed),
+                     [&] { return endpoint.connect(caller, to.span(), wait); });
+  // A handshake goes on after SO_SNDTIMEO is over.
+  const bool handshake =
+      endpoint.domain() == net::family_number::inet || endpoint.domain() == net::family_number::inet6;
+  if (!done && done.error() == Errno::again && handshake) return Errno::inprogress;
+  return done;
 }
 
 Result<void> sys_getsockname(Task& task, int fd, uint64_t address, uint64_t size_at) {

@@ -5,6 +5,7 @@
 #include "net/inet/ping_endpoint.h"
 #include "net/inet/raw_endpoint.h"
 #include "net/inet/udp_endpoint.h"
+#include "net/tcp/tcp_endpoint.h"
 
 namespace runsc::net {
 
@@ -51,6 +52,7 @@ void inet_init() {
   register_inet_type(socket_type::dgram, ip_protocol::icmp, create_ping, family_number::inet);
   register_inet_type(socket_type::dgram, ip_protocol::icmpv6, create_ping, family_number::inet6);
   register_inet_type(socket_type::raw, 0, create_raw);
+  tcp_init();
   register_family(family_number::inet, create<family_number::inet>);
   register_family(family_number::inet6, create<family_number::inet6>);
 }

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "net/tcp/tcp_settings.h"
+
 namespace runsc::net {
 
 struct InetSettings {
@@ -16,7 +18,7 @@ struct InetSettings {
   std::atomic<uint32_t> bindv6only{0};
   std::atomic<uint32_t> echo_ignore_all{0}, echo_ignore_broadcasts{1};
   std::atomic<uint32_t> no_pmtu_discovery{0};
-  // TCP's own are TCP's to add (net/tcp).
+  TcpSettings tcp;
 };
 
 }  // namespace runsc::net
