@@ -30,15 +30,15 @@ struct MountSpec {
 constexpr uint32_t kMaxMounts = 4096;
 constexpr uint64_t kPerMount = kMsRdonly | kMsNosuid | kMsNodev | kMsNoexec | kMsNoatime;
 
-Result<Ref<Mount>> mount_container_root(ContainerReader& reader, bool& read_only) {
+Result<Ref<Mount>> mount_container_root(MountNamespace& ns, ContainerReader& reader, bool& read_only) {
   hostcall::Handle root = reader.u32();
   read_only = reader.u32() != 0;
   bool overlay = reader.u32() != 0;
   if (!reader.ok()) return Errno::inval;
   Ref<HostSuper> host = TRY(HostSuper::create(root, overlay ? Sharing::exclusive : Sharing::shared));
-  if (!overlay) return mount_root(std::move(host), 0, "rootfs");
+  if (!overlay) return mount_root(ns, std::move(host), 0, "rootfs");
   Ref<OverlaySuper> super = TRY(OverlaySuper::create(std::move(host)));
-  return mount_root(std::move(super), 0, "overlay");
+  return mount_root(ns, std::move(super), 0, "overlay");
 }
 
 // Walks to `path`, making what is missing on the way: directories, and in the last place a directory or an
@@ -192,11 +192,11 @@ Result<void> restrict_paths(const Builder& b, ContainerReader& reader) {
 
 }  // namespace
 
-Result<Ref<FsContext>> boot_mounts(ContainerReader& reader, uint32_t umask) {
+Result<Ref<FsContext>> boot_mounts(MountNamespace& ns, ContainerReader& reader, uint32_t umask) {
   register_filesystem("tmpfs", TmpfsSuper::mount);
   register_filesystem("ramfs", TmpfsSuper::mount);
   bool read_only = false;
-  Ref<Mount> root = TRY(mount_container_root(reader, read_only));
+  Ref<Mount> root = TRY(mount_container_root(ns, reader, read_only));
   Builder b;
   b.fs = make_ref<FsContext>(mount_root_path(root), mount_root_path(root), 0u);
   b.creds = make_ref<Credentials>();

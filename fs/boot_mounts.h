@@ -6,10 +6,12 @@
 
 namespace runsc::fs {
 
-// `reader` stands before the root handle; it is read to the end. The root becomes the root of the tree, the
+class MountNamespace;
+
+// `reader` stands before the root handle; it is read to the end. The root becomes the root of `ns`, the
 // rest is mounted on it in order; missing mount points are made, as other runtimes do. The result stands at
 // the root. Errors: EINVAL (a bad description), ENOMEM, and what a mount gives; which one it was goes to the
 // log.
-Result<Ref<FsContext>> boot_mounts(hostcall::ContainerReader& reader, uint32_t umask);
+Result<Ref<FsContext>> boot_mounts(MountNamespace& ns, hostcall::ContainerReader& reader, uint32_t umask);
 
 }  // namespace runsc::fs

@@ -1,10 +1,17 @@
-// Mount: a file system (or a part of one) at its place in the tree.
+// Mount: a file system (or a part of one) at its place in the tree of a mount namespace; how mounts propagate
+// between places (mount_namespaces(7)).
 #pragma once
 
 #include "fs/dentry.h"
 #include "fs/namespace.h"
+#include "kernel/base/namespace.h"
 
 namespace runsc::fs {
+
+class MountNamespace;
+
+// A set of mounts that propagate to each other, or from one to others; 0: none.
+using PeerGroup = uint32_t;
 
 class Mount final : public RefCounted<Mount> {
  public:
@@ -21,6 +28,7 @@ class Mount final : public RefCounted<Mount> {
   std::string_view source() const { return source_.view(); }
 
   // Under names_lock(). Null: the root of the tree, or taken off.
+  MountNamespace* ns_locked() const { return ns_; }
   Mount* parent_locked() const { return parent_.get(); }
   Dentry* mountpoint_locked() const { return mountpoint_.get(); }
 
@@ -35,9 +43,35 @@ class Mount final : public RefCounted<Mount> {
   const uint32_t id_;
   std::atomic<uint64_t> flags_;
   const String source_;
+  MountNamespace* ns_ = nullptr;  // null: taken off
   Ref<Mount> parent_;
   Ref<Dentry> mountpoint_;
-  Mount *next_ = nullptr, *prev_ = nullptr;  // all mounts in the tree, in order of mounting
+  // Changed and read under the lock of the tree: its peers, whom it follows, and whether it may be bound.
+  PeerGroup group_ = 0, master_ = 0;
+  bool unbindable_ = false;
+  Mount *next_ = nullptr, *prev_ = nullptr;  // all mounts in all trees, in order of mounting
+};
+
+class MountNamespace final : public Namespace {
+ public:
+  // Without a mount yet. ENOMEM.
+  static Result<Ref<MountNamespace>> create();
+  // With copies of all mounts, to which `fs` moves over. ENOMEM.
+  Result<Ref<MountNamespace>> clone(FsContext& fs) const;
+  // Takes its mounts off.
+  ~MountNamespace() override;
+
+  // The root of the tree, or what is mounted over it. Empty before boot.
+  Path root() const;
+  // Whether `path` is in a mount of this tree.
+  bool contains(const Path& path) const;
+
+ private:
+  friend struct MountTree;
+  template <class T, class... A>
+  friend Ref<T> runsc::make_ref(A&&...);
+  MountNamespace() : Namespace(NamespaceKind::mount) {}
+  Mount* root_ = nullptr;  // under the lock of the tree
 };
 
 // The mount that stands on (mount, dentry), topmost last one; null: none.
@@ -47,13 +81,20 @@ Path mount_place(const Mount& mount);
 // Enters the mounts that stand on the path, down to the last one.
 void enter_mounts(Path& path);
 
-// The root of the whole tree.
-Path tree_root_path();
-// pivot_root(2), the tree's side: callers move the roots and working directories of tasks. EINVAL, EBUSY.
-Result<void> pivot_root(const Path& new_root, const Path& put_old);
+// The first mount of a tree. EBUSY.
+Result<Ref<Mount>> mount_root(MountNamespace& ns, Ref<SuperBlock> super, uint64_t flags,
+                              std::string_view source);
+// pivot_root(2), the tree's side, for a task with this root: callers move the roots and working directories
+// of tasks. EINVAL, EBUSY, ENOENT.
+Result<void> pivot_root(const Path& root, const Path& new_root, const Path& put_old);
 // mount(2) with MS_REMOUNT: EINVAL unless `target` is the root of a mount.
 Result<void> remount(const Path& target, uint64_t flags, bool whole_super);
-// MS_MOVE. EINVAL.
+// MS_MOVE. EINVAL, ELOOP, ENOTDIR.
 Result<void> move_mount(const Path& source, const Path& target);
+// MS_SHARED and its relatives: EINVAL unless `target` is the root of a mount.
+enum class Propagation : uint8_t { shared, slave, unshared, unbindable };
+Result<void> set_propagation(const Path& target, Propagation type, bool recursive);
+// /proc/PID/mounts and mountinfo of a task in `ns` with this root.
+void describe_mounts(const MountNamespace& ns, const Path& root, TextSink& out, bool mountinfo);
 
 }  // namespace runsc::fs

@@ -91,10 +91,12 @@ Result<String> path_name(const Path& path, const Path& root, Unreachable how = U
 // Mounts.
 inline constexpr uint64_t kMsRdonly = 1, kMsNosuid = 2, kMsNodev = 4, kMsNoexec = 8, kMsNoatime = 1024,
                           kMsBind = 4096, kMsRec = 16384;
-Result<Ref<Mount>> mount_root(Ref<SuperBlock> super, uint64_t flags, std::string_view source);
+// Also on the places to which `target` propagates. ENOENT, ENOTDIR, ENOMEM.
 Result<void> mount_on(const Path& target, Ref<SuperBlock> super, Ref<Inode> root_inode, uint64_t flags,
                       std::string_view source);
+// EINVAL for what is unbindable or in another tree.
 Result<void> bind_mount(const Path& source, const Path& target, uint64_t flags, bool recursive);
+// umount2(2): and from where it propagated to. EBUSY, EINVAL.
 Result<void> unmount(const Path& target, uint32_t flags);
 // A path for an object without a name (a pipe), so that magic links of procfs can lead to it: no mount, a
 // dentry of its own. ENOMEM.
@@ -102,7 +104,5 @@ Result<Path> anonymous_path(Ref<Inode> inode, std::string_view name);
 Path mount_root_path(const Ref<Mount>& mount);
 Inode& inode_of(const Path& path);
 uint64_t mount_flags(const Path& path);
-// /proc/PID/mounts and mountinfo.
-void describe_mounts(const Path& root, TextSink& out, bool mountinfo);
 
 }  // namespace runsc::fs

@@ -184,7 +184,7 @@ void boot_container(Task& task) {
   UtsNamespace& uts = task.namespaces().uts();
   (void)uts.set_hostname(spec.hostname.view());
   if (!spec.domainname.empty()) (void)uts.set_domainname(spec.domainname.view());
-  auto context = fs::boot_mounts(reader, spec.umask);
+  auto context = fs::boot_mounts(task.namespaces().mounts(), reader, spec.umask);
   if (!context) fail_start(kFailed, "mounting the container's file systems: ", reason(context.error()));
   task.set_fs(std::move(*context));
   apply_limits(task, spec);

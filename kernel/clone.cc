@@ -34,11 +34,11 @@ Result<void> check_flags(const Task& parent, const CloneRequest& r) {
 }
 
 // Those of the parent, or with new ones among them.
-Result<Ref<Namespaces>> copy_namespaces(const Task& parent, uint64_t flags) {
+Result<Ref<Namespaces>> copy_namespaces(const Task& parent, uint64_t flags, fs::FsContext& fs) {
   if (!(flags & (namespaces | newtime))) return parent.namespaces_ref();
   if (!(flags & newuser) && !parent.creds().has(fs::Cap::sys_admin)) return Errno::perm;
   if (flags & newipc && flags & sysvsem) return Errno::inval;
-  return parent.namespaces().clone(flags);
+  return parent.namespaces().clone(flags, fs);
 }
 
 // Everything of the child that can fail, before it is visible to anyone.
@@ -54,7 +54,7 @@ Result<void> copy_resources(Task& parent, Task& child, const CloneRequest& r) {
   TaskInternals::creds(child) = parent.creds_ref();
   TaskInternals::files(child) = f & files ? parent.files_ref() : TRY(parent.files().clone());
   TaskInternals::fs(child) = f & clone_flag::fs ? parent.fs_ref() : TRY(parent.fs().clone());
-  child.set_namespaces(TRY(copy_namespaces(parent, f)));
+  child.set_namespaces(TRY(copy_namespaces(parent, f, child.fs())));
   if (f & sysvsem) {
     if (!parent.sem_undo) set_sem_undo(parent, TRY(SemUndoList::create()));
     child.sem_undo = parent.sem_undo;

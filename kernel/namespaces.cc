@@ -16,6 +16,7 @@ void Namespaces::Parts::join(Ref<Namespace> ns) {
       net = Ref<net::NetworkNamespace>(static_cast<net::NetworkNamespace&>(*ns));
       break;
     case NamespaceKind::mount:
+      mounts = Ref<fs::MountNamespace>(static_cast<fs::MountNamespace&>(*ns));
       break;
   }
 }
@@ -27,16 +28,17 @@ Result<Ref<Namespaces>> Namespaces::create(Parts parts) {
 }
 
 Result<Ref<Namespaces>> Namespaces::create() {
-  return create(
-      {TRY(UtsNamespace::create()), TRY(IpcNamespace::create()), TRY(net::NetworkNamespace::create())});
+  return create({TRY(UtsNamespace::create()), TRY(IpcNamespace::create()),
+                 TRY(net::NetworkNamespace::create()), TRY(fs::MountNamespace::create())});
 }
 
-Result<Ref<Namespaces>> Namespaces::clone(uint64_t flags) const {
+Result<Ref<Namespaces>> Namespaces::clone(uint64_t flags, fs::FsContext& fs) const {
   using namespace clone_flag;
-  if (flags & (namespaces | newtime) & ~(newuts | newipc)) return Errno::inval;
+  if (flags & (namespaces | newtime) & ~(newns | newuts | newipc)) return Errno::inval;
   Parts parts = parts_;
   if (flags & newuts) parts.uts = TRY(parts_.uts->clone());
   if (flags & newipc) parts.ipc = TRY(IpcNamespace::create());
+  if (flags & newns) parts.mounts = TRY(parts_.mounts->clone(fs));
   return create(std::move(parts));
 }
 
@@ -46,6 +48,8 @@ Ref<Namespace> Namespaces::of_kind(uint64_t kind) const {
       return parts_.uts;
     case clone_flag::newipc:
       return parts_.ipc;
+    case clone_flag::newns:
+      return parts_.mounts;
     case clone_flag::newnet:
       return parts_.net;
     default:

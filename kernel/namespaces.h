@@ -2,6 +2,7 @@
 // another one.
 #pragma once
 
+#include "fs/mount.h"
 #include "kernel/ipc/namespace.h"
 #include "kernel/uts.h"
 #include "net/network_namespace.h"
@@ -14,18 +15,21 @@ class Namespaces final : public RefCounted<Namespaces> {
     Ref<UtsNamespace> uts;
     Ref<IpcNamespace> ipc;
     Ref<net::NetworkNamespace> net;
+    Ref<fs::MountNamespace> mounts;
     // Goes where `ns` is.
     void join(Ref<Namespace> ns);
   };
   // A container's own. ENOMEM.
   static Result<Ref<Namespaces>> create();
   static Result<Ref<Namespaces>> create(Parts parts);
-  // With new ones of the kinds in `flags` (CLONE_NEW*). ENOMEM; EINVAL: a kind that cannot be made.
-  Result<Ref<Namespaces>> clone(uint64_t flags) const;
+  // With new ones of the kinds in `flags` (CLONE_NEW*); with a new mount namespace `fs` moves over. ENOMEM;
+  // EINVAL: a kind that cannot be made.
+  Result<Ref<Namespaces>> clone(uint64_t flags, fs::FsContext& fs) const;
 
   UtsNamespace& uts() const { return *parts_.uts; }
   IpcNamespace& ipc() const { return *parts_.ipc; }
   net::NetworkNamespace& net() const { return *parts_.net; }
+  fs::MountNamespace& mounts() const { return *parts_.mounts; }
   Parts parts() const { return parts_; }
   // Null: not of the kinds of which there can be several.
   Ref<Namespace> of_kind(uint64_t kind) const;

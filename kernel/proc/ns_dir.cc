@@ -21,11 +21,16 @@ struct Row {
   uint32_t ino;  // 0: its namespaces have their own
 };
 constexpr Row kRows[] = {
-    {"cgroup", "cgroup", newcgroup, 4026531835}, {"ipc", "ipc", newipc, 0},
-    {"mnt", "mnt", newns, 4026531841},           {"net", "net", newnet, 0},
-    {"pid", "pid", newpid, 4026531836},          {"pid_for_children", "pid", newpid, 4026531836},
-    {"time", "time", newtime, 4026531834},       {"time_for_children", "time", newtime, 4026531834},
-    {"user", "user", newuser, 4026531837},       {"uts", "uts", newuts, 0},
+    {"cgroup", "cgroup", newcgroup, 4026531835},
+    {"ipc", "ipc", newipc, 0},
+    {"mnt", "mnt", newns, 0},
+    {"net", "net", newnet, 0},
+    {"pid", "pid", newpid, 4026531836},
+    {"pid_for_children", "pid", newpid, 4026531836},
+    {"time", "time", newtime, 4026531834},
+    {"time_for_children", "time", newtime, 4026531834},
+    {"user", "user", newuser, 4026531837},
+    {"uts", "uts", newuts, 0},
 };
 
 // The file system of namespaces: never mounted, one for its device number.

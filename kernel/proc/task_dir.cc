@@ -39,15 +39,9 @@ Result<void> show_comm(Task& task, TextSink& out) {
   return {};
 }
 
-Result<void> show_mounts(Task& task, TextSink& out) {
-  if (Ref<fs::FsContext> fs = task.fs_ref()) fs::describe_mounts(fs->root(), out, false);
-  return {};
-}
+Result<void> show_mounts(Task& task, TextSink& out) { return show_mounts_of(task, out, false); }
 
-Result<void> show_mountinfo(Task& task, TextSink& out) {
-  if (Ref<fs::FsContext> fs = task.fs_ref()) fs::describe_mounts(fs->root(), out, true);
-  return {};
-}
+Result<void> show_mountinfo(Task& task, TextSink& out) { return show_mounts_of(task, out, true); }
 
 Result<void> show_process_stat(Task& task, TextSink& out) { return show_stat(task, true, out); }
 Result<void> show_thread_stat(Task& task, TextSink& out) { return show_stat(task, false, out); }

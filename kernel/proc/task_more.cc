@@ -1,5 +1,5 @@
 // Text of /proc/PID: io, sched, syscall, timers, loginuid and other small ones.
-#include "fs/mount.h"
+#include "kernel/namespaces.h"
 #include "kernel/pid.h"
 #include "kernel/proc/task_files.h"
 #include "kernel/sched/scheduler.h"
@@ -223,10 +223,8 @@ Result<void> show_children(Task& task, TextSink& out) {
 
 // "SOURCE PLACE TYPE ..." of the list of mounts, in other words.
 Result<void> show_mount_stats(Task& task, TextSink& out) {
-  Ref<fs::FsContext> fs = task.fs_ref();
-  if (!fs) return {};
   TextBuffer mounts;
-  fs::describe_mounts(fs->root(), mounts, false);
+  TRY(show_mounts_of(task, mounts, false));
   if (mounts.failed()) return Errno::nomem;
   std::string_view rest = mounts.view();
   while (!rest.empty()) {
@@ -264,6 +262,13 @@ constexpr TaskTextRow kThread[] = {
 };
 
 }  // namespace
+
+Result<void> show_mounts_of(Task& task, TextSink& out, bool mountinfo) {
+  Ref<fs::FsContext> fs = task.fs_ref();
+  Ref<Namespaces> set = task.namespaces_ref();
+  if (fs && set) fs::describe_mounts(set->mounts(), fs->root(), out, mountinfo);
+  return {};
+}
 
 // Down to where somebody with CAP_SYS_RESOURCE has set it anybody may go.
 Result<void> store_oom_score_adj(Task& task, std::string_view text) {

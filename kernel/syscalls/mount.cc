@@ -1,5 +1,7 @@
 // mount(2), umount2(2), pivot_root(2).
 #include "fs/filesystem.h"
+#include "kernel/namespaces.h"
+#include "kernel/pid.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
 
@@ -27,6 +29,53 @@ Result<void> mount_new(Task& task, const fs::Path& target, std::string_view sour
   return fs::mount_on(target, std::move(super), std::move(root), flags, source);
 }
 
+Result<void> change_propagation(const fs::Path& target, uint64_t flags) {
+  constexpr uint64_t kSilent = 32768;
+  bool recursive = flags & fs::kMsRec;
+  switch (flags & ~(fs::kMsRec | kSilent)) {
+    case kShared:
+      return fs::set_propagation(target, fs::Propagation::shared, recursive);
+    case kSlave:
+      return fs::set_propagation(target, fs::Propagation::slave, recursive);
+    case kPrivate:
+      return fs::set_propagation(target, fs::Propagation::unshared, recursive);
+    case kUnbindable:
+      return fs::set_propagation(target, fs::Propagation::unbindable, recursive);
+    default:
+      return Errno::inval;
+  }
+}
+
+bool same(const fs::Path& a, const fs::Path& b) {
+  return a.mount.get() == b.mount.get() && a.dentry.get() == b.dentry.get();
+}
+
+// Whoever stood at the root that pivot_root(2) replaced stands at the new one.
+Result<void> move_tasks(const fs::Path& from, const fs::Path& to) {
+  Vec<Ref<fs::FsContext>> contexts;
+  for (bool all = false; !all;) {
+    const size_t room = task_count() + 16;
+    contexts.clear();
+    TRY(contexts.reserve(room));
+    all = true;
+    LockGuard tree(g_tree_lock);
+    // No more than there is room for: nothing is allocated, or dropped, under the lock.
+    for (ThreadGroup& g : all_groups())
+      for_each_thread_locked(g, [&](Task& t) {
+        if (contexts.size() == room) {
+          all = false;
+        } else if (Ref<fs::FsContext> fs = t.fs_ref()) {
+          (void)contexts.push_back(std::move(fs));
+        }
+      });
+  }
+  for (const Ref<fs::FsContext>& fs : contexts) {
+    if (same(fs->root(), from)) fs->set_root(to);
+    if (same(fs->cwd(), from)) fs->set_cwd(to);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> sys_mount(Task& task, uint64_t source_at, uint64_t target_at, uint64_t type, uint64_t flags,
@@ -38,18 +87,21 @@ Result<void> sys_mount(Task& task, uint64_t source_at, uint64_t target_at, uint6
   fs::Path target = TRY(walk_argument(task, target_text.view()));
   if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
   if ((flags & kMagicMask) == kMagic) flags &= ~kMagicMask;
+  if (!task.namespaces().mounts().contains(target)) return Errno::inval;
   if (flags & kRemount) {
     bool bind_only = flags & fs::kMsBind;
     return fs::remount(target, flags, !bind_only);
   }
   if (flags & fs::kMsBind) {
+    if (source.empty()) return Errno::inval;
     fs::Path from = TRY(walk_argument(task, source.view()));
     return fs::bind_mount(from, target, fs::mount_flags(from), flags & fs::kMsRec);
   }
-  // Propagation has nobody to go to: there is one mount namespace.
-  if (flags & (kUnbindable | kPrivate | kSlave | kShared))
-    return target.mount && target.dentry.get() == &target.mount->root() ? Result<void>() : Errno::inval;
-  if (flags & kMove) return fs::move_mount(TRY(walk_argument(task, source.view())), target);
+  if (flags & (kUnbindable | kPrivate | kSlave | kShared)) return change_propagation(target, flags);
+  if (flags & kMove) {
+    if (source.empty()) return Errno::inval;
+    return fs::move_mount(TRY(walk_argument(task, source.view())), target);
+  }
   return mount_new(task, target, source.view(), type, flags, data);
 }
 
@@ -59,6 +111,7 @@ Result<void> sys_umount2(Task& task, uint64_t target_at, uint32_t flags) {
   fs::Path target = TRY(
       lookup_argument(task, abi::at::fdcwd, target_at, flags & kNoFollow ? abi::at::symlink_nofollow : 0));
   if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
+  if (!task.namespaces().mounts().contains(target)) return Errno::inval;
   return fs::unmount(target, flags);
 }
 
@@ -66,16 +119,10 @@ Result<void> sys_pivot_root(Task& task, uint64_t new_root_at, uint64_t put_old_a
   if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
   fs::Path new_root = TRY(lookup_argument(task, abi::at::fdcwd, new_root_at, 0));
   fs::Path put_old = TRY(lookup_argument(task, abi::at::fdcwd, put_old_at, 0));
-  fs::Path old_root = fs::tree_root_path();
-  fs::Path own_root = task.fs().root();
-  if (own_root.mount.get() != old_root.mount.get() || own_root.dentry.get() != old_root.dentry.get())
-    return Errno::inval;
-  TRY(fs::pivot_root(new_root, put_old));
-  fs::Path cwd = task.fs().cwd();
-  if (cwd.mount.get() == old_root.mount.get() && cwd.dentry.get() == old_root.dentry.get())
-    task.fs().set_cwd(new_root);
-  task.fs().set_root(std::move(new_root));
-  return {};
+  fs::Path old_root = task.fs().root();
+  if (!task.namespaces().mounts().contains(old_root)) return Errno::inval;
+  TRY(fs::pivot_root(old_root, new_root, put_old));
+  return move_tasks(old_root, new_root);
 }
 
 // File handles are not given: a file system of memory could not find the file again.

@@ -84,7 +84,7 @@ Result<void> sys_unshare(Task& task, uint64_t flags) {
   if (flags & clone_flag::files && task.files().ref_count() > 1) own_files = TRY(task.files().clone());
   if (flags & kNamespaces) {
     if (!(flags & newuser) && !task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
-    own_namespaces = TRY(task.namespaces().clone(flags));
+    own_namespaces = TRY(task.namespaces().clone(flags, own_fs ? *own_fs : task.fs()));
   }
   if (flags & (sysvsem | newipc)) set_sem_undo(task, nullptr);
   if (own_fs) task.set_fs(std::move(own_fs));
@@ -115,8 +115,9 @@ Result<void> sys_setns(Task& task, int fd, int type) {
   if (flags & newipc) set_sem_undo(task, nullptr);
   task.set_namespaces(std::move(joined));
   if (flags & newns) {
-    task.fs().set_root(fs::tree_root_path());
-    task.fs().set_cwd(fs::tree_root_path());
+    fs::Path root = task.namespaces().mounts().root();
+    task.fs().set_root(root);
+    task.fs().set_cwd(std::move(root));
   }
   return {};
 }

@@ -51,14 +51,14 @@ namespace {
 
 // One machine and one root for all tests of a process.
 Path machine_root() {
-  static bool ready = false;
-  if (!ready) {
-    ready = true;
+  static MountNamespace* ns = nullptr;
+  if (!ns) {
     arch::fake::start({uint64_t{256} << 20, uint64_t{64} << 20, uint64_t{64} << 20});
     Ref<TmpfsSuper> super = *TmpfsSuper::create({});
-    REQUIRE(mount_root(super, 0, "root"));
+    ns = (*MountNamespace::create()).leak();
+    REQUIRE(mount_root(*ns, super, 0, "root"));
   }
-  return tree_root_path();
+  return ns->root();
 }
 
 }  // namespace

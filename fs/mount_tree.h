@@ -1,0 +1,65 @@
+// The insides of the trees of mounts, for fs/mount*.cc.
+#pragma once
+
+#include "fs/mount.h"
+
+namespace runsc::fs {
+
+// One change of the trees at a time.
+extern Mutex g_mount_tree_lock;
+
+// The mounts in the trees; the list holds a count of each. Changed under g_mount_tree_lock and names_lock(),
+// read under either.
+struct MountTree {
+  static Mount *first, *last;
+  static Mount* next(const Mount& m) { return m.next_; }
+  static Mount* prev(const Mount& m) { return m.prev_; }
+
+  static MountNamespace* ns(const Mount& m) { return m.ns_; }
+  static PeerGroup& group(Mount& m) { return m.group_; }
+  static PeerGroup& master(Mount& m) { return m.master_; }
+  static bool& unbindable(Mount& m) { return m.unbindable_; }
+  static Mount*& root(MountNamespace& ns) { return ns.root_; }
+  static Mount* root(const MountNamespace& ns) { return ns.root_; }
+
+  static Mount* top_on(const Mount* mount, const Dentry& dentry);
+  static bool has_children(const Mount& m);
+  // `place` empty: the root of the tree.
+  static void attach(Mount& m, MountNamespace& ns, const Path& place);
+  // What a mount held of its place: dropped by the caller, outside the lock.
+  struct Place {
+    Ref<Mount> parent;
+    Ref<Dentry> mountpoint;
+  };
+  static Place move(Mount& m, Place to);
+  // Off its tree and out of its peer group.
+  static void detach(Mount& m) REQUIRES(g_mount_tree_lock);
+  static bool stands_below(const Mount* m, const Mount& ancestor) {
+    for (; m; m = m->parent_.get())
+      if (m == &ancestor) return true;
+    return false;
+  }
+};
+
+// Copies of mounts that hang together, in no tree yet: the first is the root.
+struct MountTwin {
+  Mount* original;
+  Ref<Mount> mount;
+  size_t parent = 0;  // its place among the copies; of the first: none
+  Ref<Dentry> mountpoint;
+};
+enum class CopyUnbindable : uint8_t { no, yes };
+// A twin of `m` that shows `root`: peer and slave of the same. ENOMEM.
+Result<Ref<Mount>> twin_of(Mount& m, Dentry& root) REQUIRES(g_mount_tree_lock);
+// Adds to `tree`, which has its root, what is mounted below that root's original. ENOMEM.
+Result<void> copy_below(Vec<MountTwin>& tree, CopyUnbindable unbindable) REQUIRES(g_mount_tree_lock);
+// Attaches the tree at `place` and copies of it where that propagates to. ENOMEM: nothing was done.
+Result<void> graft(Vec<MountTwin>& tree, const Path& place) REQUIRES(g_mount_tree_lock);
+// A mount that stands elsewhere goes to `place` with all below it. ENOMEM.
+Result<void> graft_moved(Mount& m, const Path& place) REQUIRES(g_mount_tree_lock);
+// The mounts that came to other places by propagation when `m` came to its own. ENOMEM.
+Result<void> propagated_from(Mount& m, Vec<Ref<Mount>>& out) REQUIRES(g_mount_tree_lock);
+// Neither peer nor master of anybody any more: slaves go to its peers, else to its own master.
+void leave_group(Mount& m) REQUIRES(g_mount_tree_lock);
+
+}  // namespace runsc::fs
