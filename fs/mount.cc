@@ -1,5 +1,7 @@
 #include "fs/mount_tree.h"
 
+#include <ranges>
+
 #include "kernel/base/check.h"
 
 namespace runsc::fs {
@@ -8,7 +10,7 @@ constinit Mutex g_mount_tree_lock{LockRank::mount_tree};
 
 namespace {
 
-constinit std::atomic<uint32_t> next_mount_id{20};
+constinit std::atomic<uint32_t> next_mount_id{20}, live_mounts{0};
 
 }  // namespace
 
@@ -17,10 +19,16 @@ Mount::Mount(Ref<SuperBlock> super, Ref<Dentry> root, uint64_t flags, String sou
       root_(std::move(root)),
       id_(next_mount_id.fetch_add(1, std::memory_order_relaxed)),
       flags_(flags),
-      source_(std::move(source)) {}
+      source_(std::move(source)) {
+  live_mounts.fetch_add(1, std::memory_order_relaxed);
+}
+
+Mount::~Mount() { live_mounts.fetch_sub(1, std::memory_order_relaxed); }
 
 Result<Ref<Mount>> Mount::create(Ref<SuperBlock> super, Ref<Dentry> root, uint64_t flags,
                                  std::string_view source) {
+  // Several at once may pass by a few: the limit is there to bound them, not to count them.
+  if (live_mounts.load(std::memory_order_relaxed) >= kMaxLiveMounts) return Errno::nospc;
   String owned = TRY(String::from(source));
   Ref<Mount> m =
       make_ref<Mount>(std::move(super), std::move(root),
@@ -33,15 +41,10 @@ constinit Mount* MountTree::first = nullptr;
 constinit Mount* MountTree::last = nullptr;
 
 Mount* MountTree::top_on(const Mount* mount, const Dentry& dentry) {
-  for (Mount* m = last; m; m = m->prev_)
-    if (m->parent_.get() == mount && m->mountpoint_.get() == &dentry) return m;
+  if (!mount) return nullptr;
+  for (const Mount& m : std::views::reverse(mount->children_))
+    if (m.mountpoint_.get() == &dentry) return const_cast<Mount*>(&m);
   return nullptr;
-}
-
-bool MountTree::has_children(const Mount& m) {
-  for (Mount* other = first; other; other = other->next_)
-    if (other->parent_.get() == &m) return true;
-  return false;
 }
 
 void MountTree::attach(Mount& m, MountNamespace& ns, const Path& place) {
@@ -50,6 +53,7 @@ void MountTree::attach(Mount& m, MountNamespace& ns, const Path& place) {
   m.parent_ = place.mount;
   m.mountpoint_ = place.dentry;
   if (place.dentry) place.dentry->mounts.fetch_add(1, std::memory_order_release);
+  if (m.parent_) m.parent_->children_.push_back(m);
   m.ref();
   m.next_ = nullptr;
   m.prev_ = last;
@@ -60,9 +64,11 @@ void MountTree::attach(Mount& m, MountNamespace& ns, const Path& place) {
 MountTree::Place MountTree::move(Mount& m, Place to) {
   LockGuard guard(names_lock());
   if (m.mountpoint_) m.mountpoint_->mounts.fetch_sub(1, std::memory_order_release);
+  if (m.parent_) m.parent_->children_.erase(Mount::Children::s_iterator_to(m));
   std::swap(m.parent_, to.parent);
   std::swap(m.mountpoint_, to.mountpoint);
   if (m.mountpoint_) m.mountpoint_->mounts.fetch_add(1, std::memory_order_release);
+  if (m.parent_) m.parent_->children_.push_back(m);
   return to;
 }
 
@@ -108,28 +114,26 @@ Result<Ref<MountNamespace>> MountNamespace::create() {
   return ns;
 }
 
-Result<Ref<MountNamespace>> MountNamespace::clone(FsContext& fs) const {
+Result<Ref<MountNamespace>> MountNamespace::clone(Path& root, Path& cwd) const {
   Ref<MountNamespace> ns = TRY(create());
-  Path root = fs.root(), cwd = fs.cwd();
-  {
-    LockGuard guard(g_mount_tree_lock);
-    Vec<MountTwin> tree;
-    MountTwin first;
-    first.original = root_;
-    first.mount = TRY(twin_of(*root_, root_->root()));
-    MountTree::unbindable(*first.mount) = MountTree::unbindable(*root_);
-    TRY(tree.push_back(std::move(first)));
-    TRY(copy_below(tree, CopyUnbindable::yes));
-    for (size_t k = 0; k < tree.size(); ++k) {
-      const MountTwin& twin = tree[k];
-      MountTree::attach(*twin.mount, *ns, k == 0 ? Path() : Path(tree[twin.parent].mount, twin.mountpoint));
-      if (twin.original == root.mount.get()) root.mount = twin.mount;
-      if (twin.original == cwd.mount.get()) cwd.mount = twin.mount;
-    }
-    ns->root_ = tree[0].mount.get();
+  Path new_root = root, new_cwd = cwd;  // what is replaced goes outside the lock
+  LockGuard guard(g_mount_tree_lock);
+  Vec<MountTwin> tree;
+  MountTwin first;
+  first.original = root_;
+  first.mount = TRY(twin_of(*root_, root_->root()));
+  MountTree::unbindable(*first.mount) = MountTree::unbindable(*root_);
+  TRY(tree.push_back(std::move(first)));
+  TRY(copy_below(tree, CopyUnbindable::yes));
+  for (size_t k = 0; k < tree.size(); ++k) {
+    const MountTwin& twin = tree[k];
+    MountTree::attach(*twin.mount, *ns, k == 0 ? Path() : Path(tree[twin.parent].mount, twin.mountpoint));
+    if (twin.original == root.mount.get()) new_root.mount = twin.mount;
+    if (twin.original == cwd.mount.get()) new_cwd.mount = twin.mount;
   }
-  fs.set_root(std::move(root));
-  fs.set_cwd(std::move(cwd));
+  ns->root_ = tree[0].mount.get();
+  std::swap(root, new_root);
+  std::swap(cwd, new_cwd);
   return ns;
 }
 
@@ -239,8 +243,8 @@ namespace {
 // A mount that came by propagation: what stands on its root takes its place, anything else keeps it.
 void detach_propagated(Mount& m) REQUIRES(g_mount_tree_lock) {
   Mount* above = MountTree::top_on(&m, m.root());
-  for (Mount* other = MountTree::first; other; other = MountTree::next(*other))
-    if (other->parent_locked() == &m && other != above) return;
+  for (const Mount& child : MountTree::children(m))
+    if (&child != above) return;
   Ref<Mount> parent(*m.parent_locked());
   Ref<Dentry> mountpoint(*m.mountpoint_locked());
   MountTree::detach(m);

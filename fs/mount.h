@@ -2,6 +2,8 @@
 // between places (mount_namespaces(7)).
 #pragma once
 
+#include <boost/intrusive/list.hpp>
+
 #include "fs/dentry.h"
 #include "fs/namespace.h"
 #include "kernel/base/namespace.h"
@@ -13,11 +15,15 @@ class MountNamespace;
 // A set of mounts that propagate to each other, or from one to others; 0: none.
 using PeerGroup = uint32_t;
 
-class Mount final : public RefCounted<Mount> {
+// Mounts that live at a time, in all namespaces together. Linux allows each namespace 100,000.
+inline constexpr uint32_t kMaxLiveMounts = 20'000;
+
+class Mount final : public RefCounted<Mount>, public boost::intrusive::list_base_hook<> {
  public:
-  // Not in the tree yet. ENOMEM.
+  // Not in the tree yet. ENOMEM; ENOSPC: too many.
   static Result<Ref<Mount>> create(Ref<SuperBlock> super, Ref<Dentry> root, uint64_t flags,
                                    std::string_view source);
+  ~Mount();
 
   SuperBlock& super() const { return hold_.super(); }
   Dentry& root() const { return *root_; }
@@ -37,7 +43,7 @@ class Mount final : public RefCounted<Mount> {
   template <class T, class... A>
   friend Ref<T> runsc::make_ref(A&&...);
   Mount(Ref<SuperBlock> super, Ref<Dentry> root, uint64_t flags, String source);
-
+  using Children = boost::intrusive::list<Mount, boost::intrusive::constant_time_size<false>>;
   const MountHold hold_;
   const Ref<Dentry> root_;
   const uint32_t id_;
@@ -46,6 +52,7 @@ class Mount final : public RefCounted<Mount> {
   MountNamespace* ns_ = nullptr;  // null: taken off
   Ref<Mount> parent_;
   Ref<Dentry> mountpoint_;
+  Children children_;  // in order of mounting
   // Changed and read under the lock of the tree: its peers, whom it follows, and whether it may be bound.
   PeerGroup group_ = 0, master_ = 0;
   bool unbindable_ = false;
@@ -56,8 +63,8 @@ class MountNamespace final : public Namespace {
  public:
   // Without a mount yet. ENOMEM.
   static Result<Ref<MountNamespace>> create();
-  // With copies of all mounts, to which `fs` moves over. ENOMEM.
-  Result<Ref<MountNamespace>> clone(FsContext& fs) const;
+  // With copies of all mounts, to which the paths of a task move over. ENOMEM, ENOSPC.
+  Result<Ref<MountNamespace>> clone(Path& root, Path& cwd) const;
   // Takes its mounts off.
   ~MountNamespace() override;
 

@@ -150,18 +150,16 @@ Result<Ref<Mount>> twin_of(Mount& m, Dentry& root) {
 }
 
 Result<void> copy_below(Vec<MountTwin>& tree, CopyUnbindable unbindable) {
-  // Parents first, wherever they stand in the list.
   for (size_t i = 0; i < tree.size(); ++i) {
-    for (Mount* m = MountTree::first; m; m = MountTree::next(*m)) {
-      if (m->parent_locked() != tree[i].original) continue;
-      if (unbindable == CopyUnbindable::no && MountTree::unbindable(*m)) continue;
-      if (i == 0 && !is_below(*m->mountpoint_locked(), tree[0].mount->root())) continue;
+    for (Mount& m : MountTree::children(*tree[i].original)) {
+      if (unbindable == CopyUnbindable::no && MountTree::unbindable(m)) continue;
+      if (i == 0 && !is_below(*m.mountpoint_locked(), tree[0].mount->root())) continue;
       MountTwin twin;
-      twin.original = m;
-      twin.mount = TRY(twin_of(*m, m->root()));
-      MountTree::unbindable(*twin.mount) = MountTree::unbindable(*m);
+      twin.original = &m;
+      twin.mount = TRY(twin_of(m, m.root()));
+      MountTree::unbindable(*twin.mount) = MountTree::unbindable(m);
       twin.parent = i;
-      twin.mountpoint = Ref<Dentry>(*m->mountpoint_locked());
+      twin.mountpoint = Ref<Dentry>(*m.mountpoint_locked());
       TRY(tree.push_back(std::move(twin)));
     }
   }
@@ -182,13 +180,12 @@ Result<void> graft_moved(Mount& m, const Path& place) {
   root.mount = Ref<Mount>(m);
   TRY(tree.push_back(std::move(root)));
   for (size_t i = 0; i < tree.size(); ++i)
-    for (Mount* child = MountTree::first; child; child = MountTree::next(*child)) {
-      if (child->parent_locked() != tree[i].mount.get()) continue;
+    for (Mount& child : MountTree::children(*tree[i].mount)) {
       MountTwin twin;
-      twin.original = child;
-      twin.mount = Ref<Mount>(*child);
+      twin.original = &child;
+      twin.mount = Ref<Mount>(child);
       twin.parent = i;
-      twin.mountpoint = Ref<Dentry>(*child->mountpoint_locked());
+      twin.mountpoint = Ref<Dentry>(*child.mountpoint_locked());
       TRY(tree.push_back(std::move(twin)));
     }
   Vec<Planned> planned = TRY(plan(tree, place));

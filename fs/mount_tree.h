@@ -23,7 +23,8 @@ struct MountTree {
   static Mount* root(const MountNamespace& ns) { return ns.root_; }
 
   static Mount* top_on(const Mount* mount, const Dentry& dentry);
-  static bool has_children(const Mount& m);
+  static Mount::Children& children(Mount& m) { return m.children_; }
+  static bool has_children(const Mount& m) { return !m.children_.empty(); }
   // `place` empty: the root of the tree.
   static void attach(Mount& m, MountNamespace& ns, const Path& place);
   // What a mount held of its place: dropped by the caller, outside the lock.

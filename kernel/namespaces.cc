@@ -38,8 +38,13 @@ Result<Ref<Namespaces>> Namespaces::clone(uint64_t flags, fs::FsContext& fs) con
   Parts parts = parts_;
   if (flags & newuts) parts.uts = TRY(parts_.uts->clone());
   if (flags & newipc) parts.ipc = TRY(IpcNamespace::create());
-  if (flags & newns) parts.mounts = TRY(parts_.mounts->clone(fs));
-  return create(std::move(parts));
+  if (!(flags & newns)) return create(std::move(parts));
+  fs::Path root = fs.root(), cwd = fs.cwd();
+  parts.mounts = TRY(parts_.mounts->clone(root, cwd));
+  Ref<Namespaces> set = TRY(create(std::move(parts)));
+  fs.set_root(std::move(root));
+  fs.set_cwd(std::move(cwd));
+  return set;
 }
 
 Ref<Namespace> Namespaces::of_kind(uint64_t kind) const {
