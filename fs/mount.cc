@@ -1,7 +1,5 @@
 #include "fs/mount_tree.h"
 
-#include <ranges>
-
 #include "kernel/base/check.h"
 
 namespace runsc::fs {
@@ -42,8 +40,9 @@ constinit Mount* MountTree::last = nullptr;
 
 Mount* MountTree::top_on(const Mount* mount, const Dentry& dentry) {
   if (!mount) return nullptr;
-  for (const Mount& m : std::views::reverse(mount->children_))
-    if (m.mountpoint_.get() == &dentry) return const_cast<Mount*>(&m);
+  const Mount::Children& children = mount->children_;
+  for (auto it = children.rbegin(); it != children.rend(); ++it)
+    if (it->mountpoint_.get() == &dentry) return const_cast<Mount*>(&*it);
   return nullptr;
 }
 

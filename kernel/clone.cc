@@ -3,6 +3,7 @@
 #include "kernel/base/check.h"
 #include "kernel/base/log.h"
 #include "kernel/blocking.h"
+#include "kernel/control/freezer.h"
 #include "kernel/executable.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/namespaces.h"
@@ -126,7 +127,7 @@ Result<void> link_child(Task& parent, Task& child, ThreadGroup* fresh, const Clo
   if (fresh) {
     group.pid = child.tid();
     group.leader = &child;
-    group.parent = r.flags & clone_flag::parent ? old.parent : &old;
+    group.parent = !(r.flags & clone_flag::parent) ? &old : old.parent ? old.parent : &all_groups().front();
     group.parent_task = r.flags & clone_flag::parent ? old.parent_task : &parent;
     group.parent_pid.store(group.parent ? group.parent->pid : 0);
     group.pgid.store(old.pgid);
@@ -140,6 +141,7 @@ Result<void> link_child(Task& parent, Task& child, ThreadGroup* fresh, const Clo
   ++group.active_threads;
   ++group.live_threads;
   pid_insert_locked(child);
+  freeze_new_task_locked(child);
   if (traced) ptrace_inherit_locked(parent, child);
   return {};
 }

@@ -37,16 +37,11 @@ Result<Ref<fs::Credentials>> read_credentials(ContainerReader& r, uint32_t& umas
   return c;
 }
 
-}  // namespace
-
-Result<ContainerSpec> read_container(ContainerReader& r) {
-  ContainerSpec s;
-  if (r.u32() != hostcall::kContainerVersion) return Errno::inval;
+Result<ProcessSpec> read_process(ContainerReader& r) {
+  ProcessSpec s;
   TRY(read_strings(r, s.argv));
   TRY(read_strings(r, s.envp));
   s.cwd = TRY(String::from(r.string()));
-  s.hostname = TRY(String::from(r.string()));
-  s.domainname = TRY(String::from(r.string()));
   s.creds = TRY(read_credentials(r, s.umask));
   for (uint32_t n = TRY(read_count(r)); n > 0; --n) {
     uint32_t resource = r.u32();
@@ -59,6 +54,25 @@ Result<ContainerSpec> read_container(ContainerReader& r) {
   s.columns = r.u32();
   for (auto& handle : s.stdio) handle = r.u32();
   if (!r.ok() || s.argv.empty()) return Errno::inval;
+  return s;
+}
+
+}  // namespace
+
+Result<ContainerSpec> read_container(ContainerReader& r) {
+  ContainerSpec s;
+  if (r.u32() != hostcall::kContainerVersion) return Errno::inval;
+  s.hostname = TRY(String::from(r.string()));
+  s.domainname = TRY(String::from(r.string()));
+  s.wait_for_start = r.u32() != 0;
+  s.process = TRY(read_process(r));
+  return s;
+}
+
+Result<ProcessSpec> read_joining_process(ContainerReader& r) {
+  if (r.u32() != hostcall::kContainerVersion) return Errno::inval;
+  ProcessSpec s = TRY(read_process(r));
+  if (!r.at_end()) return Errno::inval;
   return s;
 }
 

@@ -12,9 +12,9 @@
 
 namespace runsc::kernel {
 
-struct ContainerSpec {
+struct ProcessSpec {
   Vec<String> argv, envp;
-  String cwd, hostname, domainname;
+  String cwd;
   Ref<fs::Credentials> creds;
   uint32_t umask = 022;
   struct LimitEntry {
@@ -27,7 +27,15 @@ struct ContainerSpec {
   hostcall::Handle stdio[3] = {hostcall::kNoHandle, hostcall::kNoHandle, hostcall::kNoHandle};
 };
 
+struct ContainerSpec {
+  String hostname, domainname;
+  bool wait_for_start = false;
+  ProcessSpec process;
+};
+
 // Reads up to the root and the mounts, which fs reads on: `reader` then stands there. EINVAL, ENOMEM.
 Result<ContainerSpec> read_container(hostcall::ContainerReader& reader);
+// What joins a container. EINVAL, ENOMEM.
+Result<ProcessSpec> read_joining_process(hostcall::ContainerReader& reader);
 
 }  // namespace runsc::kernel

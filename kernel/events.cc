@@ -1,8 +1,7 @@
 #include "kernel/events.h"
 
 #include "kernel/async_io.h"
-#include "kernel/pid.h"
-#include "kernel/signal/signal.h"
+#include "kernel/control/control.h"
 #include "kernel/stdio/host_stream.h"
 #include "kvm/arch/seam.h"
 #include "kvm/hostcall/client.h"
@@ -11,25 +10,17 @@ namespace runsc::kernel {
 
 namespace {
 
-void signal_init(uint32_t number) {
-  if (!signal_valid(static_cast<int>(number))) return;
-  Ref<ThreadGroup> init = find_group(1);
-  if (!init) return;
-  int signal = static_cast<int>(number);
-  bool forced = signal == abi::sig::kill || signal == abi::sig::stop;
-  // From a process outside: sent by number 0 of user 0.
-  abi::SigInfo info(signal, forced ? abi::sig_code::kernel : abi::sig_code::user);
-  (void)queue_signal_to_group(*init, info, Origin::host);
-}
-
 void hand_on(const hostcall::Event& event) {
   switch (event.kind) {
     case hostcall::EventKind::stream_ready:
       return host_stream_ready(event.handle, event.value);
     case hostcall::EventKind::signal:
-      return signal_init(event.value);
+      (void)signal_from_host(hostcall::kInitProcess, static_cast<int>(event.value));
+      return;
     case hostcall::EventKind::window_size:
-      return terminal_resized(event.value >> 16, event.value & 0xffff);
+      return terminal_resized(hostcall::kInitProcess, event.value >> 16, event.value & 0xffff);
+    case hostcall::EventKind::command:
+      return control_wake();
   }
 }
 

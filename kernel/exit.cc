@@ -3,6 +3,7 @@
 #include "kernel/base/log.h"
 #include "kernel/blocking.h"
 #include "kernel/clone.h"
+#include "kernel/control/control.h"
 #include "kernel/core/core_dump.h"
 #include "kernel/executable.h"
 #include "kernel/futex.h"
@@ -14,6 +15,7 @@
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/signal/signal.h"
+#include "kernel/stdio/host_stream.h"
 #include "kernel/time/clock.h"
 #include "kvm/hostcall/client.h"
 #include "mm/user_copy.h"
@@ -170,6 +172,7 @@ bool others_left(ThreadGroup& init) {
   }
   init.child_wait.remove(waiter);
   if (others_left(init)) log_warning("processes were left when init ended");
+  drain_terminal(hostcall::kInitProcess);
   (void)hostcall::call<hostcall::Exit>([&](auto& r) { r.wait_status = static_cast<uint32_t>(status); });
   PANIC("the host let an ended sandbox go on");
 }
@@ -232,7 +235,11 @@ ProcessEnd end_of(int32_t status) {
 }
 
 Ref<Task> tell_parent_of_zombie_locked(ThreadGroup& group) {
-  if (!group.parent) return nullptr;
+  if (!group.parent) {
+    if (group.host_number == kNotOfHost) return nullptr;
+    process_of_host_ended_locked(group);
+    return reap_locked(group);
+  }
   const ProcessEnd end = end_of(group.wait_status);
   bool silent = group.exit_signal == sig::chld && ignores_children_locked(*group.parent);
   notify_parent_locked(group, end.code, end.value);
@@ -306,6 +313,7 @@ void exit_task(Task& task, int32_t status) {
   }
   group.exit_wait.wake_all();
   keep = nullptr;
+  report_ended_processes();
   sched_die();
 }
 

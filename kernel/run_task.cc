@@ -1,6 +1,7 @@
 // The life of a task: user code until its next trap, the trap, signals, and again.
 #include "kernel/base/log.h"
 #include "kernel/clone.h"
+#include "kernel/control/freezer.h"
 #include "kernel/events.h"
 #include "kernel/exit.h"
 #include "kernel/ptrace/ptrace.h"
@@ -117,6 +118,7 @@ bool wants_restart(uint64_t rax) {
 
 // `in_syscall`: rax holds the result of one.
 [[gnu::noinline]] void exit_work(Task& task, bool in_syscall) {
+  if (task.work.has(Work::freeze)) wait_for_thaw(task);
   if (in_syscall && task.work.any(kSyscallExitWork)) ptrace_syscall_exit(task);
   if (in_syscall) deliver_signals(task);
   // The mask that comes back may let further signals through.

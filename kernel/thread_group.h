@@ -61,6 +61,8 @@ class ThreadGroup final : public RefCounted<ThreadGroup>,
 
   // Const after creation.
   int32_t pid = 0;
+  uint32_t host_number = ~0u;  // by which the host knows a process that it started (kernel/control); ~0: none
+  ThreadGroup* next_ended = nullptr;  // among those of the host that have ended
   // ---- Under g_tree_lock (plain reads of the numbers are allowed: they are hints then).
   Task* leader = nullptr;
   Task* threads = nullptr;  // list through Task's next_thread

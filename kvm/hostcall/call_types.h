@@ -18,6 +18,12 @@ enum class Number : uint32_t {
   cpu_idle,
   cpu_wake,
   take_events,
+  // commands of the host
+  take_command,
+  read_command,
+  answer_command,
+  process_ended,
+  container_ready,
   // files beneath donated directories
   stat_path = 32,
   open_path,

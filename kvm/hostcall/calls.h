@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "kvm/hostcall/call_types.h"
+#include "kvm/hostcall/control_calls.h"
 #include "kvm/hostcall/file_calls.h"
 #include "kvm/hostcall/frame.h"
 
@@ -85,7 +86,7 @@ struct CpuWake {  // ends CpuIdle of the CPUs in the mask; pulls one that runs u
   using Reply = Empty;
 };
 
-enum class EventKind : uint32_t { stream_ready = 1, signal = 2, window_size = 3 };
+enum class EventKind : uint32_t { stream_ready = 1, signal = 2, window_size = 3, command = 4 };
 struct Event {
   EventKind kind;
   uint32_t handle;  // stream_ready

@@ -1,15 +1,19 @@
 // The container to run, as bytes: written by the host (ContainerWriter), read by the sentry
 // (ContainerReader). A sequence of little-endian u32/u64 and length-prefixed strings, in this order:
 //   u32 version (kContainerVersion)
-//   strings argv, strings envp, string cwd, string hostname, string domainname
+//   string hostname, string domainname, u32 wait (1: the init waits for CommandKind::start)
+//   a process:
+//   strings argv, strings envp, string cwd
 //   u32 uid, u32 gid, u32 list additional gids, u32 umask
 //   u64 capabilities: effective, permitted, inheritable, bounding, ambient
 //   u32 no_new_privs
 //   u32 count, then per rlimit: u32 resource, u64 cur, u64 max
 //   u32 terminal, u32 rows, u32 columns, u32 handles of stdin, stdout, stderr (terminal: all three the host's
-//   tty bridge) u32 root handle (donated directory), u32 root read-only, u32 root overlay in memory (1) or
+//   tty bridge)
+//   and behind it: u32 root handle (donated directory), u32 root read-only, u32 root overlay in memory (1) or
 //   direct to the host (0) u32 count, then per mount in order: string destination, u32 kind (MountKind), u32
 //   handle, u64 flags (MS_*), string data strings masked paths, strings read-only paths
+// What joins a running container (CommandKind::execute) is u32 version and a process alone.
 // A list is its u32 count and its elements; a string is its u32 length and its bytes.
 #pragma once
 
@@ -20,7 +24,7 @@
 
 namespace runsc::hostcall {
 
-inline constexpr uint32_t kContainerVersion = 1;
+inline constexpr uint32_t kContainerVersion = 2;
 
 enum class MountKind : uint32_t {
   bind = 1,

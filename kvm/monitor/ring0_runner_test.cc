@@ -155,8 +155,10 @@ std::optional<std::string> run_toy(const char* begin, const char* end, Meanwhile
 
   FileTable files({});
   auto events = EventLoop::create().value();
+  auto commands = CommandQueue::create().value();
   Ended ended;
-  Services services{vm->memory(), files, *events, runner, ended, {vm->memory().limit(), kCpus}, -1, offset};
+  Services services{vm->memory(), files, *events, *commands, runner, ended, {vm->memory().limit(), kCpus},
+                    -1,           offset};
   HostcallServer server(services, kCpus);
   runner.start({server, boot.frames_phys, hz, {}, [&](const Vcpu& vcpu, const std::string& reason) {
                   ended.tell(crash_report(vcpu, vm->memory(), &image.symbols(), reason));

@@ -66,6 +66,7 @@ Expected<void> SandboxBase::make_vm() {
   for (int fd : config_.donated) donated.push_back(adopt_donated(UniqueFd(fd)));
   files_ = std::make_unique<FileTable>(std::move(donated));
   events_ = MON_TRY(EventLoop::create());
+  commands_ = MON_TRY(CommandQueue::create());
   MON_TRY(Vcpu::install_kick_handler());
   vm_ = MON_TRY(Vm::create(*kvm_, config_.memory_limit, config_.cpus));
   tsc_hz_ = MON_TRY(tsc_frequency(*kvm_, vm_->fd()));
@@ -84,8 +85,8 @@ Expected<void> SandboxBase::lay_out_boot(BootAllocator& allocator, std::int64_t 
 Expected<void> SandboxBase::open_doors(CpuControl& cpus, std::int64_t tsc_offset) {
   events_->attach(shared(), cpus, config_.cpus);
   Bounds bounds{vm_->memory().limit(), config_.cpus};
-  services_ = std::unique_ptr<Services>(
-      new Services{vm_->memory(), *files_, *events_, cpus, *this, bounds, config_.debug_log_fd, tsc_offset});
+  services_ = std::unique_ptr<Services>(new Services{vm_->memory(), *files_, *events_, *commands_, cpus,
+                                                     *this, bounds, config_.debug_log_fd, tsc_offset});
   server_ = std::make_unique<HostcallServer>(*services_, config_.cpus);
   timer_ = std::make_unique<PreemptTimer>(shared(), cpus, config_.cpus, tsc_hz_, tsc_offset);
   return {};
@@ -101,6 +102,27 @@ std::expected<int, Error> SandboxBase::run() {
   std::scoped_lock lock(end_mutex_);
   if (crashed_) return fail(*crashed_);
   return static_cast<int>(wait_status_);
+}
+
+std::uint32_t SandboxBase::command(Command command) {
+  const std::uint32_t id = commands_->submit(std::move(command));
+  events_->command();
+  return id;
+}
+
+std::expected<std::vector<hostcall::Handle>, Error> SandboxBase::donate(std::vector<UniqueFd> fds) {
+  std::vector<hostcall::Handle> handles;
+  for (UniqueFd& fd : fds) {
+    HostFileRef file = adopt_as_it_is(std::move(fd));
+    const Result<hostcall::Handle> handle = file ? files_->add(std::move(file)) : Errno::badf;
+    if (handle) {
+      handles.push_back(*handle);
+      continue;
+    }
+    for (const hostcall::Handle taken : handles) (void)files_->remove(taken);
+    return fail_errno("a descriptor for the sandbox", static_cast<int>(handle.error()));
+  }
+  return handles;
 }
 
 void SandboxBase::finish(std::uint32_t wait_status) {

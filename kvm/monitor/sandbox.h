@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kvm/monitor/error.h"
+#include "kvm/monitor/services/commands.h"
 
 namespace runsc::monitor {
 
@@ -35,6 +36,11 @@ class Sandbox {
   // Both from any thread or an async-signal context.
   virtual void signal(int signo) = 0;
   virtual void window_size(uint16_t rows, uint16_t columns) = 0;
+  // While run() runs, from one thread; answers come as notices. Ignored after the end.
+  virtual uint32_t command(Command command) = 0;
+  virtual CommandQueue& commands() = 0;
+  // More descriptors for the sentry, taken over: their handles, in order. EMFILE.
+  virtual std::expected<std::vector<hostcall::Handle>, Error> donate(std::vector<UniqueFd> fds) = 0;
 };
 
 }  // namespace runsc::monitor

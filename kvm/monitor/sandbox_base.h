@@ -27,6 +27,10 @@ class SandboxBase : public Sandbox, public SandboxEnd {
     events_->window_size(rows, columns);
   }
 
+  std::uint32_t command(Command command) override;
+  CommandQueue& commands() override { return *commands_; }
+  std::expected<std::vector<hostcall::Handle>, Error> donate(std::vector<UniqueFd> fds) override;
+
   // SandboxEnd
   void finish(std::uint32_t wait_status) override;
   void panic(unsigned cpu, const ValidPanic& panic) override;
@@ -57,6 +61,7 @@ class SandboxBase : public Sandbox, public SandboxEnd {
   SandboxConfig config_;
   std::unique_ptr<Vm> vm_;
   std::unique_ptr<EventLoop> events_;
+  std::unique_ptr<CommandQueue> commands_;
   std::unique_ptr<FileTable> files_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<HostcallServer> server_;

@@ -23,6 +23,20 @@ struct Command {
 
 std::span<const Command> commands();
 
+Expected<int> cmd_create(const Options& options, std::span<const std::string> args);
+Expected<int> cmd_start(const Options& options, std::span<const std::string> args);
+Expected<int> cmd_state(const Options& options, std::span<const std::string> args);
+Expected<int> cmd_list(const Options& options, std::span<const std::string> args);
+Expected<int> cmd_kill(const Options& options, std::span<const std::string> args);
+Expected<int> cmd_delete(const Options& options, std::span<const std::string> args);
+Expected<int> cmd_exec(const Options& options, std::span<const std::string> args);
+Expected<int> cmd_ps(const Options& options, std::span<const std::string> args);
+Expected<int> cmd_wait(const Options& options, std::span<const std::string> args);
+Expected<int> cmd_update(const Options& options, std::span<const std::string> args);
+Expected<int> cmd_events(const Options& options, std::span<const std::string> args);
+Expected<int> cmd_features(const Options& options, std::span<const std::string> args);
+Expected<int> cmd_pause(const Options& options, std::span<const std::string> args);
+Expected<int> cmd_resume(const Options& options, std::span<const std::string> args);
 Expected<int> cmd_boot(const Options& options, std::span<const std::string> args);
 Expected<int> cmd_debug(const Options& options, std::span<const std::string> args);
 Expected<int> cmd_do(const Options& options, std::span<const std::string> args);

@@ -62,6 +62,8 @@ void add_sandbox_flags(FlagSet& flags, Options& options) {
       "number of CPUs in the sandbox (default: those of the host)");
   flags.boolean("cpu-num-from-quota", options.cpus_from_quota,
                 "number of CPUs from linux.resources.cpu.quota");
+  // Engines pass it by habit: the path in config.json has the form that says so, too.
+  flags.boolean("systemd-cgroup", options.systemd_cgroup, "cgroups are named as systemd does");
   flags.boolean("ignore-cgroups", options.ignore_cgroups, "do not set up cgroups on the host");
 }
 

@@ -23,6 +23,7 @@ struct Options {
   unsigned cpus = 0;  // 0: as many as the host gives
   bool cpus_from_quota = false;
   bool ignore_cgroups = false;
+  bool systemd_cgroup = false;
   bool version = false;
   bool help = false;
 

@@ -1,43 +1,43 @@
-#include <cstdlib>
-#include <memory>
-
+#include "oci/cmd/bundle.h"
 #include "oci/cmd/command.h"
 #include "oci/cmd/messages.h"
-#include "oci/host/file_io.h"
-#include "oci/sandbox/container_bytes.h"
-#include "oci/sandbox/launcher.h"
-#include "oci/spec/parse.h"
 
 namespace runsc::oci {
 namespace {
 
-Expected<std::string> absolute_directory(const std::string& path) {
-  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
-  if (!real) return fail_errno("--bundle " + path);
-  return std::string(real.get());
+Expected<int> start(const Options& options, const std::string& id) {
+  const StateDir dir = OCI_TRY(StateDir::open(options.root, id));
+  const Expected<void> started = start_created(dir);
+  if (started) return 0;
+  // What a poststart hook did wrong is said, and no more.
+  if (started.error().exit_status != 0) return std::unexpected(started.error());
+  show_warnings(options, {started.error().text});
+  return 0;
 }
 
 }  // namespace
 
 Expected<int> cmd_run(const Options& options, std::span<const std::string> args) {
-  std::string bundle = ".";
-  LaunchRequest request;
-  FlagSet flags;
-  flags.text("bundle", bundle, "directory of config.json").alias("b");
-  flags.text("pid-file", request.pid_file, "file for the pid of the sandbox process");
-  flags.text("console-socket", request.console_socket, "unix socket that gets the terminal");
-  const std::vector<std::string> rest = OCI_TRY(flags.parse(args));
-  if (rest.size() != 1) return fail("usage: runsc run [flags] ID\n" + flags.usage());
-  request.id = rest[0];
-  OCI_TRY_VOID(StateDir::check_id(request.id));
-  request.bundle = OCI_TRY(absolute_directory(bundle));
-  const std::string path = request.bundle + "/config.json";
-  request.spec_text = OCI_TRY(read_file(path, kMaxSpecBytes));
-  request.spec = OCI_TRY(parse_spec(request.spec_text));
-  // Says here, before anything is made, what the sandbox process would refuse.
-  OCI_TRY(plan_container(request.spec));
-  show_warnings(options, request.spec.warnings);
-  return launch_and_wait(options, request);
+  bool detach = false;
+  const LaunchRequest request = OCI_TRY(read_launch_request(options, args, "run", &detach));
+  if (!detach) return launch_and_wait(options, request);
+  OCI_TRY_VOID(launch_created(options, request));
+  Expected<int> started = start(options, request.id);
+  if (started) return started;
+  if (auto dir = StateDir::open(options.root, request.id)) dir->remove();
+  return started;
+}
+
+Expected<int> cmd_create(const Options& options, std::span<const std::string> args) {
+  const LaunchRequest request = OCI_TRY(read_launch_request(options, args, "create", nullptr));
+  OCI_TRY_VOID(launch_created(options, request));
+  return 0;
+}
+
+Expected<int> cmd_start(const Options& options, std::span<const std::string> args) {
+  const std::vector<std::string> rest = OCI_TRY(FlagSet().parse(args));
+  if (rest.size() != 1) return fail("usage: runsc start ID");
+  return start(options, rest[0]);
 }
 
 }  // namespace runsc::oci

@@ -32,15 +32,19 @@ std::unexpected<Error> fail_errno(std::string what, int exit_status = kExitError
 
 }  // namespace runsc::oci
 
-// Unwraps an Expected or returns its error from the function around it.
-#define OCI_TRY(expression)                                                           \
-  ({                                                                                  \
-    auto oci_try_result_ = (expression);                                              \
-    if (!oci_try_result_) return std::unexpected(std::move(oci_try_result_).error()); \
-    std::move(*oci_try_result_);                                                      \
+// Unwraps an Expected or returns its error from the function around it. Each has a name of its own, since one
+// may stand in the operand of another.
+#define OCI_TRY(expression) OCI_TRY_COUNTED(expression, __COUNTER__)
+#define OCI_TRY_COUNTED(expression, number) OCI_TRY_NUMBERED(expression, number)
+#define OCI_TRY_NUMBERED(expression, number) OCI_TRY_AS(expression, oci_try_result_##number)
+#define OCI_TRY_AS(expression, result)                              \
+  ({                                                                \
+    auto result = (expression);                                     \
+    if (!result) return std::unexpected(std::move(result).error()); \
+    std::move(*result);                                             \
   })
-#define OCI_TRY_VOID(expression)                                                      \
-  do {                                                                                \
-    auto oci_try_result_ = (expression);                                              \
-    if (!oci_try_result_) return std::unexpected(std::move(oci_try_result_).error()); \
+#define OCI_TRY_VOID(expression)                                                  \
+  do {                                                                            \
+    auto oci_try_void_ = (expression);                                            \
+    if (!oci_try_void_) return std::unexpected(std::move(oci_try_void_).error()); \
   } while (false)

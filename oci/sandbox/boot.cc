@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,10 +25,12 @@
 
 #include "kvm/hostcall/boot_info.h"
 #include "kvm/monitor/sandbox.h"
+#include "oci/control/server.h"
 #include "oci/host/file_io.h"
 #include "oci/jail/filter.h"
 #include "oci/sandbox/container_bytes.h"
 #include "oci/sandbox/home.h"
+#include "oci/sandbox/host_namespaces.h"
 #include "oci/sandbox/host_tree.h"
 #include "oci/sandbox/privileges.h"
 #include "oci/sandbox/report.h"
@@ -43,53 +46,16 @@ namespace {
 constexpr unsigned kLogInfo = 2;
 constexpr unsigned kLogDebug = 3;
 
-// Reads the signals meant for the container, for as long as the process lives.
-struct SignalPump {
-  monitor::Sandbox* sandbox;
-  int signals;   // signalfd(2)
-  int terminal;  // -1: none
-};
-
-void* pump_signals(void* argument) {
-  const std::unique_ptr<SignalPump> pump(static_cast<SignalPump*>(argument));
-  signalfd_siginfo info;
-  for (;;) {
-    const ssize_t got = ::read(pump->signals, &info, sizeof info);
-    if (got < 0 && errno == EINTR) continue;
-    if (got != sizeof info) return nullptr;
-    if (info.ssi_signo != SIGWINCH) {
-      pump->sandbox->signal(static_cast<int>(info.ssi_signo));
-    } else if (pump->terminal >= 0) {
-      if (const auto size = window_size(pump->terminal))
-        pump->sandbox->window_size(size->rows, size->columns);
-    }
-  }
-}
-
-Expected<void> start_signal_pump(monitor::Sandbox& sandbox, int signals, int terminal) {
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  constexpr size_t kStackSize = size_t{64} << 10;
-  pthread_attr_setstacksize(&attributes, kStackSize);
-  auto pump = std::make_unique<SignalPump>(SignalPump{&sandbox, signals, terminal});
-  pthread_t thread;
-  const int error = ::pthread_create(&thread, &attributes, pump_signals, pump.get());
-  pthread_attr_destroy(&attributes);
-  if (error != 0) return fail(with_errno("cannot start a thread", error), kExitSandbox);
-  (void)pump.release();  // the thread's now
-  return {};
-}
-
 Expected<void> detach_from_launcher(const BootRequest& request) {
-  // The sandbox must not outlive the command that waits for it, not even one that died before this line.
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail_errno("PR_SET_PDEATHSIG", kExitSandbox);
+  // The sandbox must not outlive a command that waits for it, not even one that died before this line.
+  if (!request.detached && ::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+    return fail_errno("PR_SET_PDEATHSIG", kExitSandbox);
   pollfd launcher{kReportFd, 0, 0};
   if (::poll(&launcher, 1, 0) < 0 || launcher.revents != 0) return fail("the launcher is gone", kExitSandbox);
   ::prctl(PR_SET_NAME, "runsc-sandbox");
-  const auto first_foreign = static_cast<unsigned>(request.debug_log ? kDebugLogFd + 1 : kStateFd + 1);
-  if (::close_range(first_foreign, ~0U, 0) != 0) return fail_errno("close_range", kExitSandbox);
-  for (const int fd : {kSpecFd, kReportFd, kStateFd, kDebugLogFd}) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (!request.debug_log) ::close(kDebugLogFd);
+  if (::close_range(kChildFds, ~0U, 0) != 0) return fail_errno("close_range", kExitSandbox);
+  for (int fd = kSpecFd; fd < kChildFds; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   // A session of its own: ^C and ^Z at the user's terminal are for the launcher, which passes them on.
   if (::setsid() < 0) return fail_errno("setsid", kExitSandbox);
   if (request.console && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0)
@@ -136,13 +102,6 @@ monitor::SandboxConfig::Mode mode_of(KvmMode mode) {
   return monitor::SandboxConfig::Mode::automatic;
 }
 
-// runc sets HOME from the container's passwd file where config.json does not.
-void add_home(Process& process, int root) {
-  const auto is_home = [](const std::string& entry) { return entry.starts_with("HOME="); };
-  if (std::any_of(process.env.begin(), process.env.end(), is_home)) return;
-  process.env.push_back("HOME=" + home_directory(root, process.user.uid));
-}
-
 Expected<Spec> read_spec() {
   const std::string text = OCI_TRY(read_all(kSpecFd, kMaxSpecBytes, "config.json"));
   ::close(kSpecFd);
@@ -176,7 +135,7 @@ Expected<std::unique_ptr<monitor::Sandbox>> create_sandbox(const BootRequest& re
   config.mode = mode_of(request.options.kvm_mode);
   config.memory_limit = memory_limit(spec);
   config.cpus = cpu_count(request.options, spec);
-  config.container = container_bytes(spec, plan, size);
+  config.container = container_bytes(spec, plan, size, request.wait_for_start);
   config.donated = OCI_TRY(donate(tree, spec.process->terminal));
   config.debug_log_fd = request.debug_log ? kDebugLogFd : -1;
   config.log_level = request.options.debug ? kLogDebug : kLogInfo;
@@ -187,15 +146,20 @@ Expected<std::unique_ptr<monitor::Sandbox>> create_sandbox(const BootRequest& re
 }
 
 // Threads of the sandbox may still run: leaves without destructors, which would pull their objects away.
-[[noreturn]] void run_and_leave(monitor::Sandbox& sandbox) {
+[[noreturn]] void run_and_leave(monitor::Sandbox& sandbox, ControlServer& control) {
   report_started(kReportFd);
   const std::expected<int, monitor::Error> status = sandbox.run();
-  if (status) {
-    report_wait_status(kReportFd, *status);
-  } else {
+  if (!status) {
+    control.finish(status.error().message);
     report_error(kReportFd, Error{status.error().message, kExitSandbox});
+    ::_exit(kExitSandbox);
   }
-  ::_exit(status ? 0 : kExitSandbox);
+  control.finish(*status);
+  if (const auto failure = sandbox.commands().start_failure())
+    report_error(kReportFd, Error{failure->text, static_cast<int>(failure->status)});
+  report_wait_status(kReportFd, *status);
+  // Whoever waits for this process learns how the container ended.
+  ::_exit(WIFSIGNALED(*status) ? 128 + WTERMSIG(*status) : WEXITSTATUS(*status));
 }
 
 // Returns only with the reason why nothing ran.
@@ -210,6 +174,7 @@ Expected<void> start_and_run(const BootRequest& request) {
   Spec spec = OCI_TRY(read_spec());
   const ContainerPlan plan = OCI_TRY(plan_container(spec));
   OCI_TRY_VOID(adjust_oom_score(*spec.process));
+  OCI_TRY_VOID(enter_namespaces(spec));
   HostTree tree = OCI_TRY(HostTree::build(plan.sources, kStateFd));
   ::close(kStateFd);
   const std::unique_ptr<monitor::Sandbox> sandbox = OCI_TRY(create_sandbox(request, spec, plan, tree));
@@ -226,8 +191,10 @@ Expected<void> start_and_run(const BootRequest& request) {
   OCI_TRY_VOID(drop_privileges());
   OCI_TRY_VOID(close_jail());
 
-  OCI_TRY_VOID(start_signal_pump(*sandbox, signals.release(), spec.process->terminal ? STDIN_FILENO : -1));
-  run_and_leave(*sandbox);
+  ControlServer control(*sandbox, {std::move(signals), UniqueFd(kControlFd),
+                                   spec.process->terminal ? STDIN_FILENO : -1, kReportFd});
+  OCI_TRY_VOID(control.start());
+  run_and_leave(*sandbox, control);
 }
 
 }  // namespace

@@ -13,12 +13,16 @@ inline constexpr int kSpecFd = 3;      // text of config.json
 inline constexpr int kReportFd = 4;    // pipe to the launcher: sandbox/report.h
 inline constexpr int kStateFd = 5;     // directory of the container's state: where the new root is mounted
 inline constexpr int kDebugLogFd = 6;  // or closed
+inline constexpr int kControlFd = 7;   // bound datagram socket: oci/control/protocol.h
+inline constexpr int kChildFds = 8;
 
 struct BootRequest {
   Options options;
   bool debug_log = false;  // kDebugLogFd is open
-  bool console =
-      false;  // stdin is a pseudo-terminal of the container's own, to become the controlling terminal
+  // stdin is a pseudo-terminal of the container's own, to become the controlling terminal.
+  bool console = false;
+  bool wait_for_start = false;  // the container's init waits to be told
+  bool detached = false;        // lives on without the launcher
 };
 
 // Runs the container and reports to kReportFd; an error has been reported when this returns it.

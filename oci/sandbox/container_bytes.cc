@@ -75,11 +75,9 @@ Expected<void> check_features(Spec& spec) {
                   " is not available in the sandbox");
     }
   }
-  const Hooks& hooks = spec.hooks;
-  for (const auto* list : {&hooks.prestart, &hooks.create_runtime, &hooks.create_container,
-                           &hooks.start_container, &hooks.poststart, &hooks.poststop}) {
-    if (!list->empty()) return fail("config.json: hooks: hooks are not supported");
-  }
+  // Its program is the container's, but it would run before the container's init and as the runtime.
+  if (!spec.hooks.start_container.empty())
+    return fail("config.json: hooks.startContainer: hooks inside the container are not supported");
   if (section.seccomp)
     spec.warnings.emplace_back("config.json: linux.seccomp is not applied inside the sandbox");
   if (!section.sysctl.empty())
@@ -97,13 +95,7 @@ std::string host_name(const Spec& spec) {
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "runsc";
 }
 
-void write_process(Writer& writer, const Spec& spec) {
-  const Process& process = *spec.process;
-  writer.strings(process.args);
-  writer.strings(process.env);
-  writer.string(process.cwd);
-  writer.string(host_name(spec));
-  writer.string(spec.domainname);
+void write_credentials(Writer& writer, const Process& process) {
   writer.u32(process.user.uid);
   writer.u32(process.user.gid);
   writer.u32(static_cast<uint32_t>(process.user.additional_gids.size()));
@@ -115,12 +107,24 @@ void write_process(Writer& writer, const Spec& spec) {
     writer.u64(set);
   }
   writer.u32(process.no_new_privileges ? 1 : 0);
+}
+
+void write_process(Writer& writer, const Process& process, const WindowSize& terminal,
+                   std::span<const uint32_t> stdio) {
+  writer.strings(process.args);
+  writer.strings(process.env);
+  writer.string(process.cwd);
+  write_credentials(writer, process);
   writer.u32(static_cast<uint32_t>(process.rlimits.size()));
   for (const Rlimit& limit : process.rlimits) {
     writer.u32(static_cast<uint32_t>(limit.resource));
     writer.u64(limit.soft);
     writer.u64(limit.hard);
   }
+  writer.u32(process.terminal ? 1 : 0);
+  writer.u32(terminal.rows);
+  writer.u32(terminal.columns);
+  for (size_t i = 0; i < 3; ++i) writer.u32(stdio[process.terminal ? 0 : i]);
 }
 
 void write_mount(Writer& writer, const std::string& destination, MountKind kind, uint32_t handle,
@@ -162,22 +166,32 @@ Expected<ContainerPlan> plan_container(Spec& spec) {
   return plan;
 }
 
-std::string container_bytes(const Spec& spec, const ContainerPlan& plan, const WindowSize& terminal) {
+std::string container_bytes(const Spec& spec, const ContainerPlan& plan, const WindowSize& terminal,
+                            bool wait_for_start) {
   std::string bytes;
   Writer writer(bytes);
   writer.u32(hostcall::kContainerVersion);
-  write_process(writer, spec);
-  writer.u32(spec.process->terminal ? 1 : 0);
-  writer.u32(terminal.rows);
-  writer.u32(terminal.columns);
-  const auto stdin_handle = static_cast<uint32_t>(plan.sources.size());
-  for (uint32_t i = 0; i < 3; ++i) writer.u32(stdin_handle + (spec.process->terminal ? 0 : i));
+  writer.string(host_name(spec));
+  writer.string(spec.domainname);
+  writer.u32(wait_for_start ? 1 : 0);
+  const auto first = static_cast<uint32_t>(plan.sources.size());
+  const uint32_t stdio[] = {first, first + 1, first + 2};
+  write_process(writer, *spec.process, terminal, stdio);
   writer.u32(0);  // handle of the root
   writer.u32(spec.root.readonly ? 1 : 0);
   writer.u32(1);  // writes stay in memory
   write_mounts(writer, spec);
   writer.strings(spec.linux_.masked_paths);
   writer.strings(spec.linux_.readonly_paths);
+  return bytes;
+}
+
+std::string joining_process_bytes(const Process& process, const WindowSize& terminal,
+                                  std::span<const uint32_t> stdio) {
+  std::string bytes;
+  Writer writer(bytes);
+  writer.u32(hostcall::kContainerVersion);
+  write_process(writer, process, terminal, stdio);
   return bytes;
 }
 

@@ -2,6 +2,7 @@
 // to open for it.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,12 @@ struct ContainerPlan {
 Expected<ContainerPlan> plan_container(Spec& spec);
 
 // `terminal`: the size of the terminal, where process.terminal is set. `plan` is of the same spec.
-std::string container_bytes(const Spec& spec, const ContainerPlan& plan, const WindowSize& terminal);
+// `wait_for_start`: the init stops before its program until it is told to start.
+std::string container_bytes(const Spec& spec, const ContainerPlan& plan, const WindowSize& terminal,
+                            bool wait_for_start);
+
+// What joins a running container. `stdio`: handles of the three streams, or of the terminal alone.
+std::string joining_process_bytes(const Process& process, const WindowSize& terminal,
+                                  std::span<const uint32_t> stdio);
 
 }  // namespace runsc::oci

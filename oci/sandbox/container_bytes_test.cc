@@ -85,14 +85,15 @@ TEST_CASE("the sentry reads what config.json says", "[oci][sandbox]") {
   CHECK(plan->sources[1].read_only);
   CHECK(plan->sources[1].field == "config.json: mounts[7].source");
 
-  const std::string bytes = container_bytes(spec, *plan, {24, 80});
+  const std::string bytes = container_bytes(spec, *plan, {24, 80}, true);
   ContainerReader reader(std::as_bytes(std::span(bytes)));
   CHECK(reader.u32() == hostcall::kContainerVersion);
+  CHECK(reader.string() == "runsc");
+  CHECK(reader.string().empty());
+  CHECK(reader.u32() == 1);  // waits
   CHECK(read_strings(reader) == std::vector<std::string>{"sh", "-c", "true"});
   CHECK(read_strings(reader) == spec.process->env);
   CHECK(reader.string() == "/");
-  CHECK(reader.string() == "runsc");
-  CHECK(reader.string().empty());
   CHECK(reader.u32() == 5);
   CHECK(reader.u32() == 6);
   CHECK(reader.u32() == 2);
@@ -114,7 +115,7 @@ TEST_CASE("a container without /dev gets one", "[oci][sandbox]") {
   document["mounts"] = json::array();
   document["process"]["terminal"] = false;
   Spec spec = parse(document);
-  const std::string bytes = container_bytes(spec, *plan_container(spec), {});
+  const std::string bytes = container_bytes(spec, *plan_container(spec), {}, false);
   CHECK(bytes.find("/dev") != std::string::npos);
 }
 
@@ -135,8 +136,8 @@ TEST_CASE("what the sandbox cannot honour is refused by its path", "[oci][sandbo
   CHECK(error("/linux/devices",
               json::array({{{"path", "/dev/fuse"}, {"type", "c"}, {"major", 10}, {"minor", 229}}})) ==
         "config.json: linux.devices[0].path: device /dev/fuse is not available in the sandbox");
-  CHECK(error("/hooks", {{"poststop", json::array({{{"path", "/bin/true"}}})}}) ==
-        "config.json: hooks: hooks are not supported");
+  CHECK(error("/hooks", {{"startContainer", json::array({{{"path", "/bin/true"}}})}}) ==
+        "config.json: hooks.startContainer: hooks inside the container are not supported");
   CHECK(error("/process", nullptr) == "config.json: process: is required");
   CHECK(error("/linux/sysctl", {{"net.ipv4.ip_unprivileged_port_start", "0"}}) == "accepted");
 }

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string_view>
 #include <vector>
 
@@ -48,6 +49,12 @@ std::string home_directory(int root, uint32_t uid) {
   const Expected<std::string> text = read_all(file.get(), kMaxPasswdBytes, "etc/passwd");
   const std::string home = text ? home_from_passwd(*text, uid) : std::string();
   return home.starts_with('/') && home.find('\0') == std::string::npos ? home : "/";
+}
+
+void add_home(Process& process, int root) {
+  const auto is_home = [](const std::string& entry) { return entry.starts_with("HOME="); };
+  if (std::any_of(process.env.begin(), process.env.end(), is_home)) return;
+  process.env.push_back("HOME=" + home_directory(root, process.user.uid));
 }
 
 }  // namespace runsc::oci

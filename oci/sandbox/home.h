@@ -4,7 +4,12 @@
 #include <cstdint>
 #include <string>
 
+#include "oci/spec/spec.h"
+
 namespace runsc::oci {
+
+// runc sets HOME from the container's passwd file where `process` does not: `root` is its root directory.
+void add_home(Process& process, int root);
 
 // From etc/passwd beneath `root`, a directory: links are followed within it, never out of it. "/" if the file
 // or the user is not there.

@@ -89,7 +89,19 @@ TEST_CASE("a state directory has one owner and goes with it", "[oci][sandbox]") 
     const Expected<StateDir> first = StateDir::create(path, "c1");
     REQUIRE(first);
     CHECK(StateDir::create(path, "c1").error().text == "container with id c1 already exists");
-    REQUIRE(first->write({"c1", "1.1.0", "running", 42, "/bundle", {{"a", "b"}}}));
+    ContainerState state;
+    state.id = "c1";
+    state.oci_version = "1.1.0";
+    state.pid = 42;
+    state.start_time = 7;
+    state.annotations = {{"a", "b"}};
+    state.cgroups = {"/x"};
+    REQUIRE(first->write(state));
+    const Expected<ContainerState> back = first->read();
+    REQUIRE(back);
+    CHECK(back->start_time == 7);
+    CHECK(back->annotations == state.annotations);
+    CHECK(back->cgroups == state.cgroups);
     const Expected<std::string> text = read_file(path + "/c1/state.json", 4096);
     REQUIRE(text);
     CHECK(text->find("\"pid\": 42") != std::string::npos);
@@ -101,6 +113,42 @@ TEST_CASE("a state directory has one owner and goes with it", "[oci][sandbox]") 
   CHECK(StateDir::create(path, "c1"));
   for (const char* bad : {"", ".", "..", "a/b", "a b", ".lock", "a\n"}) CHECK_FALSE(StateDir::check_id(bad));
   CHECK(StateDir::check_id("A-z_0.9+"));
+}
+
+TEST_CASE("a detached container stays until it is removed", "[oci][sandbox]") {
+  const TemporaryDirectory root;
+  CHECK(StateDir::open(root.path(), "c1").error().text == "container does not exist");
+  ContainerState state;
+  state.id = "c1";
+  state.status = "running";
+  state.detached = true;
+  state.pid = ::getpid();
+  state.start_time = process_start_time(::getpid());
+  CHECK(current_status(state) == "running");
+  {
+    Expected<StateDir> first = StateDir::create(root.path(), "c1");
+    REQUIRE(first);
+    REQUIRE(first->write(state));
+    first->keep();
+  }
+  CHECK(StateDir::create(root.path(), "c1").error().text == "container with id c1 already exists");
+  CHECK(StateDir::list(root.path()) == std::vector<std::string>{"c1"});
+  {
+    Expected<StateDir> again = StateDir::open(root.path(), "c1");
+    REQUIRE(again);
+    state.start_time ^= 1;  // another process has the number
+    CHECK(current_status(state) == "stopped");
+    again->remove();
+  }
+  CHECK_FALSE(fs::exists(root.path() + "/c1"));
+  // Nonsense in the file is an error.
+  fs::create_directory(root.path() + "/c2");
+  for (const char* text : {"", "{", "[]", "{\"id\": 5}"}) {
+    REQUIRE(write_file(root.path() + "/c2/state.json", text));
+    const Expected<StateDir> broken = StateDir::open(root.path(), "c2");
+    REQUIRE(broken);
+    CHECK_FALSE(broken->read());
+  }
 }
 
 TEST_CASE("home directories come from passwd", "[oci][sandbox]") {

@@ -11,16 +11,23 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <ctime>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
+#include "oci/cgroup/cgroup.h"
+#include "oci/control/client.h"
 #include "oci/host/debug_log.h"
 #include "oci/host/file_io.h"
 #include "oci/sandbox/boot.h"
+#include "oci/sandbox/hooks.h"
+#include "oci/sandbox/pid_file.h"
 #include "oci/sandbox/report.h"
 #include "oci/sandbox/signals.h"
 #include "oci/sandbox/stdio.h"
 #include "oci/sandbox/terminal.h"
+#include "oci/spec/parse.h"
 
 namespace runsc::oci {
 namespace {
@@ -30,7 +37,8 @@ struct ChildSetup {
   std::vector<std::string> args;
   std::vector<std::string> environment;
   std::string bundle;
-  std::array<int, kDebugLogFd + 1> fds;  // -1: leave alone (0..2) or closed
+  std::array<int, kChildFds> fds;  // -1: leave alone (0..2) or closed
+  std::vector<UniqueFd> cgroups;   // the doors to enter by
 };
 
 constexpr int kAboveChildFds = 16;
@@ -67,6 +75,8 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
     [[maybe_unused]] const ssize_t put = ::write(STDERR_FILENO, text.data(), text.size());
     ::_exit(kExitSandbox);
   };
+  for (const UniqueFd& door : setup.cgroups)
+    if (::write(door.get(), "0", 1) < 0) give_up("cgroup.procs");
   for (int target = 0; target < static_cast<int>(setup.fds.size()); ++target) {
     const int source = setup.fds[static_cast<size_t>(target)];
     if (source >= 0 && ::dup2(source, target) < 0) give_up("dup2");
@@ -109,23 +119,31 @@ Expected<HostTerminal> open_terminal(const LaunchRequest& request) {
   return terminal;
 }
 
-class Foreground {
+// The sandbox process from the outside: its reports, its end, and the signals that it gets handed on.
+class Child {
  public:
-  Foreground(pid_t child, int signals, int report) : child_(child), signals_(signals), report_(report) {}
+  Child(pid_t pid, int signals, int report) : pid_(pid), signals_(signals), report_(report) {}
 
-  // Until the child is gone; `on_start` is called when the container runs.
-  template <typename OnStart>
-  Expected<void> wait(OnStart on_start) {
-    while (!reaped_ || !report_closed_) {
-      std::array<pollfd, 2> waits = {pollfd{signals_, POLLIN, 0},
-                                     pollfd{report_closed_ ? -1 : report_, POLLIN, 0}};
-      if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return fail_errno("poll");
-      const bool had_started = outcome_.started;
-      if (waits[1].revents != 0) read_more();
-      if (waits[0].revents != 0) take_signal();
-      if (outcome_.started && !had_started) OCI_TRY_VOID(on_start());
-    }
+  pid_t pid() const { return pid_; }
+  bool started() const { return outcome_.started; }
+  bool ready() const { return outcome_.ready; }
+  bool gone() const { return reaped_ && report_closed_; }
+
+  // Until something happened: a report, the end, a signal.
+  Expected<void> wait() {
+    std::array<pollfd, 2> waits = {pollfd{signals_, POLLIN, 0},
+                                   pollfd{report_closed_ ? -1 : report_, POLLIN, 0}};
+    if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return fail_errno("poll");
+    if (waits[1].revents != 0) read_more();
+    if (waits[0].revents != 0) take_signal();
     return {};
+  }
+
+  void kill() {
+    if (reaped_) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, &child_status_, 0);
+    reaped_ = true;
   }
 
   Expected<int> exit_status() const {
@@ -163,13 +181,13 @@ class Foreground {
     signalfd_siginfo info;
     if (::read(signals_, &info, sizeof info) != sizeof info) return;
     if (info.ssi_signo != SIGCHLD) {
-      if (!reaped_) ::kill(child_, static_cast<int>(info.ssi_signo));
-    } else if (!reaped_ && ::waitpid(child_, &child_status_, WNOHANG) == child_) {
+      if (!reaped_) ::kill(pid_, static_cast<int>(info.ssi_signo));
+    } else if (!reaped_ && ::waitpid(pid_, &child_status_, WNOHANG) == pid_) {
       reaped_ = true;
     }
   }
 
-  pid_t child_;
+  pid_t pid_;
   int signals_;
   int report_;
   bool reaped_ = false;
@@ -179,12 +197,20 @@ class Foreground {
   Report outcome_;
 };
 
-std::vector<std::string> sandbox_args(const Options& options, const LaunchRequest& request, bool debug_log) {
+struct Way {
+  bool wait_for_start = false;  // the init waits
+  bool detached = false;        // the sandbox outlives the command
+};
+
+std::vector<std::string> sandbox_args(const Options& options, const LaunchRequest& request, Way way,
+                                      bool debug_log) {
   std::vector<std::string> args = {"runsc-sandbox"};
   for (std::string& flag : options.sandbox_flags()) args.push_back(std::move(flag));
   args.emplace_back("boot");
   if (debug_log) args.emplace_back("--debug-log");
   if (!request.console_socket.empty()) args.emplace_back("--console");
+  if (way.wait_for_start) args.emplace_back("--wait");
+  if (way.detached) args.emplace_back("--detached");
   args.push_back(request.id);
   return args;
 }
@@ -203,15 +229,6 @@ Expected<UniqueFd> take_signals() {
   return signals;
 }
 
-Expected<void> write_pid_file(const LaunchRequest& request, pid_t pid) {
-  if (request.pid_file.empty()) return {};
-  // Appears whole: whoever waits for the file reads a number.
-  const std::string fresh = request.pid_file + ".new";
-  OCI_TRY_VOID(write_file(fresh, std::to_string(pid)));
-  if (::rename(fresh.c_str(), request.pid_file.c_str()) != 0) return fail_errno(request.pid_file);
-  return {};
-}
-
 // The launcher's side of the descriptors that the sandbox process finds from kSpecFd on; closed once it has
 // them.
 struct ChildFds {
@@ -219,6 +236,7 @@ struct ChildFds {
   UniqueFd report;
   UniqueFd state;
   UniqueFd log;
+  UniqueFd control;
   UniqueFd terminal;
 };
 
@@ -235,46 +253,189 @@ Expected<ChildFds> open_child_fds(const Options& options, const LaunchRequest& r
   fds.state.reset(::open(state.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fds.state) return fail_errno(state.path());
   fds.log = OCI_TRY(open_debug_log(options.debug_log, "boot", request.id));
-  for (UniqueFd* fd : {&fds.spec, &fds.report, &fds.state, &fds.log}) {
+  fds.control = OCI_TRY(make_control_socket(state.path()));
+  for (UniqueFd* fd : {&fds.spec, &fds.report, &fds.state, &fds.log, &fds.control}) {
     if (*fd) *fd = OCI_TRY(move_up(*fd));
   }
   return fds;
 }
 
-}  // namespace
+std::string now_rfc3339() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  tm parts{};
+  ::gmtime_r(&now.tv_sec, &parts);
+  char text[64];
+  const size_t n = ::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+  return std::string(text, n) + "." + std::to_string(1'000'000'000 + now.tv_nsec).substr(1) + "Z";
+}
 
-Expected<int> launch_and_wait(const Options& options, const LaunchRequest& request) {
+ContainerState state_of(const LaunchRequest& request, pid_t pid, bool detached) {
+  ContainerState state;
+  state.id = request.id;
+  state.oci_version = request.spec.oci_version;
+  state.status = "creating";
+  state.pid = pid;
+  state.start_time = process_start_time(pid);
+  state.bundle = request.bundle;
+  const std::string& root = request.spec.root.path;
+  state.rootfs = root.starts_with('/') ? root : request.bundle + "/" + root;
+  state.created = now_rfc3339();
+  state.owner = ::geteuid();
+  state.detached = detached;
+  state.annotations = request.spec.annotations;
+  return state;
+}
+
+// A sandbox process on its way, and what the launcher holds for it.
+struct Launch {
+  StateDir state_dir;
+  CgroupSet cgroups;
+  UniqueFd report, signals;
+  std::optional<HostTerminal> terminal;
+  std::optional<Child> child;
+  ContainerState state;
+};
+
+// Nothing of it is left.
+void end(Launch& launch) {
+  launch.child->kill();
+  launch.cgroups.remove();
+}
+
+Expected<pid_t> enter_and_start(ChildSetup& setup, const CgroupSet& cgroups) {
+  for (UniqueFd& door : OCI_TRY(cgroups.doors())) setup.cgroups.push_back(OCI_TRY(move_up(door)));
+  return start_process(setup);
+}
+
+Expected<Launch> start_sandbox(const Options& options, const LaunchRequest& request, Way way) {
   OCI_TRY_VOID(fill_standard_fds());
-  const StateDir state = OCI_TRY(StateDir::create(options.root, request.id));
-  UniqueFd report;
-  ChildFds fds = OCI_TRY(open_child_fds(options, request, state, report));
-  HostTerminal terminal = OCI_TRY(open_terminal(request));
-  const UniqueFd signals = OCI_TRY(take_signals());
+  Launch launch{OCI_TRY(StateDir::create(options.root, request.id)), CgroupSet(), {}, {}, {}, {}, {}};
+  ChildFds fds = OCI_TRY(open_child_fds(options, request, launch.state_dir, launch.report));
+  HostTerminal& terminal = launch.terminal.emplace(OCI_TRY(open_terminal(request)));
+  launch.signals = OCI_TRY(take_signals());
   if (terminal.console) fds.terminal = OCI_TRY(move_up(terminal.console));
   terminal.console.reset();
 
   ChildSetup setup;
-  setup.args = sandbox_args(options, request, static_cast<bool>(fds.log));
+  setup.args = sandbox_args(options, request, way, static_cast<bool>(fds.log));
   setup.environment = child_environment();
   setup.bundle = request.bundle;
   const int tty = fds.terminal ? fds.terminal.get() : terminal.shared.value_or(-1);
-  setup.fds = {tty, tty, tty, fds.spec.get(), fds.report.get(), fds.state.get(), fds.log.get()};
+  setup.fds = {
+      tty, tty, tty, fds.spec.get(), fds.report.get(), fds.state.get(), fds.log.get(), fds.control.get()};
   if (terminal.shared) terminal.raw.emplace(OCI_TRY(RawTerminal::enter(*terminal.shared)));
-  const pid_t child = OCI_TRY(start_process(setup));
-  fds = ChildFds();
-
-  Foreground foreground(child, signals.get(), report.get());
-  const Expected<void> waited = foreground.wait([&]() -> Expected<void> {
-    OCI_TRY_VOID(state.write(
-        {request.id, request.spec.oci_version, "running", child, request.bundle, request.spec.annotations}));
-    return write_pid_file(request, child);
-  });
-  if (!waited) {
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
-    return std::unexpected(waited.error());
+  if (!options.ignore_cgroups) launch.cgroups = OCI_TRY(CgroupSet::create(request.spec.linux_, request.id));
+  Expected<pid_t> started = enter_and_start(setup, launch.cgroups);
+  if (!started) {
+    launch.cgroups.remove();
+    return std::unexpected(started.error());
   }
-  return foreground.exit_status();
+  const pid_t pid = *started;
+  launch.child.emplace(pid, launch.signals.get(), launch.report.get());
+  launch.state = state_of(request, pid, way.detached);
+  launch.state.cgroups = launch.cgroups.paths();
+  if (const auto saved = launch.state_dir.write_spec(request.spec_text); !saved) {
+    end(launch);
+    return std::unexpected(saved.error());
+  }
+  return launch;
+}
+
+Expected<void> run_create_hooks(const Spec& spec, const ContainerState& state) {
+  const Hooks& hooks = spec.hooks;
+  const std::string document = state_document(state);
+  OCI_TRY_VOID(run_hooks("prestart", hooks.prestart, document));
+  OCI_TRY_VOID(run_hooks("createRuntime", hooks.create_runtime, document));
+  return run_hooks("createContainer", hooks.create_container, document);
+}
+
+bool has_hooks(const Hooks& hooks) {
+  return !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty() ||
+         !hooks.poststart.empty() || !hooks.poststop.empty();
+}
+
+// Until the container is created.
+Expected<void> become_created(Launch& launch, const LaunchRequest& request) {
+  OCI_TRY_VOID(launch.state_dir.write(launch.state));
+  while (!launch.child->ready()) {
+    OCI_TRY_VOID(launch.child->wait());
+    if (launch.child->gone() && !launch.child->ready()) {
+      const Expected<int> status = launch.child->exit_status();
+      return status ? fail("the container ended before it was started", kExitSandbox)
+                    : std::unexpected(status.error());
+    }
+  }
+  OCI_TRY_VOID(run_create_hooks(request.spec, launch.state));
+  launch.state.status = "created";
+  OCI_TRY_VOID(launch.state_dir.write(launch.state));
+  return write_pid_file(request.pid_file, launch.child->pid());
+}
+
+Expected<void> become_running(Launch& launch, const LaunchRequest& request) {
+  launch.state.status = "running";
+  OCI_TRY_VOID(launch.state_dir.write(launch.state));
+  return write_pid_file(request.pid_file, launch.child->pid());
+}
+
+Expected<void> stay(Launch& launch, const LaunchRequest& request, bool gated) {
+  if (gated) {
+    OCI_TRY_VOID(become_created(launch, request));
+    OCI_TRY_VOID(start_created(launch.state_dir));
+  }
+  bool running = gated;
+  while (!launch.child->gone()) {
+    OCI_TRY_VOID(launch.child->wait());
+    if (running || !launch.child->started()) continue;
+    OCI_TRY_VOID(become_running(launch, request));
+    running = true;
+  }
+  return {};
+}
+
+}  // namespace
+
+Expected<int> launch_and_wait(const Options& options, const LaunchRequest& request) {
+  const bool gated = has_hooks(request.spec.hooks);
+  Launch launch = OCI_TRY(start_sandbox(options, request, {gated, false}));
+  const Expected<void> stayed = stay(launch, request, gated);
+  end(launch);
+  if (gated) {
+    launch.state.status = "stopped";
+    const Expected<void> stopped =
+        run_hooks("poststop", request.spec.hooks.poststop, state_document(launch.state));
+    if (stayed && !stopped) return std::unexpected(stopped.error());
+  }
+  if (!stayed) return std::unexpected(stayed.error());
+  return launch.child->exit_status();
+}
+
+Expected<void> launch_created(const Options& options, const LaunchRequest& request) {
+  if (request.spec.process->terminal && request.console_socket.empty())
+    return fail("cannot allocate tty if runc will detach without setting console socket");
+  Launch launch = OCI_TRY(start_sandbox(options, request, {true, true}));
+  Expected<void> created = become_created(launch, request);
+  if (!created) {
+    end(launch);
+    return created;
+  }
+  launch.state_dir.keep();
+  return {};
+}
+
+Expected<void> start_created(const StateDir& dir) {
+  ContainerState state = OCI_TRY(dir.read());
+  const std::string status = current_status(state);
+  if (status == "stopped") return fail("cannot start a container that has stopped");
+  if (status != "created") return fail("cannot start an already running container");
+  OCI_TRY(control(dir.path(), {{"op", "start"}}));
+  state.status = "running";
+  OCI_TRY_VOID(dir.write(state));
+  const Spec spec = OCI_TRY(parse_spec(OCI_TRY(dir.read_spec())));
+  // The specification: a failure is logged, the container goes on.
+  if (const auto ran = run_hooks("poststart", spec.hooks.poststart, state_document(state)); !ran)
+    return fail(ran.error().text, 0);
+  return {};
 }
 
 }  // namespace runsc::oci

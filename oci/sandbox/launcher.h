@@ -1,5 +1,4 @@
-// Host only. Starts a sandbox process for one container, stays with it in the foreground and says how it
-// ended.
+// Host only. Starts a sandbox process for one container, and stays with it in the foreground or leaves it.
 #pragma once
 
 #include <string>
@@ -24,5 +23,10 @@ struct LaunchRequest {
 // killed it, as runc has it. One thread only; signals that the container should get are blocked and taken
 // meanwhile.
 Expected<int> launch_and_wait(const Options& options, const LaunchRequest& request);
+// Leaves the container created: everything is there, its init waits for `start`. The sandbox process is then
+// nobody's child, and ends with the container's exit status.
+Expected<void> launch_created(const Options& options, const LaunchRequest& request);
+// What `start` does: with the hooks around it. `state` is locked.
+Expected<void> start_created(const StateDir& state);
 
 }  // namespace runsc::oci

@@ -45,6 +45,8 @@ void read_line(std::string_view line, Report& report) {
   line.remove_prefix(1);
   if (kind == 's') {
     report.started = true;
+  } else if (kind == 'r') {
+    report.ready = true;
   } else if (kind == 'w') {
     if (const auto status = take_number(line)) report.wait_status = *status & 0xffff;
   } else if (kind == 'e') {
@@ -56,6 +58,8 @@ void read_line(std::string_view line, Report& report) {
 }  // namespace
 
 void report_started(int fd) { send(fd, "s"); }
+
+void report_ready(int fd) { send(fd, "r"); }
 
 void report_wait_status(int fd, int wait_status) { send(fd, "w" + std::to_string(wait_status)); }
 

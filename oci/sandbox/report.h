@@ -11,6 +11,7 @@ namespace runsc::oci {
 
 struct Report {
   bool started = false;            // the jail is closed, the container runs
+  bool ready = false;              // its init waits to be started
   std::optional<int> wait_status;  // of the container's init, as wait(2) gives it
   std::optional<Error> error;
 };
@@ -18,6 +19,7 @@ struct Report {
 // Each message is one line of at most PIPE_BUF bytes, so that a writer that dies leaves whole messages. All
 // keep silent about a reader that is gone.
 void report_started(int fd);
+void report_ready(int fd);
 void report_wait_status(int fd, int wait_status);
 void report_error(int fd, const Error& error);
 

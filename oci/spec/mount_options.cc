@@ -115,4 +115,11 @@ std::string clean_path(std::string_view path) {
   return cleaned;
 }
 
+std::vector<std::string> mount_option_names() {
+  std::vector<std::string> names = {"bind", "rbind"};
+  for (const OptionName& option : kOptions)
+    if (option.effect != Effect::unsupported) names.emplace_back(option.name);
+  return names;
+}
+
 }  // namespace runsc::oci

@@ -20,6 +20,9 @@ struct MountOptions {
 // Takes one option. Later options win over earlier ones, as in mount(8).
 void add_mount_option(MountOptions& options, std::string_view option);
 
+// The names of all options that can be honoured.
+std::vector<std::string> mount_option_names();
+
 // "/a/./b/../c/" -> "/a/c"; a relative path counts from "/". Lexical: never looks at the host.
 std::string clean_path(std::string_view path);
 

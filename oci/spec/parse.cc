@@ -92,10 +92,13 @@ Spec parse_document(const JsonReader& document) {
 
 }  // namespace
 
-Expected<Spec> parse_spec(std::string_view text, const std::string& name) {
+namespace {
+
+// `parse` may throw.
+template <typename T, typename Parse>
+Expected<T> guarded(const std::string& name, Parse parse) {
   try {
-    const json document = read_document(text);
-    return parse_document(JsonReader(document));
+    return parse();
   } catch (const SpecError& error) {
     return fail(name + ": " + one_line(error.what()));
   } catch (const std::bad_alloc&) {
@@ -103,6 +106,34 @@ Expected<Spec> parse_spec(std::string_view text, const std::string& name) {
   } catch (const std::exception& error) {
     return fail(name + ": " + one_line(error.what()));
   }
+}
+
+}  // namespace
+
+Expected<Spec> parse_spec(std::string_view text, const std::string& name) {
+  return guarded<Spec>(name, [&] {
+    const json document = read_document(text);
+    return parse_document(JsonReader(document));
+  });
+}
+
+Expected<Process> parse_process_text(std::string_view text, const std::string& name) {
+  return guarded<Process>(name, [&] {
+    const json document = read_document(text);
+    const JsonReader node(document);
+    node.must_be_object();
+    std::vector<std::string> warnings;
+    return parse_process(node, warnings);
+  });
+}
+
+Expected<Resources> parse_resources_text(std::string_view text, const std::string& name) {
+  return guarded<Resources>(name, [&] {
+    const json document = read_document(text);
+    const JsonReader node(document);
+    node.must_be_object();
+    return parse_resources(node);
+  });
 }
 
 }  // namespace runsc::oci

@@ -15,6 +15,8 @@ inline constexpr size_t kMaxSpecBytes = size_t{16} << 20;
 inline constexpr int kMaxSpecDepth = 64;
 
 // `name` (config.json, usually) begins every error. Survives any bytes.
+Expected<Process> parse_process_text(std::string_view text, const std::string& name = "process.json");
+Expected<Resources> parse_resources_text(std::string_view text, const std::string& name = "resources.json");
 Expected<Spec> parse_spec(std::string_view text, const std::string& name = "config.json");
 
 }  // namespace runsc::oci

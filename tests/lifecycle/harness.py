@@ -89,8 +89,11 @@ class Box:
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="lifecycle."))
         self.work.chmod(0o755)
         self._live = []
+        self._detached = []
 
     def close(self):
+        if self._detached:
+            self.finish(self.manage("delete", "--force", *self._detached))
         for process in self._live:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -121,6 +124,39 @@ class Box:
     def run_command(self, config, options=()):
         folder = self.bundle(config)
         return self.command("run", "--bundle", str(folder), f"lc-{os.getpid()}-{next(self._serial)}", options=options)
+
+    def manage(self, *words, options=()):
+        """A command about containers that live in a state directory of the box's own."""
+        return self.command(*words, options=("--root", str(self.work / "state"), *options))
+
+    def ask(self, *words, stdin=b"", limit=60, options=(), **how):
+        return self.finish(self.manage(*words, options=options), stdin, limit, **how)
+
+    def create(self, args, change=None, verb="create", flags=(), **process):
+        """A container that lives without us: its id, and the folder that holds its pid and its output."""
+        config = self.config(args, **process)
+        if change:
+            change(config)
+        folder = self.bundle(config)
+        name = f"lc-{os.getpid()}-{next(self._serial)}"
+        self._detached.append(name)
+        command = self.manage(verb, "--bundle", str(folder), "--pid-file", str(folder / "pid"), *flags, name)
+        with open(folder / "out", "wb") as out, open(os.devnull, "rb") as nothing:
+            made = self.start(command, stdin=nothing, stdout=out, stderr=subprocess.STDOUT)
+            status = made.wait(60 * self.slow)
+        expect(status, 0, f"{verb}: {(folder / 'out').read_text()}")
+        return name, folder
+
+    def status(self, name):
+        return json.loads(self.ask("state", name).ok())["status"]
+
+    def until(self, condition, what, limit=30):
+        """Looks again and again: for what no process tells us of by itself."""
+        end = time.monotonic() + limit * self.slow
+        while not condition():
+            if time.monotonic() > end:
+                raise Failed(f"{what}: not within {limit * self.slow} s")
+            time.sleep(0.02)
 
     def start(self, command, **how):
         """The command as a process in a group of its own, ended with the box at the latest."""

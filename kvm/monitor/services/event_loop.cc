@@ -48,7 +48,7 @@ void EventLoop::run() {
       if (events[i].data.u64 == kWakeTag) {
         std::uint64_t count = 0;
         (void)!::read(wake_.get(), &count, sizeof count);
-        something |= signals_.load() != 0 || window_size_.load() != 0;
+        something |= signals_.load() != 0 || window_size_.load() != 0 || command_.load();
       } else {
         on_stream(static_cast<hostcall::Handle>(events[i].data.u64), events[i].events);
         something = true;
@@ -93,6 +93,11 @@ void EventLoop::signal(int signo) {
 
 void EventLoop::window_size(std::uint16_t rows, std::uint16_t columns) {
   window_size_.store(kNewSize | std::uint64_t{rows} << 16 | columns);
+  poke();
+}
+
+void EventLoop::command() {
+  command_.store(true);
   poke();
 }
 
@@ -156,8 +161,9 @@ unsigned EventLoop::take(std::span<hostcall::Event> out) {
     std::uint64_t size = window_size_.exchange(0);
     if (size != 0) put(hostcall::EventKind::window_size, 0, static_cast<std::uint32_t>(size));
   }
+  if (count < out.size() && command_.exchange(false)) put(hostcall::EventKind::command, 0, 0);
   std::scoped_lock lock(mutex_);
-  bool more = signals_.load() != 0;
+  bool more = signals_.load() != 0 || command_.load();
   for (auto& [handle, stream] : streams_) {
     if (stream.ready == 0) continue;
     if (count == out.size()) {

@@ -33,6 +33,7 @@ class EventLoop {
   void stop();
   void signal(int signo);
   void window_size(std::uint16_t rows, std::uint16_t columns);
+  void command();  // one waits for the sentry
 
   // One stream_ready event for the first of these poll(2) bits that comes true; adds to bits already armed.
   Result<void> arm(hostcall::Handle handle, int fd, std::uint32_t bits);
@@ -62,6 +63,7 @@ class EventLoop {
   std::atomic<bool> stop_{false};
   std::atomic<std::uint64_t> signals_{0};      // bit n: signal n has come
   std::atomic<std::uint64_t> window_size_{0};  // kNewSize | rows << 16 | columns
+  std::atomic<bool> command_{false};
   std::mutex mutex_;
   std::map<hostcall::Handle, Stream> streams_;  // guarded by mutex_
 };

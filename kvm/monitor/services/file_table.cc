@@ -35,23 +35,36 @@ Result<HostFileRef> FileTable::remove(hostcall::Handle handle) {
   return file;
 }
 
-HostFileRef adopt_donated(UniqueFd fd) {
+namespace {
+
+bool is_terminal(const UniqueFd& fd, const struct stat& st) {
+  return S_ISCHR(st.st_mode) && ::isatty(fd.get()) == 1;
+}
+
+}  // namespace
+
+HostFileRef adopt_as_it_is(UniqueFd fd) {
   struct stat st {};
   if (!fd.valid() || ::fstat(fd.get(), &st) < 0) return nullptr;
   const int flags = ::fcntl(fd.get(), F_GETFL);
+  StreamKind kind = (flags & O_NONBLOCK) != 0 ? StreamKind::non_blocking : StreamKind::polled;
   if ((flags & O_PATH) != 0 || S_ISDIR(st.st_mode))
-    return std::make_shared<HostFile>(std::move(fd), StreamKind::none);
-  if (S_ISREG(st.st_mode)) return std::make_shared<HostFile>(std::move(fd), StreamKind::always_ready);
-  const bool terminal = S_ISCHR(st.st_mode) && ::isatty(fd.get()) == 1;
-  if (S_ISCHR(st.st_mode) && !terminal)
-    return std::make_shared<HostFile>(std::move(fd), StreamKind::always_ready);
-  if (S_ISFIFO(st.st_mode) || terminal) {
+    kind = StreamKind::none;
+  else if (S_ISREG(st.st_mode) || (S_ISCHR(st.st_mode) && !is_terminal(fd, st)))
+    kind = StreamKind::always_ready;
+  return std::make_shared<HostFile>(std::move(fd), kind);
+}
+
+HostFileRef adopt_donated(UniqueFd fd) {
+  struct stat st {};
+  if (!fd.valid() || ::fstat(fd.get(), &st) < 0) return nullptr;
+  if (S_ISFIFO(st.st_mode) || is_terminal(fd, st)) {
+    const int access = ::fcntl(fd.get(), F_GETFL) & O_ACCMODE;
     std::string link = fmt::format("/proc/self/fd/{}", fd.get());
-    UniqueFd own(::open(link.c_str(), (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    UniqueFd own(::open(link.c_str(), access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (own.valid()) return std::make_shared<HostFile>(std::move(own), StreamKind::non_blocking);
   }
-  return std::make_shared<HostFile>(
-      std::move(fd), (flags & O_NONBLOCK) != 0 ? StreamKind::non_blocking : StreamKind::polled);
+  return adopt_as_it_is(std::move(fd));
 }
 
 }  // namespace runsc::monitor

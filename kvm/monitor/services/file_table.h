@@ -55,5 +55,7 @@ class FileTable {
 // allowed, so that the flags of a description shared with other processes stay as they are. Before the jail:
 // it looks into /proc/self/fd.
 HostFileRef adopt_donated(UniqueFd fd);
+// The same in the jail, for what a command of runsc hands over: it has opened what can be opened anew.
+HostFileRef adopt_as_it_is(UniqueFd fd);
 
 }  // namespace runsc::monitor

@@ -113,6 +113,11 @@ Result<void> HostcallServer::dispatch_system(unsigned cpu, Number number, const 
       }
       return {};
     }
+      REPLY_ONLY(TakeCommand, serve_take_command);
+      BOTH(ReadCommand, serve_read_command);
+      REQUEST_ONLY(AnswerCommand, serve_answer_command);
+      REQUEST_ONLY(ProcessEnded, serve_process_ended);
+      REQUEST_ONLY(ContainerReady, serve_container_ready);
     default:
       return dispatch_files(cpu, number, frame, reply_size);
   }

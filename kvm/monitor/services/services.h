@@ -9,6 +9,7 @@
 #include "kernel/base/result.h"
 #include "kvm/hostcall/calls.h"
 #include "kvm/monitor/guest_memory.h"
+#include "kvm/monitor/services/commands.h"
 #include "kvm/monitor/services/cpu_control.h"
 #include "kvm/monitor/services/event_loop.h"
 #include "kvm/monitor/services/file_table.h"
@@ -30,6 +31,7 @@ struct Services {
   GuestMemory& memory;
   FileTable& files;
   EventLoop& events;
+  CommandQueue& commands;
   CpuControl& cpus;
   SandboxEnd& end;
   Bounds bounds;
@@ -46,6 +48,13 @@ Result<void> serve_random(Services&, const hc::Random::Request&, hc::Random::Rep
 Result<void> serve_memory_grow(Services&, const hc::MemoryGrow::Request&, hc::MemoryGrow::Reply&);
 Result<void> serve_memory_release(Services&, const hc::Ranges&);
 Result<void> serve_take_events(Services&, hc::TakeEvents::Reply&);
+
+// commands.cc
+Result<void> serve_take_command(Services&, hc::TakeCommand::Reply&);
+Result<void> serve_read_command(Services&, const hc::ReadCommand::Request&, hc::ReadCommand::Reply&);
+Result<void> serve_answer_command(Services&, const hc::AnswerCommand::Request&);
+Result<void> serve_process_ended(Services&, const hc::ProcessEnded::Request&);
+Result<void> serve_container_ready(Services&, const hc::Empty&);
 
 // path_service.cc
 Result<void> serve_stat_path(Services&, const hc::PathArg&, hc::HostStat&);

@@ -58,6 +58,7 @@ class ServiceFixture {
   FakeEnd end;
   FileTable files;
   std::unique_ptr<EventLoop> events;
+  std::unique_ptr<CommandQueue> commands;
   std::unique_ptr<Services> services;
   std::unique_ptr<HostcallServer> server;
 

@@ -1,0 +1,58 @@
+#include "kernel/control/spawn.h"
+
+#include "kernel/clone.h"
+#include "kernel/pid.h"
+#include "kernel/sched/scheduler.h"
+#include "kernel/time/clock.h"
+
+namespace runsc::kernel {
+
+namespace {
+
+void process_entry(void* argument) {
+  sched_first_run();
+  Task& task = *static_cast<Task*>(argument);
+  task.kernel_entry(task.kernel_argument);
+  run_task(task);
+}
+
+}  // namespace
+
+Result<void> spawn_process(uint32_t number, Ref<Namespaces> namespaces, Ref<fs::FsContext> context,
+                           void (*entry)(void*), void* argument) {
+  Ref<Task> task = TRY(Task::create());
+  Ref<ThreadGroup> group = TRY(ThreadGroup::create());
+  group->actions = TRY(SignalActions::create());
+  group->host_number = number;
+  task->start_ns.store(monotonic_ns());
+  TaskInternals::group(*task) = group;
+  TaskInternals::user_state(*task) = TRY(arch::user_state_create());
+  TaskInternals::files(*task) = TRY(fs::FdTable::create());
+  TaskInternals::fs(*task) = std::move(context);
+  auto root = make_ref<fs::Credentials>();
+  if (!root) return Errno::nomem;
+  root->effective = root->permitted = fs::kAllCaps;
+  TaskInternals::creds(*task) = std::move(root);
+  task->set_namespaces(std::move(namespaces));
+  task->set_comm("init");
+  task->kernel_entry = entry;
+  task->kernel_argument = argument;
+  TRY(sched_prepare(task->sched, process_entry, task.get()));
+  {
+    LockGuard tree(g_tree_lock);
+    int32_t pid = TRY(pid_allocate_locked());
+    TaskInternals::tid(*task) = pid;
+    group->pid = pid;
+    group->leader = group->threads = task.get();
+    group->thread_count = group->active_threads = group->live_threads = 1;
+    group->pgid.store(pid);
+    group->sid.store(pid);
+    all_groups().push_back(*group);
+    pid_insert_locked(*task);
+  }
+  task->ref();  // the scheduler's
+  sched_start(task->sched);
+  return {};
+}
+
+}  // namespace runsc::kernel

@@ -1,0 +1,72 @@
+// Hostcalls by which the host steers what runs: commands that it has for the sentry, and what became of them.
+#pragma once
+
+#include <cstdint>
+
+#include "kvm/hostcall/call_types.h"
+
+namespace runsc::hostcall {
+
+// What the host started itself, by the number that it gave it: the container's init is kInitProcess.
+using ProcessNumber = uint32_t;
+inline constexpr ProcessNumber kInitProcess = 0;
+
+enum class CommandKind : uint32_t {
+  start = 1,  // the init that waits for it executes; answered when it has
+  execute,    // a process joins the container; body: container_spec.h, the process; answered with its pid
+  signal,     // value: the number; flags: kSignalAll
+  resize,     // value: rows << 16 | columns of the process's terminal
+  processes,  // answered with lines "PID PPID UID TTY NANOSECONDS COMMAND"
+  pause,      // answered when every task was told: at once, but for what is on its way out of user code
+  resume,
+};
+inline constexpr uint32_t kSignalAll = 1;  // every process of the container
+
+struct TakeCommand {  // what EventKind::command announced; each is given once
+  static constexpr Number kNumber = Number::take_command;
+  using Request = Empty;
+  struct Reply {
+    uint32_t id;  // 0: none waits
+    CommandKind kind;
+    ProcessNumber process;
+    uint32_t value, flags;
+    uint32_t body_size;
+  };
+};
+struct ReadCommand {  // the body of a command that was taken and has no last answer yet
+  static constexpr Number kNumber = Number::read_command;
+  struct Request {
+    uint32_t id, offset;
+  };
+  struct Reply {
+    uint32_t size, reserved;
+    std::byte bytes[8192];
+  };
+};
+struct AnswerCommand {
+  static constexpr Number kNumber = Number::answer_command;
+  struct Request {
+    uint32_t id;      // 0: no command; status and text say why the init did not start
+    uint32_t last;    // no more parts follow
+    uint32_t status;  // 0: done, value and text say more; else the exit status of a failure that text names
+    int32_t value;
+    uint32_t length, reserved;
+    char text[8192];
+  };
+  using Reply = Empty;
+};
+struct ProcessEnded {  // and was reaped; never for the init (Exit)
+  static constexpr Number kNumber = Number::process_ended;
+  struct Request {
+    ProcessNumber process;
+    uint32_t wait_status;
+  };
+  using Reply = Empty;
+};
+struct ContainerReady {  // the init waits for CommandKind::start
+  static constexpr Number kNumber = Number::container_ready;
+  using Request = Empty;
+  using Reply = Empty;
+};
+
+}  // namespace runsc::hostcall

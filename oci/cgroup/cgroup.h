@@ -1,0 +1,48 @@
+// Host only. The cgroups of a container's sandbox process on the host, v1, v2 or both beside each other
+// (cgroups(7)): written through cgroupfs also where config.json has the form that systemd takes.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "oci/host/error.h"
+#include "oci/host/unique_fd.h"
+#include "oci/spec/spec.h"
+
+namespace runsc::oci {
+
+// What the sandbox needs beside the container's own memory and tasks: limits are so much higher on the host,
+// so that the sentry meets the container's limit first and ends a task, not the host the sandbox.
+inline constexpr int64_t kSandboxMemory = int64_t{32} << 20;
+inline constexpr int64_t kSandboxTasks = 64;
+
+class CgroupSet {
+ public:
+  // None at all where config.json has neither a path nor limits. Directories that were there before are used
+  // and not removed.
+  static Expected<CgroupSet> create(const Linux& section, const std::string& id);
+  // Those of a container that exists, as paths() told.
+  explicit CgroupSet(std::vector<std::string> paths = {}) : paths_(std::move(paths)) {}
+
+  const std::vector<std::string>& paths() const { return paths_; }
+  // Files to which a process writes "0" to enter.
+  Expected<std::vector<UniqueFd>> doors() const;
+  Expected<void> apply(const Resources& resources) const;
+  // Those that create() made, once they are empty.
+  void remove() const;
+
+  struct Usage {
+    uint64_t cpu_ns = 0, memory = 0, memory_limit = 0, pids = 0, pids_limit = 0;
+  };
+  Usage usage() const;
+
+ private:
+  std::vector<std::string> paths_;
+};
+
+// "slice:prefix:name" as systemd would place it; other paths as they are.
+std::string cgroup_path(const std::string& configured);
+
+}  // namespace runsc::oci

@@ -1,0 +1,45 @@
+// Host only. A command's side of the control socket (protocol.h).
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "oci/host/error.h"
+#include "oci/host/unique_fd.h"
+#include "oci/spec/spec.h"
+
+namespace runsc::oci {
+
+// The socket of a new sandbox, bound in `directory`.
+Expected<UniqueFd> make_control_socket(const std::string& directory);
+
+struct Answer {
+  std::optional<int> value;
+  std::optional<int> ended;  // wait status
+  std::string text;
+};
+
+// One request and what comes of it. Errors are what the sandbox answers; "container not running" if it is
+// gone.
+class ControlClient {
+ public:
+  // `directory`: the container's state. `fds` are borrowed.
+  static Expected<ControlClient> send(const std::string& directory, const nlohmann::json& request,
+                                      const std::vector<int>& fds = {});
+  // The next answer; waits for it.
+  Expected<Answer> receive();
+  // Without waiting for an answer.
+  Expected<void> send_more(const nlohmann::json& request);
+  int fd() const { return fd_.get(); }
+
+ private:
+  explicit ControlClient(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+};
+
+// One request, one answer.
+Expected<Answer> control(const std::string& directory, const nlohmann::json& request);
+
+}  // namespace runsc::oci

@@ -1,0 +1,326 @@
+#include "oci/control/server.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "oci/control/protocol.h"
+#include "oci/host/file_io.h"
+#include "oci/sandbox/container_bytes.h"
+#include "oci/sandbox/report.h"
+#include "oci/sandbox/terminal.h"
+#include "oci/spec/parse.h"
+
+namespace runsc::oci {
+namespace {
+
+using hostcall::CommandKind;
+using nlohmann::json;
+
+constexpr size_t kMaxConnections = 1024;
+constexpr size_t kMaxProcessBytes = size_t{4} << 20;
+
+std::string dump(const json& message) { return message.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+// A number of a request, or 0.
+uint32_t number(const json& request, const char* name) {
+  const auto it = request.find(name);
+  return it != request.end() && it->is_number_unsigned() && it->get<uint64_t>() <= UINT32_MAX
+             ? it->get<uint32_t>()
+             : 0;
+}
+
+std::vector<UniqueFd> take_fds(msghdr& message) {
+  std::vector<UniqueFd> fds;
+  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+    const size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; ++i) {
+      int fd;
+      std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
+      fds.emplace_back(fd);
+    }
+  }
+  return fds;
+}
+
+monitor::Command command_of(CommandKind kind, uint32_t process = 0, uint32_t value = 0, uint32_t flags = 0) {
+  monitor::Command command;
+  command.kind = kind;
+  command.process = process;
+  command.value = value;
+  command.flags = flags;
+  return command;
+}
+
+uint32_t packed(const WindowSize& size) { return uint32_t{size.rows} << 16 | size.columns; }
+
+WindowSize size_of(const json& request) {
+  return {static_cast<uint16_t>(number(request, "rows")), static_cast<uint16_t>(number(request, "columns"))};
+}
+
+}  // namespace
+
+Expected<void> ControlServer::start() {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  constexpr size_t kStackSize = size_t{512} << 10;
+  pthread_attr_setstacksize(&attributes, kStackSize);
+  pthread_t thread;
+  const int error = ::pthread_create(&thread, &attributes, thread_main, this);
+  pthread_attr_destroy(&attributes);
+  if (error != 0) return fail(with_errno("cannot start a thread", error), kExitSandbox);
+  return {};
+}
+
+void* ControlServer::thread_main(void* self) {
+  static_cast<ControlServer*>(self)->serve();
+  return nullptr;
+}
+
+void ControlServer::serve() {
+  std::vector<pollfd> polls;
+  for (;;) {
+    polls.assign({{fds_.signals.get(), POLLIN, 0},
+                  {fds_.socket.get(), POLLIN, 0},
+                  {sandbox_.commands().notices_fd(), POLLIN, 0}});
+    {
+      std::scoped_lock lock(mutex_);
+      for (const Connection& c : connections_) {
+        const short events = c.output.empty() ? POLLIN : POLLIN | POLLOUT;
+        polls.push_back({c.fd.get(), events, 0});
+      }
+    }
+    if (::ppoll(polls.data(), polls.size(), nullptr, nullptr) < 0) {
+      if (errno == EINTR) continue;
+      return;
+    }
+    std::scoped_lock lock(mutex_);
+    serve_once(polls);
+  }
+}
+
+void ControlServer::serve_once(std::vector<pollfd>& polls) {
+  // Connections first: they stand in the order in which they were polled, and new ones come behind.
+  size_t at = 3;
+  for (Connection& c : connections_) {
+    if (at == polls.size()) break;
+    const short events = polls[at++].revents;
+    if (events & POLLOUT) flush(c);
+    if (events & (POLLIN | POLLHUP | POLLERR)) take_request(c);
+  }
+  if (polls[0].revents != 0) take_signal();
+  if (polls[2].revents != 0) take_notices();
+  if (polls[1].revents != 0) take_datagram();
+  drop_closed();
+}
+
+void ControlServer::take_signal() {
+  signalfd_siginfo info;
+  if (::read(fds_.signals.get(), &info, sizeof info) != sizeof info) return;
+  if (info.ssi_signo != SIGWINCH) {
+    sandbox_.signal(static_cast<int>(info.ssi_signo));
+  } else if (fds_.terminal >= 0) {
+    if (const auto size = window_size(fds_.terminal)) sandbox_.window_size(size->rows, size->columns);
+  }
+}
+
+void ControlServer::take_datagram() {
+  std::string text(kMaxControlMessage, '\0');
+  alignas(cmsghdr) char control[CMSG_SPACE(kMaxControlFds * sizeof(int))];
+  iovec part{text.data(), text.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const ssize_t got = ::recvmsg(fds_.socket.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (got < 0) return;
+  std::vector<UniqueFd> fds = take_fds(message);
+  if (fds.empty() || connections_.size() >= kMaxConnections) return;
+  Connection& connection = connections_.emplace_back();
+  connection.fd = std::move(fds.front());
+  fds.erase(fds.begin());
+  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return refuse(connection, "request too large");
+  text.resize(static_cast<size_t>(got));
+  obey(connection, text, std::move(fds));
+}
+
+void ControlServer::take_request(Connection& connection) {
+  std::string text(kMaxControlMessage, '\0');
+  const ssize_t got = ::read(connection.fd.get(), text.data(), text.size());
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) {
+    if (connection.process != 0)
+      sandbox_.command(command_of(CommandKind::signal, connection.process, SIGKILL));
+    connection.closed = true;
+    connection.output.clear();
+    return;
+  }
+  text.resize(static_cast<size_t>(got));
+  obey(connection, text, {});
+}
+
+void ControlServer::obey(Connection& connection, const std::string& text, std::vector<UniqueFd> fds) {
+  const json request = json::parse(text, nullptr, false);
+  const auto op = request.is_object() ? request.find("op") : request.end();
+  if (!request.is_object() || op == request.end() || !op->is_string())
+    return refuse(connection, "bad request");
+  const auto name = op->get<std::string>();
+  if (name == "start") return submit(connection, command_of(CommandKind::start));
+  if (name == "exec") return execute(connection, size_of(request), std::move(fds));
+  if (name == "processes") return submit(connection, command_of(CommandKind::processes));
+  if (name == "pause") return submit(connection, command_of(CommandKind::pause));
+  if (name == "resume") return submit(connection, command_of(CommandKind::resume));
+  if (name == "resize") {
+    sandbox_.command(command_of(CommandKind::resize, connection.process, packed(size_of(request))));
+    if (connection.process == 0) connection.closed = true;
+    return;
+  }
+  if (name == "signal") {
+    const auto all = request.find("all");
+    const bool everyone = all != request.end() && all->is_boolean() && all->get<bool>();
+    monitor::Command command = command_of(CommandKind::signal, connection.process, number(request, "signal"),
+                                          everyone ? hostcall::kSignalAll : 0);
+    if (connection.process == 0) return submit(connection, std::move(command));
+    sandbox_.command(std::move(command));
+    return;
+  }
+  if (name == "wait") {
+    connection.waits = connection.stays = true;
+    return send(connection, dump({{"ok", true}}));
+  }
+  refuse(connection, "unknown operation " + name);
+}
+
+void ControlServer::execute(Connection& connection, const WindowSize& size, std::vector<UniqueFd> fds) {
+  if (connection.process != 0 || connection.command != 0) return refuse(connection, "bad request");
+  if (fds.size() < 2) return refuse(connection, "exec: descriptors are missing");
+  const Expected<std::string> text = read_all(fds[0].get(), kMaxProcessBytes, "process");
+  if (!text) return refuse(connection, text.error().text);
+  const Expected<Process> process = parse_process_text(*text);
+  if (!process) return refuse(connection, process.error().text);
+  if (fds.size() != (process->terminal ? 2 : 4))
+    return refuse(connection, "exec: wrong number of descriptors");
+  std::vector<monitor::UniqueFd> streams;
+  for (size_t i = 1; i < fds.size(); ++i) streams.emplace_back(fds[i].release());
+  const auto handles = sandbox_.donate(std::move(streams));
+  if (!handles) return refuse(connection, handles.error().message);
+  if (++last_process_ == UINT32_MAX) last_process_ = 1;
+  connection.process = last_process_;
+  connection.stays = true;
+  monitor::Command command = command_of(CommandKind::execute, connection.process);
+  command.body = joining_process_bytes(*process, size, *handles);
+  submit(connection, std::move(command));
+}
+
+void ControlServer::submit(Connection& connection, monitor::Command command) {
+  if (connection.command != 0) return refuse(connection, "a request is under way");
+  connection.command = sandbox_.command(std::move(command));
+}
+
+void ControlServer::take_notices() {
+  for (const monitor::Notice& notice : sandbox_.commands().take_notices()) {
+    switch (notice.kind) {
+      case monitor::Notice::Kind::ready:
+        report_ready(fds_.report);
+        break;
+      case monitor::Notice::Kind::answer:
+        take_answer(notice);
+        break;
+      case monitor::Notice::Kind::ended:
+        take_end(notice);
+        break;
+    }
+  }
+}
+
+void ControlServer::take_answer(const monitor::Notice& notice) {
+  const auto it = std::find_if(connections_.begin(), connections_.end(),
+                               [&](const Connection& c) { return c.command == notice.id; });
+  if (it == connections_.end()) return;
+  it->command = 0;
+  if (notice.status != 0) {
+    it->process = 0;
+    return refuse(*it, notice.text, notice.status);
+  }
+  // In parts that fit into a message.
+  constexpr size_t kPart = kMaxControlMessage / 8;
+  for (size_t at = 0; at + kPart < notice.text.size(); at += kPart)
+    send(*it, dump({{"more", notice.text.substr(at, kPart)}}));
+  const size_t rest = notice.text.empty() ? 0 : (notice.text.size() - 1) / kPart * kPart;
+  send(*it, dump({{"ok", true}, {"value", notice.value}, {"text", notice.text.substr(rest)}}));
+  if (!it->stays && it->output.empty()) it->closed = true;
+}
+
+void ControlServer::take_end(const monitor::Notice& notice) {
+  for (Connection& c : connections_) {
+    if (c.process != notice.process || notice.process == 0) continue;
+    c.process = 0;
+    c.stays = false;
+    send(c, dump({{"ended", notice.status}}));
+    if (c.output.empty()) c.closed = true;
+  }
+}
+
+void ControlServer::finish(int wait_status) {
+  std::scoped_lock lock(mutex_);
+  take_notices();
+  const auto failure = sandbox_.commands().start_failure();
+  for (Connection& c : connections_) {
+    if (c.closed) continue;
+    if (c.waits) send(c, dump({{"ended", wait_status}}));
+    // What joined went down with the init.
+    if (c.process != 0 && c.command == 0) send(c, dump({{"ended", SIGKILL}}));
+    if (c.command != 0)
+      refuse(c, failure ? failure->text : "process already finished", failure ? failure->status : kExitError);
+  }
+}
+
+void ControlServer::finish(const std::string& error) {
+  std::scoped_lock lock(mutex_);
+  for (Connection& c : connections_)
+    if (!c.closed) refuse(c, error, kExitSandbox);
+}
+
+void ControlServer::send(Connection& connection, std::string message) {
+  connection.output.push_back(std::move(message));
+  flush(connection);
+}
+
+void ControlServer::refuse(Connection& connection, const std::string& error, uint32_t status) {
+  send(connection, dump({{"error", error}, {"status", status}}));
+  connection.stays = false;
+  if (connection.output.empty()) connection.closed = true;
+}
+
+void ControlServer::flush(Connection& connection) {
+  while (!connection.output.empty()) {
+    const std::string& message = connection.output.front();
+    const ssize_t put = ::write(connection.fd.get(), message.data(), message.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0 && errno == EAGAIN) return;
+    if (put < 0) {
+      connection.output.clear();  // the reader is gone: take_request() sees it
+      return;
+    }
+    connection.output.pop_front();
+  }
+  if (!connection.stays && connection.command == 0 && connection.process == 0) connection.closed = true;
+}
+
+void ControlServer::drop_closed() {
+  connections_.remove_if([](const Connection& c) { return c.closed && c.output.empty(); });
+}
+
+}  // namespace runsc::oci
