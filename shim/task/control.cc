@@ -108,7 +108,10 @@ Async<Result<wire::Empty>> TaskService::close_io(task::CloseIORequest request) {
   if (!container) co_return std::unexpected(container.error());
   const Result<ProcessPtr> process = find_process(**container, request.exec_id());
   if (!process) co_return std::unexpected(process.error());
-  if (request.stdin() && (*process)->io) (*process)->io->close_stdin();
+  if (request.stdin()) {
+    (*process)->stdin_closed = true;
+    if ((*process)->io) (*process)->io->close_stdin();
+  }
   co_return wire::Empty();
 }
 

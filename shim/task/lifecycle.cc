@@ -123,6 +123,7 @@ Async<Result<void>> TaskService::open_io(ContainerPtr container, ProcessPtr proc
   oci::Expected<std::unique_ptr<ProcessIo>> io = co_await ProcessIo::open(std::move(context), process->paths);
   if (!io) co_return refuse(Code::unknown, io.error().text);
   process->io = std::move(*io);
+  if (process->stdin_closed) process->io->close_stdin();
   co_return Result<void>();
 }
 

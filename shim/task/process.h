@@ -26,7 +26,8 @@ struct Process {
   StdioPaths paths;
   pid_t pid = 0;
   Phase phase = Phase::created;
-  Exit exit;  // once stopped
+  bool stdin_closed = false;  // CloseIO was called, maybe before there were streams
+  Exit exit;                  // once stopped
   std::unique_ptr<ProcessIo> io;
   std::shared_ptr<Reaper::Watch> watch;
   AsyncMutex changing;  // held by Start, and to turn to stopped: an exit is told after the start
