@@ -126,7 +126,14 @@ class Containerd:
         (self.work / "config.toml").write_text(self._config())
         self.process = None
         self._live = []
-        self.start()
+        try:
+            self.start()
+            self._import_images(options)
+        except Exception:
+            self.close()
+            raise
+
+    def _import_images(self, options):
         # ctr 2 gives the work to containerd, which unpacks for its default snapshotter alone.
         local = ["--local"] if "--local" in self.ctr("image", "import", "--help").out else []
         tar = self.work / "image.tar"
@@ -246,7 +253,7 @@ state = "{self.work}/state"
             if process.poll() is None:
                 process.kill()
             process.communicate()
-        if self.process.poll() is None:
+        if self.process and self.process.poll() is None:
             self.process.terminate()
             self.process.wait()
         for pid in self.shims():
