@@ -48,9 +48,10 @@ Expected<void> inherit_cpuset(const std::string& parent, const std::string& path
   return {};
 }
 
-// A controller works in the children of a v2 cgroup only once the parent says so.
+// A controller works in the children of a v2 cgroup only once the parent says so. One with processes in it
+// must not: its children could hold none then. The root alone may (it has no type).
 void enable_controllers(const std::string& parent) {
-  if (!exists(parent + "/cgroup.subtree_control")) return;
+  if (exists(parent + "/cgroup.type") && !get(parent + "/cgroup.procs").empty()) return;
   std::istringstream names(get(parent + "/cgroup.controllers"));
   // One that cannot be given (processes in the parent) is missed by who needs it, with an error of its own.
   for (std::string name; names >> name;) (void)put(parent + "/cgroup.subtree_control", "+" + name);
@@ -112,7 +113,16 @@ uint64_t weight_of(uint64_t shares) {
   return 1 + (std::clamp(shares, kLeast, kMost) - kLeast) * 9999 / (kMost - kLeast);
 }
 
+// A limit that nobody would keep is an error, not a wish.
+Expected<void> require(const std::string& path, const char* file, bool wanted) {
+  if (!wanted || exists(path + file)) return {};
+  return fail("the host has no cgroup controller for " + path + file + " (see --ignore-cgroups)");
+}
+
 Expected<void> apply_v2(const std::string& path, const Resources& r) {
+  OCI_TRY_VOID(require(path, "/memory.max", r.memory_limit.value_or(-1) > 0));
+  OCI_TRY_VOID(require(path, "/cpu.max", r.cpu_quota.value_or(-1) > 0));
+  OCI_TRY_VOID(require(path, "/pids.max", r.pids_limit.value_or(-1) > 0));
   if (r.memory_limit)
     OCI_TRY_VOID(put_if(path + "/memory.max", limit_text(*r.memory_limit, kSandboxMemory, "max")));
   if (r.memory_reservation)
@@ -171,9 +181,9 @@ Expected<CgroupSet> CgroupSet::create(const Linux& section, const std::string& i
     return fail("config.json: linux.cgroupsPath: must not lead upwards");
   CgroupSet set;
   for (const Hierarchy& hierarchy : OCI_TRY(find_hierarchies())) {
-    const std::string base = path.starts_with('/')  ? std::string()
-                             : hierarchy.own == "/" ? ""
-                                                    : hierarchy.own;
+    // In v2 beside this process's own cgroup, not in it: a cgroup has processes or children that are limited.
+    std::string base = hierarchy.unified ? hierarchy.own.substr(0, hierarchy.own.rfind('/')) : hierarchy.own;
+    if (base == "/" || path.starts_with('/')) base.clear();
     const std::string full = hierarchy.mount_point + base + (path.starts_with('/') ? "" : "/") + path;
     const bool there = exists(full);
     if (const auto made = make(hierarchy, full); !made) {
