@@ -228,6 +228,13 @@ bool leave_group(Task& task, int32_t status, Dropped& dropped) {
 
 }  // namespace
 
+bool kill_pending(Task& task) {
+  ThreadGroup& group = task.group();
+  LockGuard guard(group.signal_lock);
+  const uint64_t pending = task.signals.queue.pending() | group.queue.pending();
+  return group.must_leave.load() || (pending & sig_bit(sig::kill)) != 0;
+}
+
 ProcessEnd end_of(int32_t status) {
   constexpr int32_t kDumped = 0x80;
   if (status & 0x7f) return {status & kDumped ? sig_code::cld_dumped : sig_code::cld_killed, status & 0x7f};

@@ -10,6 +10,8 @@ constexpr int32_t exit_status(int code) { return (code & 0xff) << 8; }
 constexpr int32_t death_status(int signal) { return signal & 0x7f; }
 
 // Ends the current task; `status` is a wait status.
+// A SIGKILL waits for the task, or its process ends already: no wait of the kernel's own goes on then.
+bool kill_pending(Task& task);
 [[noreturn]] void exit_task(Task& task, int32_t status);
 // Ends its process.
 [[noreturn]] void exit_group(Task& task, int32_t status);

@@ -1,6 +1,7 @@
 #include "kernel/wait.h"
 
 #include "kernel/blocking.h"
+#include "kernel/control/control.h"
 #include "kernel/exit.h"
 #include "kernel/pid.h"
 #include "kernel/ptrace/ptrace.h"
@@ -183,8 +184,11 @@ Result<WaitOutcome> try_wait(Task& task, const WaitRequest& r, Reaped& reaped) {
 
 Result<WaitOutcome> wait_for_child(Task& task, const WaitRequest& request) {
   Reaped reaped;
-  return block_on(task, task.group().child_wait, ~0u, kNoDeadline,
-                  [&] { return try_wait(task, request, reaped); });
+  auto outcome = block_on(task, task.group().child_wait, ~0u, kNoDeadline,
+                          [&] { return try_wait(task, request, reaped); });
+  // Its tracer reaped a process that the host waits for.
+  if (reaped.thread) report_ended_processes();
+  return outcome;
 }
 
 }  // namespace runsc::kernel

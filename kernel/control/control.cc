@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "kernel/base/log.h"
-#include "kernel/blocking.h"
 #include "kernel/clone.h"
 #include "kernel/control/freezer.h"
+#include "kernel/exit.h"
 #include "kernel/namespaces.h"
 #include "kernel/pid.h"
 #include "kernel/signal/signal.h"
@@ -163,8 +163,8 @@ bool wait_for_start(Task& init) {
   ParkWaiter waiter;
   g_queues->start.add(waiter);
   (void)hostcall::call<hostcall::ContainerReady>([](auto&) {});
-  // Only what kills it can wake it: it has no handlers yet.
-  while (g_start.load() == 0 && !init.group().must_leave.load() && park_interruptible(init)) continue;
+  // Of all signals only SIGKILL matters: it has no handlers yet.
+  while (g_start.load() == 0 && !kill_pending(init)) init.sched.park_event();
   g_queues->start.remove(waiter);
   return g_start.load() != 0;
 }

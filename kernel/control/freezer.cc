@@ -1,5 +1,6 @@
 #include "kernel/control/freezer.h"
 
+#include "kernel/exit.h"
 #include "kernel/pid.h"
 #include "kernel/sched/scheduler.h"
 
@@ -39,7 +40,7 @@ void freeze_new_task_locked(Task& task) {
 }
 
 void wait_for_thaw(Task& task) {
-  while (task.work.has(Work::freeze) && !task.group().must_leave.load()) task.sched.park_event();
+  while (task.work.has(Work::freeze) && !kill_pending(task)) task.sched.park_event();
 }
 
 }  // namespace runsc::kernel

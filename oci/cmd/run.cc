@@ -7,11 +7,8 @@ namespace {
 
 Expected<int> start(const Options& options, const std::string& id) {
   const StateDir dir = OCI_TRY(StateDir::open(options.root, id));
-  const Expected<void> started = start_created(dir);
-  if (started) return 0;
-  // What a poststart hook did wrong is said, and no more.
-  if (started.error().exit_status != 0) return std::unexpected(started.error());
-  show_warnings(options, {started.error().text});
+  const std::string warning = OCI_TRY(start_created(dir));
+  if (!warning.empty()) show_warnings(options, {warning});
   return 0;
 }
 

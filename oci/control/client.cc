@@ -65,6 +65,15 @@ Expected<void> send_datagram(int socket, const sockaddr_un& address, const std::
   return {};
 }
 
+// What the sandbox says may end on a person's terminal, which its control sequences must not reach.
+std::string printable(std::string text) {
+  for (char& c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n') || byte == 0x7f) c = '?';
+  }
+  return text;
+}
+
 // A sandbox is jailed and not trusted to answer sense.
 Expected<Answer> parse_answer(const json& message) {
   if (!message.is_object()) return fail("the sandbox answered nonsense", kExitSandbox);
@@ -75,7 +84,7 @@ Expected<Answer> parse_answer(const json& message) {
   };
   const auto text = [&](const char* name) {
     const auto it = message.find(name);
-    return it != message.end() && it->is_string() ? it->get<std::string>() : std::string();
+    return it != message.end() && it->is_string() ? printable(it->get<std::string>()) : std::string();
   };
   if (message.contains("error")) {
     const int status = integer("status").value_or(kExitError);
@@ -134,7 +143,9 @@ Expected<Answer> ControlClient::receive() {
     const json message = json::parse(text.begin(), text.begin() + got, nullptr, false);
     const auto more = message.is_object() ? message.find("more") : message.end();
     if (message.is_object() && more != message.end() && more->is_string()) {
-      whole += more->get<std::string>();
+      constexpr size_t kMostText = size_t{4} << 20;
+      whole += printable(more->get<std::string>());
+      if (whole.size() > kMostText) return fail("the sandbox answers without end", kExitSandbox);
       continue;
     }
     Answer answer = OCI_TRY(parse_answer(message));

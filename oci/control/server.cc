@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -148,6 +149,9 @@ void ControlServer::take_datagram() {
   if (got < 0) return;
   std::vector<UniqueFd> fds = take_fds(message);
   if (fds.empty() || connections_.size() >= kMaxConnections) return;
+  // Nothing that comes from outside may make this thread wait.
+  const int flags = ::fcntl(fds.front().get(), F_GETFL);
+  if (flags < 0 || (flags & O_NONBLOCK) == 0) return;
   Connection& connection = connections_.emplace_back();
   connection.fd = std::move(fds.front());
   fds.erase(fds.begin());
@@ -192,7 +196,8 @@ void ControlServer::obey(Connection& connection, const std::string& text, std::v
     const bool everyone = all != request.end() && all->is_boolean() && all->get<bool>();
     monitor::Command command = command_of(CommandKind::signal, connection.process, number(request, "signal"),
                                           everyone ? hostcall::kSignalAll : 0);
-    if (connection.process == 0) return submit(connection, std::move(command));
+    connection.signals = connection.process == 0;
+    if (connection.signals) return submit(connection, std::move(command));
     sandbox_.command(std::move(command));
     return;
   }
@@ -206,6 +211,8 @@ void ControlServer::obey(Connection& connection, const std::string& text, std::v
 void ControlServer::execute(Connection& connection, const WindowSize& size, std::vector<UniqueFd> fds) {
   if (connection.process != 0 || connection.command != 0) return refuse(connection, "bad request");
   if (fds.size() < 2) return refuse(connection, "exec: descriptors are missing");
+  struct stat st {};
+  if (::fstat(fds[0].get(), &st) != 0 || !S_ISREG(st.st_mode)) return refuse(connection, "exec: not a file");
   const Expected<std::string> text = read_all(fds[0].get(), kMaxProcessBytes, "process");
   if (!text) return refuse(connection, text.error().text);
   const Expected<Process> process = parse_process_text(*text);
@@ -282,7 +289,9 @@ void ControlServer::finish(int wait_status) {
     if (c.waits) send(c, dump({{"ended", wait_status}}));
     // What joined went down with the init.
     if (c.process != 0 && c.command == 0) send(c, dump({{"ended", SIGKILL}}));
-    if (c.command != 0)
+    if (c.command != 0 && c.signals)
+      send(c, dump({{"ok", true}}));
+    else if (c.command != 0)
       refuse(c, failure ? failure->text : "process already finished", failure ? failure->status : kExitError);
   }
 }

@@ -40,6 +40,7 @@ class ControlServer {
     uint32_t command = 0;  // whose answer is waited for
     uint32_t process = 0;  // what exec started
     bool stays = false;    // after the answer: exec, wait
+    bool signals = false;  // the command is a signal: the container's end is no failure of it
     bool waits = false;    // for the init's end
     bool closed = false;
     std::list<std::string> output;  // what did not fit into the socket yet

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "oci/cgroup/cgroup.h"
+#include "oci/cmd/messages.h"
 #include "oci/control/client.h"
 #include "oci/host/debug_log.h"
 #include "oci/host/file_io.h"
@@ -378,10 +379,11 @@ Expected<void> become_running(Launch& launch, const LaunchRequest& request) {
   return write_pid_file(request.pid_file, launch.child->pid());
 }
 
-Expected<void> stay(Launch& launch, const LaunchRequest& request, bool gated) {
+Expected<void> stay(const Options& options, Launch& launch, const LaunchRequest& request, bool gated) {
   if (gated) {
     OCI_TRY_VOID(become_created(launch, request));
-    OCI_TRY_VOID(start_created(launch.state_dir));
+    const std::string warning = OCI_TRY(start_created(launch.state_dir));
+    if (!warning.empty()) show_warnings(options, {warning});
   }
   bool running = gated;
   while (!launch.child->gone()) {
@@ -398,7 +400,7 @@ Expected<void> stay(Launch& launch, const LaunchRequest& request, bool gated) {
 Expected<int> launch_and_wait(const Options& options, const LaunchRequest& request) {
   const bool gated = has_hooks(request.spec.hooks);
   Launch launch = OCI_TRY(start_sandbox(options, request, {gated, false}));
-  const Expected<void> stayed = stay(launch, request, gated);
+  const Expected<void> stayed = stay(options, launch, request, gated);
   end(launch);
   if (gated) {
     launch.state.status = "stopped";
@@ -423,7 +425,7 @@ Expected<void> launch_created(const Options& options, const LaunchRequest& reque
   return {};
 }
 
-Expected<void> start_created(const StateDir& dir) {
+Expected<std::string> start_created(const StateDir& dir) {
   ContainerState state = OCI_TRY(dir.read());
   const std::string status = current_status(state);
   if (status == "stopped") return fail("cannot start a container that has stopped");
@@ -433,9 +435,8 @@ Expected<void> start_created(const StateDir& dir) {
   OCI_TRY_VOID(dir.write(state));
   const Spec spec = OCI_TRY(parse_spec(OCI_TRY(dir.read_spec())));
   // The specification: a failure is logged, the container goes on.
-  if (const auto ran = run_hooks("poststart", spec.hooks.poststart, state_document(state)); !ran)
-    return fail(ran.error().text, 0);
-  return {};
+  const auto ran = run_hooks("poststart", spec.hooks.poststart, state_document(state));
+  return ran ? std::string() : ran.error().text;
 }
 
 }  // namespace runsc::oci

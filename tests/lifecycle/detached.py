@@ -241,6 +241,34 @@ def test_pause(box):
     expect(box.ask("resume", name).status != 0, True)
 
 
+@ours
+def test_killed_while_paused(box):
+    subreaper()
+    name, folder = box.create(["sleep", "1000"], verb="run", flags=("--detach",))
+    box.ask("pause", name).ok()
+    box.ask("kill", name, "KILL").ok()
+    expect(reap(box, pid_of(folder)), 137)
+
+
+@ours
+def test_signals_before_the_start_change_nothing(box):
+    name, folder = box.create("echo ran")
+    for number in ("CONT", "USR1", "HUP"):
+        box.ask("kill", name, number).ok()
+    expect(box.status(name), "created")
+    box.ask("start", name).ok()
+    box.until(lambda: (folder / "out").read_text() == "ran\n", "its output")
+
+
+@ours
+def test_failing_poststart_hook_is_told_alone(box):
+    def change(config):
+        config["hooks"] = {"poststart": [hook(box, "bad", "exit 3")]}
+    ended = box.run("echo out", change=change)
+    expect(ended.ok(), "out\n")
+    expect_in("poststart hook", ended.err)
+
+
 def is_quiet(path):
     before = path.stat().st_size
     time.sleep(0.3)  # thirty times what lies between two lines
