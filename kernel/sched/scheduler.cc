@@ -336,6 +336,11 @@ uint64_t sched_look(bool ticking) {
   }
 }
 
+void sched_breathe() {
+  take_host_events();
+  if (sched_must_look()) sched_look(false);
+}
+
 // ---- Idling
 
 static bool work_somewhere(const Cpu& cpu) {

@@ -37,6 +37,9 @@ inline bool sched_must_look() { return arch::cpu_local().look; }
 // An interrupt ended run_user(), so others may have queued tasks here; or the task wants ticks from now on.
 inline void sched_ask_to_look() { arch::cpu_local().look = true; }
 
+// Within a call that works for long: host events, timers, and others whose turn it is. Nothing may be locked.
+void sched_breathe();
+
 // The timers of this CPU.
 TimerQueue& sched_timers();
 // CPU time of an entity including the slice that runs now.

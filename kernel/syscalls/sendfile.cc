@@ -1,8 +1,11 @@
 // sendfile(2), copy_file_range(2).
 #include "fs/pipe/pipe.h"
 #include "kernel/blocking.h"
+#include "kernel/ptrace/ptrace.h"
+#include "kernel/sched/scheduler.h"
 #include "kernel/syscalls/files.h"
 #include "kernel/syscalls/transfer.h"
+#include "kernel/thread_group.h"
 
 namespace runsc::kernel {
 
@@ -71,10 +74,18 @@ Result<size_t> write_whole(Task& task, TransferEnd& to, std::byte* bytes, size_t
   return done;
 }
 
+// Between two pieces of what may be gigabytes. False: the task is to die.
+bool go_on(Task& task) {
+  sched_breathe();
+  if (!task.signal_pending()) return true;
+  LockGuard guard(task.group().signal_lock);
+  return !fatal_signal_pending_locked(task);
+}
+
 Result<size_t> transfer_through(Task& task, TransferEnd& from, TransferEnd& to, uint64_t size,
                                 bool nonblocking, std::byte* room) {
   size_t done = 0;
-  while (done < size) {
+  while (done < size && (done == 0 || go_on(task))) {
     size_t want = size - done < kRoom ? size - done : kRoom;
     want = TRY(writable_size(task, to.file(), to.offset(), want));
     mm::IoBuf buf = mm::IoBuf::kernel({room, want});
@@ -99,7 +110,7 @@ Result<size_t> transfer_from_pipe(Task& task, fs::Pipe& pipe, TransferEnd& from,
   const bool wait_in = !nonblocking && !from.file().nonblocking();
   const bool wait_out = !nonblocking && !to.file().nonblocking();
   size_t done = 0;
-  while (done < size) {
+  while (done < size && (done == 0 || go_on(task))) {
     size_t want = size - done < kRoom ? size - done : kRoom;
     want = TRY(writable_size(task, to.file(), to.offset(), want));
     auto take = [&] { return pipe.begin_take({room, want}); };
