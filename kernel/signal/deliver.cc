@@ -212,7 +212,9 @@ Next look(Task& task, SigInfo& info) {
     if (ptrace_trap_pending_locked(task)) return Next::trap;
     if (group.stopped && !is_traced(task)) return Next::stop;
   }
-  if (take_locked(task, ~task.signals.blocked.load(std::memory_order_relaxed), info) != 0)
+  // SIGKILL goes first: for another signal a dying task would not stop for its tracer, but put it back.
+  if (take_locked(task, sig_bit(sig::kill), info) != 0 ||
+      take_locked(task, ~task.signals.blocked.load(std::memory_order_relaxed), info) != 0)
     return Next::signal;
   recalculate_pending_locked(task);
   return Next::nothing;

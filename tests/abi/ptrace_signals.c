@@ -164,8 +164,19 @@ static void fault(void) {
   CHECK_EQ(WTERMSIG(trace_wait(pid)), SIGSEGV);
 }
 
+// SIGKILL does not wait for a signal of a lower number that came before it.
+static void killed_with_others(void) {
+  pid_t pid = FORK(TRACE(PTRACE_TRACEME, 0, 0, 0); raise(SIGSTOP); for (;;) pause());
+  STOPS(pid, SIGSTOP);
+  OK(kill(pid, SIGHUP));
+  OK(kill(pid, SIGTRAP));
+  OK(kill(pid, SIGKILL));
+  CHECK_EQ(WTERMSIG(trace_wait(pid)), SIGKILL);
+}
+
 int main(void) {
   on_the_way();
+  killed_with_others();
   masks_and_queues();
   group_stop();
   attach_to_stopped();

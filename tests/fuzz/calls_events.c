@@ -138,7 +138,7 @@ static const struct Row kRows[] = {
     {SYS_signalfd4, .args = {signal_fd, signal_mask, size_of_set, nonblock}, .gives = kSignalfd},
     {SYS_read, .args = {fd_signalfd, out_256, extent}},
     {SYS_timerfd_create, .args = {timer_clock, nonblock}, .gives = kTimerfd},
-    {SYS_timerfd_settime, 6, .args = {fd_timerfd, timer_flags, time_value, out_64}},
+    {SYS_timerfd_settime, 6, .args = {fd_timerfd, timer_flags, timer_value, out_64}},
     {SYS_timerfd_gettime, .args = {fd_timerfd, out_64}},
     {SYS_read, .args = {fd_timerfd, out_8, extent}},
     {SYS_inotify_init, 1, .gives = kInotify},

@@ -156,16 +156,30 @@ long times(struct Call* c) {
   return place(c, at);
 }
 
-// A short while or none, as timespec, timeval; twice, as itimerspec.
+// A short while or none, as timespec or timeval.
 long time_value(struct Call* c) {
-  long words[4] = {0, (long)below(c, 3000), 0, (long)below(c, 3000)};
+  long words[2] = {0, (long)below(c, 3000)};
   uint64_t luck = below(c, 12);
-  if (luck == 0) words[below(c, 4)] = odd_number(c);
-  if (luck == 1) words[1] = words[3] = 0;
+  if (luck == 0) words[below(c, 2)] = odd_number(c);
+  if (luck == 1) words[1] = 0;
   char* at = room(c, sizeof(words));
   memcpy(at, words, sizeof(words));
   return place(c, at);
 }
+
+// When a timer ends for the first time, and then every few milliseconds: shorter ones leave no time for anything else.
+static long timer_of(struct Call* c, long millisecond) {
+  long words[4] = {0, 0, 0, (long)below(c, 3000)};
+  if (chance(c, 40)) words[1] = (1 + (long)below(c, 5)) * millisecond;
+  if (chance(c, 5)) words[below(c, 4)] = odd_number(c);
+  if (chance(c, 20)) words[3] = 0;
+  char* at = room(c, sizeof(words));
+  memcpy(at, words, sizeof(words));
+  return place(c, at);
+}
+
+long timer_value(struct Call* c) { return timer_of(c, 1000000); }
+long timer_value_us(struct Call* c) { return timer_of(c, 1000); }
 
 long time_pointer(struct Call* c) { return chance(c, 10) ? 0 : time_value(c); }
 
