@@ -60,6 +60,14 @@ Result<void> wait_writable(Task& task, fs::File& file) {
   });
 }
 
+// Between two pieces of what may be gigabytes. False: the task is to die.
+bool go_on(Task& task) {
+  sched_breathe();
+  if (!task.signal_pending()) return true;
+  LockGuard guard(task.group().signal_lock);
+  return !fatal_signal_pending_locked(task);
+}
+
 // Bytes of a stream, which exist nowhere else any more: callers have seen that there is room, so that this
 // waits only if somebody else has just filled it.
 Result<size_t> write_whole(Task& task, TransferEnd& to, std::byte* bytes, size_t n) {
@@ -68,18 +76,10 @@ Result<size_t> write_whole(Task& task, TransferEnd& to, std::byte* bytes, size_t
     Result<size_t> written = write_out(task, to, bytes + done, n - done, false);
     if (written)
       done += *written;
-    else if (written.error() != Errno::again || !wait_writable(task, to.file()))
+    else if (written.error() != Errno::again || !wait_writable(task, to.file()) || !go_on(task))
       return done > 0 ? Result<size_t>(done) : written;
   }
   return done;
-}
-
-// Between two pieces of what may be gigabytes. False: the task is to die.
-bool go_on(Task& task) {
-  sched_breathe();
-  if (!task.signal_pending()) return true;
-  LockGuard guard(task.group().signal_lock);
-  return !fatal_signal_pending_locked(task);
 }
 
 Result<size_t> transfer_through(Task& task, TransferEnd& from, TransferEnd& to, uint64_t size,
@@ -139,6 +139,11 @@ Result<size_t> transfer_in(Task& task, TransferEnd& from, TransferEnd& to, uint6
 }  // namespace
 
 Result<size_t> transfer(Task& task, TransferEnd& from, TransferEnd& to, uint64_t size, bool nonblocking) {
+  // Their records are no stream of bytes.
+  for (fs::FileKind kind : {from.file().kind(), to.file().kind()})
+    if (kind == fs::FileKind::eventfd || kind == fs::FileKind::timerfd || kind == fs::FileKind::signalfd ||
+        kind == fs::FileKind::inotify)
+      return Errno::inval;
   mm::Page* block = TRY(mm::alloc_pages(kOrder, mm::Zero::no, mm::Use::sentry));
   Result<size_t> n =
       transfer_in(task, from, to, size, nonblocking, static_cast<std::byte*>(mm::page_data(*block)));

@@ -1,6 +1,8 @@
 // splice(2) and sendfile(2): what the other side does not take stays where it was.
+#include <sys/eventfd.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 
 #include "abi.h"
 
@@ -120,8 +122,23 @@ static void files(void) {
   CHECK_EQ(memcmp(text, "0123456789", 10), 0);
 }
 
+// What an eventfd or a timerfd reads and writes is no stream of bytes.
+static void no_streams(void) {
+  int counter = OK(eventfd(1, EFD_NONBLOCK)), timer = OK(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK)), p[2];
+  int fd = OK(memfd_create("bytes", 0));
+  OK(pipe(p));
+  CHECK_EQ(write(p[1], "12345678", 8), 8);
+  CHECK_EQ(pwrite(fd, "12345678", 8, 0), 8);
+  FAILS(sendfile(counter, fd, NULL, 8), EINVAL);
+  FAILS(splice(p[0], NULL, counter, NULL, 8, 0), EINVAL);
+  FAILS(sendfile(p[1], counter, NULL, 8), EINVAL);
+  FAILS(splice(counter, NULL, p[1], NULL, 8, 0), EINVAL);
+  FAILS(splice(timer, NULL, p[1], NULL, 8, 0), EINVAL);
+}
+
 int main(void) {
   abi_scratch();
+  no_streams();
   to_full_socket();
   to_full_pipe();
   from_socket();

@@ -1,13 +1,15 @@
-// A fuzzer of system calls that knows their arguments: calls with types, on what earlier calls made, by tasks that get in
-// each other's way; the same calls for the same seed (see README.md).
+// A fuzzer of system calls that knows their arguments: calls with types, on what earlier calls made, by tasks
+// that get in each other's way; the same calls for the same seed (see README.md).
 //
 //   call_fuzzer [--contain] [--user] [--seconds N] [--table] FIRST_SEED SEEDS CALLS
-//   call_fuzzer --list
 //
-// For each seed, workers make CALLS calls in all; one that dies or hangs is replaced. Prints `seed S: N calls, M
-// succeeded` for each; status 0 if all were made, 3 if a worker could not be ended. --seconds: as many seeds as fit.
-// --table: at the end a line for each system call: how often made, how often with success, the commonest errors.
-// --contain: on Linux itself, in namespaces of its own and without privileges. --user: as an ordinary user in a sandbox.
+// For each seed, workers make CALLS calls in all; one that dies or hangs is replaced. Prints `seed S: N
+// calls, M succeeded` for each; status 0 if all were made, 3 if a worker could not be ended. --seconds: as
+// many seeds as fit.
+// --table: at the end a line for each system call: how often made, how often with success, the commonest
+// errors.
+// --contain: on Linux itself, in namespaces of its own and without privileges. --user: as an ordinary user in
+// a sandbox.
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -80,7 +82,9 @@ static bool watch(pid_t pid) {
   for (int idle = 0; idle < kLastPokes; idle++) {
     struct timespec patience = {.tv_nsec = kLookMs * 1000000};
     sigtimedwait(&set, NULL, &patience);
-    pid_t done = waitpid(pid, NULL, WNOHANG);
+    // Children of children come to us when those end.
+    pid_t done;
+    while ((done = waitpid(-1, NULL, WNOHANG | __WALL)) > 0 && done != pid) continue;
     if (done == pid || (done < 0 && errno == ECHILD)) return true;
     for (int i = 0; i < kSlots; i++) {
       if (!poke(&g_shared->slots[i], &before[i], &pokes[i])) return false;
@@ -214,13 +218,10 @@ static int options(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   if (argc > 1 && strcmp(argv[1], "--idle") == 0) return 0;
-  if (argc > 1 && strcmp(argv[1], "--list") == 0) {
-    list_calls();
-    return 0;
-  }
   int at = options(argc, argv);
   if (argc - at != 3) {
-    fprintf(stderr, "usage: call_fuzzer [--contain] [--user] [--seconds N] [--table] FIRST_SEED SEEDS CALLS\n");
+    fprintf(stderr,
+            "usage: call_fuzzer [--contain] [--user] [--seconds N] [--table] FIRST_SEED SEEDS CALLS\n");
     return 2;
   }
   uint64_t first = strtoull(argv[at], NULL, 0), seeds = strtoull(argv[at + 1], NULL, 0);

@@ -1,13 +1,8 @@
 #include "calls.h"
 
-#include <stdio.h>
-
-// Numbers alone: names are those of the table that check_calls.py compares with.
-const struct LeftOut kLeftOut[] = {};
-const size_t kLeftOutCount = COUNT(kLeftOut);
-
-static struct Rows (*const kTables[])(void) = {file_rows,     path_rows,   event_rows, memory_rows, signal_rows, task_rows,
-                                               identity_rows, socket_rows, time_rows,  ipc_rows,    admin_rows,  mount_rows};
+static struct Rows (*const kTables[])(void) = {file_rows,   path_rows, event_rows,    memory_rows,
+                                               signal_rows, task_rows, identity_rows, socket_rows,
+                                               time_rows,   ipc_rows,  admin_rows,    mount_rows};
 
 static unsigned weight_of(const struct Row* row, bool contained) {
   if (contained && row->flags & kNotLinux) return 0;
@@ -35,12 +30,4 @@ const struct Row* draw_row(struct Call* c, bool contained) {
       at -= weight;
     }
   }
-}
-
-void list_calls(void) {
-  for (size_t t = 0; t < COUNT(kTables); t++) {
-    struct Rows table = kTables[t]();
-    for (size_t i = 0; i < table.count; i++) printf("make %d\n", table.rows[i].number);
-  }
-  for (size_t i = 0; i < kLeftOutCount; i++) printf("leave %d %s\n", kLeftOut[i].number, kLeftOut[i].reason);
 }

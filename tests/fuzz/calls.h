@@ -7,7 +7,8 @@
 #include "pools.h"
 
 enum RowFlags {
-  kInChild = 1,   // changes what a task cannot get back: mostly made by a child, which goes on with other calls
+  kInChild =
+      1,  // changes what a task cannot get back: mostly made by a child, which goes on with other calls
   kNoReturn = 2,  // does not return when it succeeds
   kNotLinux = 4,  // not on the machine that we stand on
 };
@@ -28,12 +29,6 @@ struct Rows {
   size_t count;
 };
 
-// A call that is not made by name, and why.
-struct LeftOut {
-  short number;
-  const char* reason;
-};
-
 #define ROWS(array) \
   (struct Rows) { array, COUNT(array) }
 
@@ -50,14 +45,8 @@ struct Rows ipc_rows(void);
 struct Rows admin_rows(void);
 struct Rows mount_rows(void);
 
-extern const struct LeftOut kLeftOut[];
-extern const size_t kLeftOutCount;
-
 // Chooses by weight.
 const struct Row* draw_row(struct Call* c, bool contained);
-
-// `make NUMBER` and `leave NUMBER REASON`, one a line, for check_calls.py.
-void list_calls(void);
 
 // A system call without libc: the result, or the error number below zero.
 long raw_call(long number, const long* a);

@@ -11,8 +11,8 @@
 #include "worker.h"
 
 ONE_OF(log_action, 0, 1, 2, 3, 4, 6, 7, 8, 9, 10)
-ONE_OF(reboot_command, (long)LINUX_REBOOT_CMD_RESTART, (long)LINUX_REBOOT_CMD_HALT, LINUX_REBOOT_CMD_CAD_ON, LINUX_REBOOT_CMD_CAD_OFF,
-       LINUX_REBOOT_CMD_POWER_OFF)
+ONE_OF(reboot_command, (long)LINUX_REBOOT_CMD_RESTART, (long)LINUX_REBOOT_CMD_HALT, LINUX_REBOOT_CMD_CAD_ON,
+       LINUX_REBOOT_CMD_CAD_OFF, LINUX_REBOOT_CMD_POWER_OFF)
 ONE_OF(magic, (long)LINUX_REBOOT_MAGIC1, (long)LINUX_REBOOT_MAGIC1, 0)
 ONE_OF(magic_2, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_MAGIC2A)
 ONE_OF(io_class, 1, 2, 3)
@@ -25,9 +25,13 @@ static long io_priority(struct Call* c) {
 }
 
 static long trace_options(struct Call* c) { return (long)(draw(c) & 0xff) | (chance(c, 10) ? 0x100000 : 0); }
-static long register_offset(struct Call* c) { return chance(c, 90) ? (long)below(c, 120) * 8 : odd_number(c); }
+static long register_offset(struct Call* c) {
+  return chance(c, 90) ? (long)below(c, 120) * 8 : odd_number(c);
+}
 static long registers(struct Call* c) { return place(c, room(c, sizeof(struct user_regs_struct))); }
-static long in_data(struct Call* c) { return chance(c, 80) ? (long)c->task->data + (long)below(c, 1000) * 8 : wild_pointer(c); }
+static long in_data(struct Call* c) {
+  return chance(c, 80) ? (long)c->task->data + (long)below(c, 1000) * 8 : wild_pointer(c);
+}
 static long register_set(struct Call* c) {
   static const long kSets[] = {1, 2, 0x202, 0x200};
   return one_of(c, kSets, COUNT(kSets));
@@ -84,10 +88,10 @@ static const struct Ptrace {
     {PTRACE_GETREGSET, register_set, one_vector},
     {PTRACE_SETREGSET, register_set, one_vector},
     {PTRACE_GET_SYSCALL_INFO, file_offset, out_256},
-    {0x420c, zero, out_8},  // PTRACE_SECCOMP_GET_FILTER
-    {0x420f, zero, out_64}, // PTRACE_GET_RSEQ_CONFIGURATION
-    {30, odd, area},        // PTRACE_ARCH_PRCTL
-    {25, zero, out_64},     // PTRACE_GET_THREAD_AREA
+    {0x420c, zero, out_8},   // PTRACE_SECCOMP_GET_FILTER
+    {0x420f, zero, out_64},  // PTRACE_GET_RSEQ_CONFIGURATION
+    {30, odd, area},         // PTRACE_ARCH_PRCTL
+    {25, zero, out_64},      // PTRACE_GET_THREAD_AREA
 };
 
 static void draw_ptrace(struct Call* c) {
@@ -125,4 +129,6 @@ static const struct Row kRows[] = {
     {SYS_bpf, 1, .flags = kNotLinux, .args = {bpf_command, in_noise, length}},
 };
 
-struct Rows admin_rows(void) { return ROWS(kRows); }
+struct Rows admin_rows(void) {
+  return ROWS(kRows);
+}

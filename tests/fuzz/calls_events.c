@@ -12,13 +12,14 @@
 #include "signal_args.h"
 
 ONE_OF(epoll_operation, EPOLL_CTL_ADD, EPOLL_CTL_ADD, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLL_CTL_DEL)
-SOME_OF(epoll_events, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLERR, EPOLLHUP, EPOLLRDHUP, EPOLLET, EPOLLONESHOT, EPOLLEXCLUSIVE,
-        EPOLLWAKEUP, EPOLLIN | EPOLLOUT)
+SOME_OF(epoll_events, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLERR, EPOLLHUP, EPOLLRDHUP, EPOLLET, EPOLLONESHOT,
+        EPOLLEXCLUSIVE, EPOLLWAKEUP, EPOLLIN | EPOLLOUT)
 SOME_OF(poll_events, POLLIN, POLLOUT, POLLPRI, POLLRDHUP, POLLIN | POLLOUT)
 SOME_OF(epoll_flags, O_CLOEXEC)
 SOME_OF(event_flags, O_CLOEXEC, 1)
 SOME_OF(timer_flags, 1, 2)
-ONE_OF(timer_clock, CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM)
+ONE_OF(timer_clock, CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME_ALARM,
+       CLOCK_BOOTTIME_ALARM)
 ONE_OF(wait_ms, 0, 0, 0, 1, 2, -1)
 
 static long nonblock(struct Call* c) { return epoll_flags(c) | (chance(c, 90) ? O_NONBLOCK : 0); }
@@ -80,9 +81,10 @@ static void keep_context(struct Call* c) {
 static long aio_events(struct Call* c) { return chance(c, 95) ? 1 + (long)below(c, 32) : odd_number(c); }
 
 static char* control_block(struct Call* c) {
-  static const long kCommands[] = {IOCB_CMD_PREAD,     IOCB_CMD_PWRITE, IOCB_CMD_FSYNC,  IOCB_CMD_FDSYNC, IOCB_CMD_POLL,
-                                   IOCB_CMD_NOOP,      IOCB_CMD_PREADV, IOCB_CMD_PWRITEV};
-  struct iocb block = {.aio_data = draw(c), .aio_lio_opcode = (uint16_t)one_of(c, kCommands, COUNT(kCommands))};
+  static const long kCommands[] = {IOCB_CMD_PREAD, IOCB_CMD_PWRITE, IOCB_CMD_FSYNC,  IOCB_CMD_FDSYNC,
+                                   IOCB_CMD_POLL,  IOCB_CMD_NOOP,   IOCB_CMD_PREADV, IOCB_CMD_PWRITEV};
+  struct iocb block = {.aio_data = draw(c),
+                       .aio_lio_opcode = (uint16_t)one_of(c, kCommands, COUNT(kCommands))};
   block.aio_fildes = (uint32_t)(block.aio_lio_opcode == IOCB_CMD_POLL ? fd_polled(c) : fd_data(c));
   if (block.aio_lio_opcode == IOCB_CMD_PREADV || block.aio_lio_opcode == IOCB_CMD_PWRITEV) {
     block.aio_buf = (uint64_t)iovec(c);
@@ -153,4 +155,6 @@ static const struct Row kRows[] = {
     {SYS_io_cancel, .args = {aio_id, some_block, out_64}},
 };
 
-struct Rows event_rows(void) { return ROWS(kRows); }
+struct Rows event_rows(void) {
+  return ROWS(kRows);
+}

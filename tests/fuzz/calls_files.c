@@ -16,8 +16,8 @@ ONE_OF(whence, SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA, SEEK_HOLE)
 SOME_OF(rw_flags, RWF_HIPRI, RWF_DSYNC, RWF_SYNC, RWF_NOWAIT, RWF_APPEND)
 ONE_OF(flock_operation, LOCK_SH | LOCK_NB, LOCK_EX | LOCK_NB, LOCK_UN, LOCK_SH, LOCK_EX)
 SOME_OF(splice_flags, 1, 2, 4, 8)
-ONE_OF(fallocate_mode, 0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, FALLOC_FL_ZERO_RANGE,
-       FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE, FALLOC_FL_UNSHARE_RANGE)
+ONE_OF(fallocate_mode, 0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+       FALLOC_FL_ZERO_RANGE, FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE, FALLOC_FL_UNSHARE_RANGE)
 ONE_OF(advice, 0, 1, 2, 3, 4, 5)
 SOME_OF(sync_range_flags, 1, 2, 4)
 SOME_OF(memfd_flags, 1, 2, 8)
@@ -32,15 +32,14 @@ static long fd_read(struct Call* c) { return below(c, 3) ? fd_data(c) : fd_any(c
 
 static long memfd_name(struct Call* c) { return place(c, text(c, chance(c, 90) ? "memory" : "a/b/c")); }
 
-static void keep_pipe(struct Call* c) {
-  keep_pair(c, kPipe, c->a[0]);
-}
+static void keep_pipe(struct Call* c) { keep_pair(c, kPipe, c->a[0]); }
 
 // A pipe that a task may wait for is no harm: it is woken.
 static long some_pipe_flags(struct Call* c) { return pipe_flags(c) | (chance(c, 90) ? O_NONBLOCK : 0); }
 
 static long flock_of(struct Call* c) {
-  struct flock lock = {.l_type = (short)below(c, 3), .l_whence = (short)below(c, 3), .l_start = (long)below(c, 30000)};
+  struct flock lock = {
+      .l_type = (short)below(c, 3), .l_whence = (short)below(c, 3), .l_start = (long)below(c, 30000)};
   if (chance(c, 50)) lock.l_len = (long)below(c, 10000);
   if (chance(c, 5)) lock.l_start = odd_number(c);
   char* at = room(c, sizeof(lock));
@@ -66,16 +65,36 @@ static const struct Fcntl {
   long command;
   Drawer *fd, *argument;
 } kFcntl[] = {
-    {F_DUPFD, fd_any, high_fd},      {F_DUPFD_CLOEXEC, fd_any, high_fd}, {F_GETFD, fd_any, zero},
-    {F_SETFD, fd_any, small},        {F_GETFL, fd_any, zero},            {F_SETFL, fd_any, set_status},
-    {F_GETLK, fd_file, flock_of},    {F_SETLK, fd_file, flock_of},       {F_SETLKW, fd_file, flock_of},
-    {F_OFD_GETLK, fd_file, flock_of}, {F_OFD_SETLK, fd_file, flock_of},   {F_OFD_SETLKW, fd_file, flock_of},
-    {F_GETOWN, fd_any, zero},        {F_SETOWN, fd_any, pid_any},        {F_GETOWN_EX, fd_any, out_8},
-    {F_SETOWN_EX, fd_any, owner_of}, {F_GETSIG, fd_any, zero},           {F_SETSIG, fd_any, a_signal},
-    {F_GETLEASE, fd_file, zero},     {F_SETLEASE, fd_file, small},       {F_NOTIFY, fd_dir, notify_mask},
-    {F_GETPIPE_SZ, fd_pipe, zero},   {F_SETPIPE_SZ, fd_pipe, pipe_size}, {F_GET_SEALS, fd_memfd, zero},
-    {F_ADD_SEALS, fd_memfd, seals},  {1035, fd_file, out_8},             {1036, fd_file, buffer_of_8},
-    {1037, fd_file, out_8},          {1038, fd_file, buffer_of_8},       {17, fd_any, out_64},
+    {F_DUPFD, fd_any, high_fd},
+    {F_DUPFD_CLOEXEC, fd_any, high_fd},
+    {F_GETFD, fd_any, zero},
+    {F_SETFD, fd_any, small},
+    {F_GETFL, fd_any, zero},
+    {F_SETFL, fd_any, set_status},
+    {F_GETLK, fd_file, flock_of},
+    {F_SETLK, fd_file, flock_of},
+    {F_SETLKW, fd_file, flock_of},
+    {F_OFD_GETLK, fd_file, flock_of},
+    {F_OFD_SETLK, fd_file, flock_of},
+    {F_OFD_SETLKW, fd_file, flock_of},
+    {F_GETOWN, fd_any, zero},
+    {F_SETOWN, fd_any, pid_any},
+    {F_GETOWN_EX, fd_any, out_8},
+    {F_SETOWN_EX, fd_any, owner_of},
+    {F_GETSIG, fd_any, zero},
+    {F_SETSIG, fd_any, a_signal},
+    {F_GETLEASE, fd_file, zero},
+    {F_SETLEASE, fd_file, small},
+    {F_NOTIFY, fd_dir, notify_mask},
+    {F_GETPIPE_SZ, fd_pipe, zero},
+    {F_SETPIPE_SZ, fd_pipe, pipe_size},
+    {F_GET_SEALS, fd_memfd, zero},
+    {F_ADD_SEALS, fd_memfd, seals},
+    {1035, fd_file, out_8},
+    {1036, fd_file, buffer_of_8},
+    {1037, fd_file, out_8},
+    {1038, fd_file, buffer_of_8},
+    {17, fd_any, out_64},
 };
 
 static void draw_fcntl(struct Call* c) {
@@ -147,4 +166,6 @@ static const struct Row kRows[] = {
     {SYS_umask, 1, .flags = kInChild, .args = {mode}},
 };
 
-struct Rows file_rows(void) { return ROWS(kRows); }
+struct Rows file_rows(void) {
+  return ROWS(kRows);
+}

@@ -31,10 +31,12 @@ static long capability_header(struct Call* c) {
 }
 
 static long capability_data(struct Call* c) {
-  uint64_t effective = draw(c) & 0x1ffffffffffUL, permitted = effective | (draw(c) & 0x1ffffffffffUL), inheritable = 0;
+  uint64_t effective = draw(c) & 0x1ffffffffffUL, permitted = effective | (draw(c) & 0x1ffffffffffUL),
+           inheritable = 0;
   if (chance(c, 30)) inheritable = permitted & draw(c);
   if (chance(c, 30)) effective = permitted = 0xa80425fb;
-  unsigned words[6] = {(unsigned)effective, (unsigned)permitted, (unsigned)inheritable, (unsigned)(effective >> 32),
+  unsigned words[6] = {(unsigned)effective,         (unsigned)permitted,
+                       (unsigned)inheritable,       (unsigned)(effective >> 32),
                        (unsigned)(permitted >> 32), (unsigned)(inheritable >> 32)};
   char* at = room(c, sizeof(words));
   memcpy(at, words, sizeof(words));
@@ -90,7 +92,7 @@ static const struct Prctl {
     {PR_GET_UNALIGN, out_8, zero},
     {PR_GET_ENDIAN, out_8, zero},
     {PR_SET_TIMING, zero, zero},
-    {62, small, pid_any},      // PR_SCHED_CORE
+    {62, small, pid_any},  // PR_SCHED_CORE
 };
 
 static void draw_prctl(struct Call* c) {
@@ -102,7 +104,8 @@ static void draw_prctl(struct Call* c) {
 }
 
 static void draw_arch_prctl(struct Call* c) {
-  static const long kCodes[] = {ARCH_SET_GS, ARCH_SET_FS, ARCH_GET_FS, ARCH_GET_GS, 0x1011, 0x1012, 0x1021, 0x1022, 0x1024};
+  static const long kCodes[] = {ARCH_SET_GS, ARCH_SET_FS, ARCH_GET_FS, ARCH_GET_GS, 0x1011,
+                                0x1012,      0x1021,      0x1022,      0x1024};
   c->a[0] = one_of(c, kCodes, COUNT(kCodes));
   bool sets = c->a[0] == ARCH_SET_GS || c->a[0] == ARCH_SET_FS;
   c->a[1] = sets ? (chance(c, 50) ? area(c) : wild_pointer(c)) : chance(c, 80) ? out_8(c) : small(c);
@@ -144,4 +147,6 @@ static const struct Row kRows[] = {
     {SYS_arch_prctl, 2, .flags = kInChild, .prepare = draw_arch_prctl},
 };
 
-struct Rows identity_rows(void) { return ROWS(kRows); }
+struct Rows identity_rows(void) {
+  return ROWS(kRows);
+}

@@ -14,7 +14,8 @@
 ONE_OF(key, IPC_PRIVATE, 77, 78, 79)
 SOME_OF(get_flags, IPC_CREAT | 0666, IPC_CREAT | IPC_EXCL | 0666, 0666, 0)
 SOME_OF(attach_flags, SHM_RDONLY, SHM_RND, SHM_REMAP, SHM_EXEC)
-ONE_OF(shm_command, IPC_STAT, IPC_STAT, IPC_SET, IPC_RMID, IPC_INFO, SHM_INFO, SHM_STAT, SHM_LOCK, SHM_UNLOCK, 15)
+ONE_OF(shm_command, IPC_STAT, IPC_STAT, IPC_SET, IPC_RMID, IPC_INFO, SHM_INFO, SHM_STAT, SHM_LOCK, SHM_UNLOCK,
+       15)
 ONE_OF(msg_command, IPC_STAT, IPC_STAT, IPC_SET, IPC_RMID, IPC_INFO, 11, 12, 13)
 SOME_OF(message_flags, IPC_NOWAIT, 010000, 020000, 040000)
 ONE_OF(message_type, 0, 1, 2, 3, -2, -1000)
@@ -27,10 +28,10 @@ static void draw_semctl(struct Call* c) {
   static const struct {
     long command;
     Drawer* argument;
-  } kCommands[] = {{IPC_STAT, out_256}, {IPC_SET, in_noise},  {IPC_RMID, zero},    {IPC_INFO, out_256},
-                   {GETVAL, zero},      {SETVAL, small},      {GETALL, out_256},   {SETALL, in_noise},
-                   {GETPID, zero},      {GETNCNT, zero},      {GETZCNT, zero},     {18, out_256},
-                   {19, out_256},       {20, out_256},        {IPC_STAT, out_256}, {GETALL, out_256}};
+  } kCommands[] = {{IPC_STAT, out_256}, {IPC_SET, in_noise}, {IPC_RMID, zero},    {IPC_INFO, out_256},
+                   {GETVAL, zero},      {SETVAL, small},     {GETALL, out_256},   {SETALL, in_noise},
+                   {GETPID, zero},      {GETNCNT, zero},     {GETZCNT, zero},     {18, out_256},
+                   {19, out_256},       {20, out_256},       {IPC_STAT, out_256}, {GETALL, out_256}};
   uint64_t which = below(c, COUNT(kCommands));
   c->a[0] = which == 2 && chance(c, 70) ? 0x7000 : sem_id(c);
   c->a[1] = (long)below(c, 6);
@@ -68,7 +69,9 @@ static long queue_name(struct Call* c) {
 }
 
 SOME_OF(queue_extra, O_CREAT, O_CREAT, O_CREAT, O_CREAT | O_EXCL, O_CLOEXEC)
-static long queue_flags(struct Call* c) { return queue_extra(c) | (chance(c, 90) ? O_NONBLOCK : 0) | (long)below(c, 3); }
+static long queue_flags(struct Call* c) {
+  return queue_extra(c) | (chance(c, 90) ? O_NONBLOCK : 0) | (long)below(c, 3);
+}
 
 static long queue_attributes(struct Call* c) {
   if (chance(c, 30)) return 0;
@@ -111,4 +114,6 @@ static const struct Row kRows[] = {
     {SYS_mq_getsetattr, .args = {fd_queue, queue_attributes, out_64}},
 };
 
-struct Rows ipc_rows(void) { return ROWS(kRows); }
+struct Rows ipc_rows(void) {
+  return ROWS(kRows);
+}

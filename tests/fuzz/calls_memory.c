@@ -4,10 +4,10 @@
 #include "calls.h"
 #include "memory.h"
 
-ONE_OF(protection, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ, PROT_NONE, PROT_READ | PROT_EXEC, PROT_WRITE,
-       PROT_READ | PROT_WRITE | PROT_EXEC, PROT_READ | PROT_GROWSDOWN)
-SOME_OF(map_flags, MAP_NORESERVE, MAP_POPULATE, MAP_GROWSDOWN, MAP_LOCKED, MAP_NONBLOCK, MAP_STACK, MAP_32BIT, MAP_HUGETLB,
-        MAP_FIXED_NOREPLACE)
+ONE_OF(protection, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ, PROT_NONE,
+       PROT_READ | PROT_EXEC, PROT_WRITE, PROT_READ | PROT_WRITE | PROT_EXEC, PROT_READ | PROT_GROWSDOWN)
+SOME_OF(map_flags, MAP_NORESERVE, MAP_POPULATE, MAP_GROWSDOWN, MAP_LOCKED, MAP_NONBLOCK, MAP_STACK, MAP_32BIT,
+        MAP_HUGETLB, MAP_FIXED_NOREPLACE)
 ONE_OF(map_sharing, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE)
 SOME_OF(remap_flags, MREMAP_MAYMOVE, MREMAP_FIXED | MREMAP_MAYMOVE, 4)
 SOME_OF(sync_flags, MS_ASYNC, MS_SYNC, MS_INVALIDATE)
@@ -19,7 +19,8 @@ static void draw_mmap(struct Call* c) {
   bool anonymous = chance(c, 50), fixed = chance(c, 60);
   c->a[0] = fixed ? area(c) : map_hint(c);
   // What stands outside the arena is not ours to map over.
-  if (fixed && chance(c, 99) && (c->a[0] < (long)g_arena || c->a[0] >= (long)g_arena + kArenaSize)) c->a[0] = (long)g_arena;
+  if (fixed && chance(c, 99) && (c->a[0] < (long)g_arena || c->a[0] >= (long)g_arena + kArenaSize))
+    c->a[0] = (long)g_arena;
   c->a[1] = area_size(c);
   if (fixed && (unsigned long)c->a[1] > (unsigned long)((long)g_arena + kArenaSize - c->a[0])) c->a[1] = 4096;
   c->a[2] = protection(c);
@@ -39,7 +40,8 @@ static void keep_region(struct Call* c) {
 
 // Only in the arena and in what calls mapped, or the worker loses its own memory.
 static long own_area(struct Call* c) {
-  long in_arena = (long)g_arena + (long)below(c, kArenaSize / kPage - 24) * kPage, region = taken(c, kRegion, in_arena);
+  long in_arena = (long)g_arena + (long)below(c, kArenaSize / kPage - 24) * kPage,
+       region = taken(c, kRegion, in_arena);
   uint64_t luck = below(c, 100);
   if (luck < 70) return in_arena;
   return luck < 97 ? region : luck < 98 ? in_arena + 1 : wild_pointer(c) & -4096;
@@ -77,4 +79,6 @@ static const struct Row kRows[] = {
     {SYS_brk, 2, .args = {break_at}},
 };
 
-struct Rows memory_rows(void) { return ROWS(kRows); }
+struct Rows memory_rows(void) {
+  return ROWS(kRows);
+}

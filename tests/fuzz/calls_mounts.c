@@ -7,12 +7,13 @@
 #include "memory.h"
 #include "paths.h"
 
-ONE_OF(mount_flags, 0, 0, 4096, 4096, 4096 | 16384, 32, 32 | 4096, 32 | 4096 | 1, 8192, 1 << 18, 1 << 19, 1 << 20, 1 << 17,
-       1, 2 | 4 | 8, 1024, 1 << 21, 1 << 24)
+ONE_OF(mount_flags, 0, 0, 4096, 4096, 4096 | 16384, 32, 32 | 4096, 32 | 4096 | 1, 8192, 1 << 18, 1 << 19,
+       1 << 20, 1 << 17, 1, 2 | 4 | 8, 1024, 1 << 21, 1 << 24)
 SOME_OF(umount_flags, 1, 2, 4, 8)
-SOME_OF(unshared, CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_FS,
-        CLONE_FILES, CLONE_SYSVSEM, CLONE_THREAD, CLONE_VM, CLONE_SIGHAND)
-ONE_OF(namespace_type, 0, 0, CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET)
+SOME_OF(unshared, CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWCGROUP,
+        CLONE_NEWNET, CLONE_FS, CLONE_FILES, CLONE_SYSVSEM, CLONE_THREAD, CLONE_VM, CLONE_SIGHAND)
+ONE_OF(namespace_type, 0, 0, CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID,
+       CLONE_NEWNET)
 SOME_OF(tree_flags, 1, O_CLOEXEC, AT_EMPTY_PATH, AT_RECURSIVE, AT_SYMLINK_NOFOLLOW, 1, 1)
 SOME_OF(move_flags, 0x04, 0x40, 0x04, 0x01, 0x02, 0x10, 0x20, 0x100)
 SOME_OF(cloexec, 1)
@@ -22,8 +23,8 @@ SOME_OF(attribute_at, AT_EMPTY_PATH, AT_RECURSIVE, AT_SYMLINK_NOFOLLOW)
 ONE_OF(config_command, 0, 1, 1, 1, 2, 3, 4, 5, 6, 6, 6, 7)
 
 static long file_system(struct Call* c) {
-  static const char* const kTypes[] = {"tmpfs", "tmpfs", "tmpfs", "proc", "sysfs", "devpts", "mqueue", "overlay", "cgroup2",
-                                       "cgroup", "ramfs", "none", "ext4", ""};
+  static const char* const kTypes[] = {"tmpfs",   "tmpfs",   "tmpfs",  "proc",  "sysfs", "devpts", "mqueue",
+                                       "overlay", "cgroup2", "cgroup", "ramfs", "none",  "ext4",   ""};
   return place(c, text(c, kTypes[below(c, COUNT(kTypes))]));
 }
 
@@ -55,7 +56,8 @@ static long mount_data(struct Call* c) {
 }
 
 static long option_key(struct Call* c) {
-  static const char* const kKeys[] = {"source", "size", "mode", "uid", "ro", "nr_inodes", "hidepid", "lowerdir", "none", ""};
+  static const char* const kKeys[] = {"source",    "size",    "mode",     "uid",  "ro",
+                                      "nr_inodes", "hidepid", "lowerdir", "none", ""};
   return chance(c, 10) ? 0 : place(c, text(c, kKeys[below(c, COUNT(kKeys))]));
 }
 
@@ -70,7 +72,10 @@ static void draw_config(struct Call* c) {
   bool string = c->a[1] == 1, creates = c->a[1] > 5;
   c->a[2] = creates ? 0 : option_key(c);
   c->a[3] = string ? option_value(c) : c->a[1] == 2 ? in_noise(c) : c->a[1] > 2 && c->a[1] < 5 ? path(c) : 0;
-  c->a[4] = c->a[1] == 2 ? (long)below(c, 64) : c->a[1] == 5 ? fd_dir(c) : c->a[1] > 2 && c->a[1] < 5 ? fd_at(c) : 0;
+  c->a[4] = c->a[1] == 2                 ? (long)below(c, 64)
+            : c->a[1] == 5               ? fd_dir(c)
+            : c->a[1] > 2 && c->a[1] < 5 ? fd_at(c)
+                                         : 0;
   if (chance(c, 3)) c->a[2 + below(c, 3)] = wild_pointer(c);
 }
 
@@ -90,19 +95,24 @@ static long pidfd_or_namespace(struct Call* c) { return chance(c, 80) ? fd_names
 static long move_empty(struct Call* c) { return move_flags(c) | 4; }
 
 static const struct Row kRows[] = {
-    {SYS_mount, 8, .flags = kNotLinux, .args = {mount_source, mount_point, file_system, mount_flags, mount_data}},
+    {SYS_mount, 8, .flags = kNotLinux,
+     .args = {mount_source, mount_point, file_system, mount_flags, mount_data}},
     {SYS_umount2, 6, .flags = kNotLinux, .args = {mount_point, umount_flags}},
     {SYS_pivot_root, 1, .flags = kInChild | kNotLinux, .args = {mount_point, mount_point}},
     {SYS_unshare, 4, .flags = kInChild | kNotLinux, .args = {unshared}},
     {SYS_setns, 3, .flags = kInChild | kNotLinux, .args = {pidfd_or_namespace, namespace_type}},
     {SYS_open_tree, 6, .flags = kNotLinux, .args = {fd_at, mount_point, tree_flags}, .gives = kMountFd},
-    {SYS_move_mount, 6, .flags = kNotLinux, .args = {fd_mount_or_at, empty_or_point, fd_at, mount_point, move_empty}},
+    {SYS_move_mount, 6, .flags = kNotLinux,
+     .args = {fd_mount_or_at, empty_or_point, fd_at, mount_point, move_empty}},
     {SYS_fsopen, .flags = kNotLinux, .args = {file_system, cloexec}, .gives = kFsContext},
     {SYS_fsconfig, 10, .flags = kNotLinux, .prepare = draw_config},
     {SYS_fsmount, 6, .flags = kNotLinux, .args = {fd_context, cloexec, mount_attributes}, .gives = kMountFd},
     {SYS_fspick, 2, .flags = kNotLinux, .args = {fd_at, mount_point, pick_flags}, .gives = kFsContext},
-    {SYS_mount_setattr, .flags = kNotLinux, .args = {fd_mount_or_at, empty_or_point, attribute_at, attribute_set, extent}},
+    {SYS_mount_setattr, .flags = kNotLinux,
+     .args = {fd_mount_or_at, empty_or_point, attribute_at, attribute_set, extent}},
     {SYS_read, 1, .args = {fd_context, buffer, extent}},
 };
 
-struct Rows mount_rows(void) { return ROWS(kRows); }
+struct Rows mount_rows(void) {
+  return ROWS(kRows);
+}

@@ -13,15 +13,20 @@ SOME_OF(rename_flags, 1, 2, 4)
 SOME_OF(statx_mask, STATX_BASIC_STATS, STATX_BTIME, STATX_ALL, STATX_MNT_ID)
 ONE_OF(access_mode, 0, 1, 2, 4, 7)
 SOME_OF(link_flags, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH)
-ONE_OF(node_type, S_IFREG | 0666, S_IFIFO | 0666, S_IFSOCK | 0666, S_IFCHR | 0666, S_IFBLK | 0666, S_IFDIR | 0777, 0666)
-SOME_OF(watch_mask, 0xfff, 0x100, 0x2, 0x8, 0x20, 0x200, 0x40, 0x1000000, 0x2000000, 0x20000000, 0x40000000, 0x80000000,
-        0x10000000)
+ONE_OF(node_type, S_IFREG | 0666, S_IFIFO | 0666, S_IFSOCK | 0666, S_IFCHR | 0666, S_IFBLK | 0666,
+       S_IFDIR | 0777, 0666)
+SOME_OF(watch_mask, 0xfff, 0x100, 0x2, 0x8, 0x20, 0x200, 0x40, 0x1000000, 0x2000000, 0x20000000, 0x40000000,
+        0x80000000, 0x10000000)
+SOME_OF(stat_flags, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_STATX_FORCE_SYNC,
+        AT_STATX_DONT_SYNC)
+SOME_OF(access_flags, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH, AT_EACCESS)
 SOME_OF(remove_flags, AT_REMOVEDIR)
 
 static long open_how(struct Call* c) {
-  static const long kResolve[] = {RESOLVE_NO_XDEV, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH,
-                                  RESOLVE_IN_ROOT, RESOLVE_CACHED};
-  struct open_how how = {.flags = (uint64_t)open_flags(c), .resolve = (uint64_t)some_of(c, kResolve, COUNT(kResolve))};
+  static const long kResolve[] = {RESOLVE_NO_XDEV, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS,
+                                  RESOLVE_BENEATH, RESOLVE_IN_ROOT,       RESOLVE_CACHED};
+  struct open_how how = {.flags = (uint64_t)open_flags(c),
+                         .resolve = (uint64_t)some_of(c, kResolve, COUNT(kResolve))};
   if (how.flags & (O_CREAT | O_TMPFILE)) how.mode = 0666;
   char* at = room(c, sizeof(how) + 8);
   memcpy(at, &how, sizeof(how));
@@ -55,12 +60,12 @@ static const struct Row kRows[] = {
     {SYS_creat, .args = {path_new, mode}, .gives = kFile},
     {SYS_stat, .args = {path, out_256}},
     {SYS_lstat, .args = {path, out_256}},
-    {SYS_newfstatat, .args = {fd_at, path, out_256, at_flags}},
-    {SYS_statx, .args = {fd_at, path, at_flags, statx_mask, out_256}},
+    {SYS_newfstatat, .args = {fd_at, path, out_256, stat_flags}},
+    {SYS_statx, .args = {fd_at, path, stat_flags, statx_mask, out_256}},
     {SYS_statfs, .args = {path, out_256}},
     {SYS_access, .args = {path, access_mode}},
     {SYS_faccessat, .args = {fd_at, path, access_mode}},
-    {SYS_faccessat2, .args = {fd_at, path, access_mode, at_flags}},
+    {SYS_faccessat2, .args = {fd_at, path, access_mode, access_flags}},
     {SYS_truncate, .args = {path, length}},
     {SYS_chdir, 1, .flags = kInChild, .args = {path_dir}},
     {SYS_chroot, 1, .flags = kInChild, .args = {path_dir}},
@@ -98,8 +103,10 @@ static const struct Row kRows[] = {
     {SYS_removexattr, .args = {path, xattr_name}},
     {SYS_lremovexattr, .args = {path, xattr_name}},
     {SYS_inotify_add_watch, 6, .args = {fd_inotify, path, watch_mask}, .after = keep_watch},
-    {SYS_name_to_handle_at, 2, .args = {fd_at, path, file_handle, out_8, at_flags}},
+    {SYS_name_to_handle_at, 2, .args = {fd_at, path, file_handle, out_8, link_flags}},
     {SYS_open_by_handle_at, 2, .args = {fd_at, file_handle, open_flags}, .gives = kFile},
 };
 
-struct Rows path_rows(void) { return ROWS(kRows); }
+struct Rows path_rows(void) {
+  return ROWS(kRows);
+}

@@ -1,4 +1,5 @@
-// Tasks: making and ending them, waiting for them, running programs, scheduling, futexes, looking into others.
+// Tasks: making and ending them, waiting for them, running programs, scheduling, futexes, looking into
+// others.
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/rseq.h>
@@ -16,10 +17,13 @@
 #include "signal_args.h"
 #include "worker.h"
 
-SOME_OF(namespace_flags, CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP)
-SOME_OF(clone_flags, CLONE_PARENT_SETTID, CLONE_CHILD_SETTID, CLONE_CHILD_CLEARTID, CLONE_FS, CLONE_FILES, CLONE_SYSVSEM,
-        CLONE_IO, CLONE_PTRACE, CLONE_UNTRACED, CLONE_PARENT, CLONE_PIDFD, CLONE_SETTLS, CLONE_VM | CLONE_VFORK)
-ONE_OF(clone_sharing, 0, 0, CLONE_VM, CLONE_VM | CLONE_SIGHAND, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, CLONE_VM | CLONE_FILES)
+SOME_OF(namespace_flags, CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET,
+        CLONE_NEWCGROUP)
+SOME_OF(clone_flags, CLONE_PARENT_SETTID, CLONE_CHILD_SETTID, CLONE_CHILD_CLEARTID, CLONE_FS, CLONE_FILES,
+        CLONE_SYSVSEM, CLONE_IO, CLONE_PTRACE, CLONE_UNTRACED, CLONE_PARENT, CLONE_PIDFD, CLONE_SETTLS,
+        CLONE_VM | CLONE_VFORK)
+ONE_OF(clone_sharing, 0, 0, CLONE_VM, CLONE_VM | CLONE_SIGHAND, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD,
+       CLONE_VM | CLONE_FILES)
 SOME_OF(wait_options, WNOHANG, WUNTRACED, WCONTINUED, __WALL, __WCLONE, __WNOTHREAD)
 SOME_OF(waitid_options, WEXITED, WSTOPPED, WCONTINUED, WNOWAIT, WEXITED | WSTOPPED, __WALL)
 ONE_OF(id_type, P_ALL, P_PID, P_PGID, 3)
@@ -64,7 +68,9 @@ static void draw_clone(struct Call* c) {
   if (chance(c, 15)) flags |= some_namespaces(c);
   if (flags & CLONE_THREAD) flags &= ~(CLONE_PIDFD | CLONE_VFORK);
   if (g_settings.contained) flags &= ~0x7e020000L;
-  c->a[0] = (flags & ~0xffL) | (flags & CLONE_THREAD || chance(c, 20) ? 0 : chance(c, 90) ? SIGCHLD : signal_number(c) & 0x7f);
+  c->a[0] = (flags & ~0xffL) | (flags & CLONE_THREAD || chance(c, 20) ? 0
+                                : chance(c, 90)                       ? SIGCHLD
+                                                                      : signal_number(c) & 0x7f);
   c->a[1] = chance(c, 50) ? 0 : (long)(room(c, 2048) + 2048);
   c->a[2] = out_8(c);
   c->a[3] = out_8(c);
@@ -141,7 +147,8 @@ static void other_thread(struct Task* task) {
 static long make_with_thread(struct Call* c) {
   if (c->task->child && chance(c, 30)) {
     struct Task* other = new_task(kBlocks - 1);
-    spawn(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, other_thread, other);
+    spawn(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, other_thread,
+          other);
   }
   return raw_call(c->number, c->a);
 }
@@ -174,7 +181,8 @@ static long scheduling_attributes(struct Call* c) {
     unsigned util_min, util_max;
   } attributes = {.size = 48, .policy = (unsigned)policy(c), .nice = (int)below(c, 45) - 22};
   if (attributes.policy == 1 || attributes.policy == 2) attributes.priority = (unsigned)below(c, 101);
-  if (attributes.policy == 6) attributes.runtime = attributes.deadline = attributes.period = below(c, 3) * 5000000;
+  if (attributes.policy == 6)
+    attributes.runtime = attributes.deadline = attributes.period = below(c, 3) * 5000000;
   if (chance(c, 10)) attributes.flags = below(c, 128);
   if (chance(c, 10)) attributes.size = (unsigned)odd_number(c);
   char* at = room(c, 64);
@@ -182,7 +190,9 @@ static long scheduling_attributes(struct Call* c) {
   return place(c, at);
 }
 
-static long attributes_size(struct Call* c) { return chance(c, 90) ? 48 + (long)below(c, 2) * 8 : odd_number(c); }
+static long attributes_size(struct Call* c) {
+  return chance(c, 90) ? 48 + (long)below(c, 2) * 8 : odd_number(c);
+}
 
 static long limits(struct Call* c) {
   if (chance(c, 20)) return 0;
@@ -201,9 +211,21 @@ static long futex_word(struct Call* c) {
 }
 
 static void draw_futex(struct Call* c) {
-  static const long kOperations[] = {FUTEX_WAIT,        FUTEX_WAKE,          FUTEX_REQUEUE,     FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP,
-                                     FUTEX_LOCK_PI,     FUTEX_UNLOCK_PI,     FUTEX_TRYLOCK_PI,  FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET,
-                                     FUTEX_WAIT_REQUEUE_PI, FUTEX_CMP_REQUEUE_PI, FUTEX_LOCK_PI2, FUTEX_WAKE,       FUTEX_FD};
+  static const long kOperations[] = {FUTEX_WAIT,
+                                     FUTEX_WAKE,
+                                     FUTEX_REQUEUE,
+                                     FUTEX_CMP_REQUEUE,
+                                     FUTEX_WAKE_OP,
+                                     FUTEX_LOCK_PI,
+                                     FUTEX_UNLOCK_PI,
+                                     FUTEX_TRYLOCK_PI,
+                                     FUTEX_WAIT_BITSET,
+                                     FUTEX_WAKE_BITSET,
+                                     FUTEX_WAIT_REQUEUE_PI,
+                                     FUTEX_CMP_REQUEUE_PI,
+                                     FUTEX_LOCK_PI2,
+                                     FUTEX_WAKE,
+                                     FUTEX_FD};
   long operation = kOperations[below(c, COUNT(kOperations))];
   bool waits = operation == FUTEX_WAIT || operation == FUTEX_WAIT_BITSET || operation == FUTEX_LOCK_PI ||
                operation == FUTEX_WAIT_REQUEUE_PI || operation == FUTEX_LOCK_PI2;
@@ -212,7 +234,9 @@ static void draw_futex(struct Call* c) {
   c->a[2] = chance(c, 70) ? (long)below(c, 3) : odd_number(c);
   c->a[3] = waits ? time_value(c) : (long)below(c, 4);
   c->a[4] = futex_word(c);
-  c->a[5] = operation == FUTEX_WAKE_OP ? (long)(draw(c) & 0xf7ffffff) : chance(c, 80) ? (long)below(c, 3) : -1;
+  c->a[5] = operation == FUTEX_WAKE_OP ? (long)(draw(c) & 0xf7ffffff)
+            : chance(c, 80)            ? (long)below(c, 3)
+                                       : -1;
 }
 
 static long robust_list(struct Call* c) {
@@ -241,6 +265,13 @@ static long rseq_area(struct Call* c) {
 static long rseq_size(struct Call* c) { return chance(c, 90) ? 32 : odd_number(c); }
 SOME_OF(rseq_flags, 1)
 static long rseq_signature(struct Call* c) { return chance(c, 90) ? 0x53053053 : odd_number(c); }
+// A pidfd may be our own.
+static long signal_to_send(struct Call* c) {
+  static const long kHarmless[] = {0, SIGUSR1, SIGUSR2, SIGCHLD, SIGCONT, SIGWINCH, 34, 64};
+  return one_of(c, kHarmless, COUNT(kHarmless));
+}
+
+static long info_or_none(struct Call* c) { return chance(c, 70) ? 0 : signal_info(c); }
 static long seconds_fd(struct Call* c) { return (long)below(c, 40); }
 
 static const struct Row kRows[] = {
@@ -249,9 +280,10 @@ static const struct Row kRows[] = {
     {SYS_clone3, 5, .prepare = draw_clone3, .make = make_short_task, .after = keep_task},
     {SYS_fork, 1, .make = make_fork, .after = keep_task},
     {SYS_vfork, 1, .make = make_short_task, .after = keep_task},
-    {SYS_execve, 1, .flags = kInChild | kNoReturn, .args = {path_exec, arguments, environment}, .make = make_with_thread},
-    {SYS_execveat, 1, .flags = kInChild | kNoReturn, .args = {fd_at, path_exec, arguments, environment, exec_flags},
+    {SYS_execve, 1, .flags = kInChild | kNoReturn, .args = {path_exec, arguments, environment},
      .make = make_with_thread},
+    {SYS_execveat, 1, .flags = kInChild | kNoReturn,
+     .args = {fd_at, path_exec, arguments, environment, exec_flags}, .make = make_with_thread},
     {SYS_exit, 1, .flags = kInChild | kNoReturn, .args = {exit_status}},
     {SYS_exit_group, 1, .flags = kInChild | kNoReturn, .args = {exit_status}, .make = make_with_thread},
     {SYS_wait4, 6, .args = {pid_other, out_8, wait_options, out_256}},
@@ -269,7 +301,7 @@ static const struct Row kRows[] = {
     {SYS_sched_setattr, 3, .args = {pid_any, scheduling_attributes, zero}},
     {SYS_sched_getattr, 2, .args = {pid_any, out_64, attributes_size, zero}},
     {SYS_getpriority, 2, .args = {priority_of, pid_any}},
-    {SYS_setpriority, 2, .args = {priority_of, pid_other, nice_value}},
+    {SYS_setpriority, 2, .args = {priority_of, pid_any, nice_value}},
     {SYS_getrlimit, 2, .args = {limit_number, out_64}},
     {SYS_setrlimit, 2, .flags = kInChild, .args = {limit_number, limits}},
     {SYS_prlimit64, 3, .args = {pid_other, limit_number, limits, out_64}},
@@ -287,8 +319,10 @@ static const struct Row kRows[] = {
     {SYS_seccomp, 3, .flags = kInChild, .prepare = draw_seccomp},
     {SYS_getrandom, 2, .args = {buffer, extent, random_flags}},
     {SYS_pidfd_open, 3, .args = {pid_other, pidfd_flags}, .gives = kPidfd},
-    {SYS_pidfd_send_signal, 3, .args = {fd_pidfd, signal_number, signal_info, zero}},
+    {SYS_pidfd_send_signal, 3, .args = {fd_pidfd, signal_to_send, info_or_none, zero}},
     {SYS_pidfd_getfd, 3, .args = {fd_pidfd, seconds_fd, zero}, .gives = kFile},
 };
 
-struct Rows task_rows(void) { return ROWS(kRows); }
+struct Rows task_rows(void) {
+  return ROWS(kRows);
+}

@@ -19,7 +19,8 @@ static void keep_timer(struct Call* c) {
 }
 
 static long adjustment(struct Call* c) {
-  static const long kModes[] = {0, 0, 0, ADJ_OFFSET, ADJ_FREQUENCY, ADJ_OFFSET_SS_READ, ADJ_TAI, ADJ_SETOFFSET};
+  static const long kModes[] = {
+      0, 0, 0, ADJ_OFFSET, ADJ_FREQUENCY, ADJ_OFFSET_SS_READ, ADJ_TAI, ADJ_SETOFFSET};
   struct timex times = {.modes = (unsigned)one_of(c, kModes, COUNT(kModes))};
   char* at = room(c, sizeof(times));
   memcpy(at, &times, sizeof(times));
@@ -50,4 +51,6 @@ static const struct Row kRows[] = {
     {SYS_restart_syscall, 1},
 };
 
-struct Rows time_rows(void) { return ROWS(kRows); }
+struct Rows time_rows(void) {
+  return ROWS(kRows);
+}

@@ -1,5 +1,5 @@
-// What a call is while it is put together, and the random numbers it draws. Every call has numbers of its own, decided by
-// the seed, its task and its place: what the calls before it gave back does not shift them.
+// What a call is while it is put together, and the random numbers it draws. Every call has numbers of its
+// own, decided by the seed, its task and its place: what the calls before it gave back does not shift them.
 #pragma once
 
 #include <stdbool.h>
@@ -45,13 +45,13 @@ long some_of(struct Call* c, const long* set, size_t count);
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 // Defines a drawer of one of the values, or of some of the flags.
-#define ONE_OF(name, ...)                             \
-  static long name(struct Call* c) {                  \
-    static const long kSet[] = {__VA_ARGS__};         \
-    return one_of(c, kSet, COUNT(kSet));              \
+#define ONE_OF(name, ...)                     \
+  static long name(struct Call* c) {          \
+    static const long kSet[] = {__VA_ARGS__}; \
+    return one_of(c, kSet, COUNT(kSet));      \
   }
-#define SOME_OF(name, ...)                            \
-  static long name(struct Call* c) {                  \
-    static const long kSet[] = {__VA_ARGS__};         \
-    return some_of(c, kSet, COUNT(kSet));             \
+#define SOME_OF(name, ...)                    \
+  static long name(struct Call* c) {          \
+    static const long kSet[] = {__VA_ARGS__}; \
+    return some_of(c, kSet, COUNT(kSet));     \
   }

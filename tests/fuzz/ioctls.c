@@ -49,7 +49,8 @@ static long window_size(struct Call* c) {
 static long interface_request(struct Call* c) {
   struct ifreq request = {0};
   strcpy(request.ifr_name, chance(c, 80) ? "lo" : chance(c, 50) ? "eth0" : "none");
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001 + (unsigned)below(c, 3))};
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_addr.s_addr = htonl(0x7f000001 + (unsigned)below(c, 3))};
   uint64_t luck = below(c, 4);
   if (luck == 0) memcpy(&request.ifr_addr, &address, sizeof(address));
   if (luck == 1) request.ifr_ifindex = (int)below(c, 4);
@@ -165,11 +166,11 @@ static const struct Ioctl {
     {NS_GET_PARENT, fd_namespace, zero},
     {NS_GET_NSTYPE, fd_namespace, zero},
     {NS_GET_OWNER_UID, fd_namespace, out_8},
-    {0x80045200, fd_special, out_8},         // RNDGETENTCNT
+    {0x80045200, fd_special, out_8},           // RNDGETENTCNT
     {0x40045201, fd_special, number_pointer},  // RNDADDTOENTCNT
-    {0x5204, fd_special, zero},              // RNDZAPENTCNT
-    {0x40085203, fd_special, in_noise},      // RNDADDENTROPY
-    {0x40085400, fd_timerfd, buffer_of_8},   // TFD_IOC_SET_TICKS
+    {0x5204, fd_special, zero},                // RNDZAPENTCNT
+    {0x40085203, fd_special, in_noise},        // RNDADDENTROPY
+    {0x40085400, fd_timerfd, buffer_of_8},     // TFD_IOC_SET_TICKS
     {0x40044900, fd_inotify, number_pointer},  // INOTIFY_IOC_SETNEXTWD
     {BLKGETSIZE64, fd_special, out_8},
 };
@@ -177,7 +178,9 @@ static const struct Ioctl {
 void draw_ioctl(struct Call* c) {
   const struct Ioctl* one = &kIoctls[below(c, COUNT(kIoctls))];
   c->a[0] = chance(c, 92) ? one->fd(c) : fd_any(c);
-  c->a[1] = chance(c, 97) ? (long)one->request : chance(c, 50) ? 0x5400 + (long)below(c, 0x60) : odd_number(c);
+  c->a[1] = chance(c, 97)   ? (long)one->request
+            : chance(c, 50) ? 0x5400 + (long)below(c, 0x60)
+                            : odd_number(c);
   c->a[2] = chance(c, 97) ? one->argument(c) : wild_pointer(c);
 }
 

@@ -30,7 +30,9 @@ struct Task* new_task(unsigned number) {
   return task;
 }
 
-struct Task* task_of(unsigned long stack) { return (struct Task*)(stack & ~(kBlock - 1UL)); }
+struct Task* task_of(unsigned long stack) {
+  return (struct Task*)(stack & ~(kBlock - 1UL));
+}
 
 long wild_pointer(struct Call* c) {
   switch (below(c, 8)) {
@@ -77,9 +79,12 @@ char* room(struct Call* c, size_t size) {
 void noise(struct Call* c, char* at, size_t size) {
   for (size_t i = 0; i + 8 <= size && i < 512; i += 8) {
     uint64_t luck = below(c, 10), value = draw(c);
-    if (luck < 4) value = 0;
-    else if (luck < 7) value %= 16;
-    else if (luck < 8) value = (uint64_t)(c->task->data + value % kDataSize);
+    if (luck < 4)
+      value = 0;
+    else if (luck < 7)
+      value %= 16;
+    else if (luck < 8)
+      value = (uint64_t)(c->task->data + value % kDataSize);
     memcpy(at + i, &value, 8);
   }
 }
@@ -108,7 +113,8 @@ void spoil(struct Call* c) {
     raw3(SYS_madvise, (long)page, kPage, luck == 5 ? MADV_DONTNEED : MADV_REMOVE);
   } else {
     int sharing = luck == 7 ? MAP_SHARED : MAP_PRIVATE;
-    long a[kArguments] = {(long)page, kPage, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_ANONYMOUS | sharing, -1, 0};
+    long a[kArguments] = {(long)page, kPage, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_ANONYMOUS | sharing,
+                          -1,         0};
     raw_call(SYS_mmap, a);
   }
   for (int i = 0; i < 32; i++) {
@@ -178,7 +184,8 @@ long offset_pointer(struct Call* c) {
 }
 
 long area(struct Call* c) {
-  long in_arena = (long)g_arena + (long)below(c, kArenaSize / kPage) * kPage, region = taken(c, kRegion, in_arena);
+  long in_arena = (long)g_arena + (long)below(c, kArenaSize / kPage) * kPage,
+       region = taken(c, kRegion, in_arena);
   uint64_t luck = below(c, 100);
   if (luck < 80) return in_arena;
   if (luck < 95) return region;

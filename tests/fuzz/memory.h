@@ -1,5 +1,6 @@
-// Memory that calls work on. Each task has a block: what is known of it, its stack, its buffers, a page without access.
-// Besides: an arena for calls that change mappings, and pages that change while a call uses them.
+// Memory that calls work on. Each task has a block: what is known of it, its stack, its buffers, a page
+// without access. Besides: an arena for calls that change mappings, and pages that change while a call uses
+// them.
 #pragma once
 
 #include "draw.h"
@@ -39,7 +40,8 @@ struct Task* new_task(unsigned number);
 // The task on whose stack this address is.
 struct Task* task_of(unsigned long stack);
 
-// Zeroes of this size for an argument, sometimes at the edge of what can be used, sometimes in pages that change.
+// Zeroes of this size for an argument, sometimes at the edge of what can be used, sometimes in pages that
+// change.
 char* room(struct Call* c, size_t size);
 
 // Fills with values that mean something now and then.
@@ -60,9 +62,9 @@ void spoil(struct Call* c);
 
 // Room for what a call gives back, of at least so many bytes.
 Drawer out_8, out_64, out_256, out_4k;
-Drawer in_noise;             // 64 bytes
-Drawer buffer;               // of any size
-Drawer extent;               // the bytes of the buffer before
+Drawer in_noise;  // 64 bytes
+Drawer buffer;    // of any size
+Drawer extent;    // the bytes of the buffer before
 Drawer buffer_of_8, iovec, count_16, offset_pointer;
 Drawer area, area_size, map_hint;
 Drawer file_offset, small, zero, bits, odd, length;

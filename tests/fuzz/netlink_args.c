@@ -90,10 +90,12 @@ static int put_body(struct Call* c, struct Builder* b, unsigned type) {
 }
 
 static size_t one_message(struct Call* c, char* at) {
-  static const long kTypes[] = {RTM_GETLINK,  RTM_GETADDR,  RTM_GETROUTE, RTM_GETNEIGH, RTM_GETRULE, RTM_GETQDISC, RTM_NEWLINK,
-                                RTM_SETLINK,  RTM_DELLINK,  RTM_NEWADDR,  RTM_DELADDR,  RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEIGH,
-                                RTM_DELNEIGH, RTM_NEWRULE,  RTM_GETNSID,  RTM_GETNETCONF, RTM_GETSTATS, NLMSG_DONE};
-  static const long kFlags[] = {NLM_F_ACK, NLM_F_DUMP, NLM_F_ECHO, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_APPEND, NLM_F_MULTI};
+  static const long kTypes[] = {RTM_GETLINK,  RTM_GETADDR,  RTM_GETROUTE,   RTM_GETNEIGH, RTM_GETRULE,
+                                RTM_GETQDISC, RTM_NEWLINK,  RTM_SETLINK,    RTM_DELLINK,  RTM_NEWADDR,
+                                RTM_DELADDR,  RTM_NEWROUTE, RTM_DELROUTE,   RTM_NEWNEIGH, RTM_DELNEIGH,
+                                RTM_NEWRULE,  RTM_GETNSID,  RTM_GETNETCONF, RTM_GETSTATS, NLMSG_DONE};
+  static const long kFlags[] = {NLM_F_ACK,  NLM_F_DUMP,    NLM_F_ECHO,   NLM_F_CREATE,
+                                NLM_F_EXCL, NLM_F_REPLACE, NLM_F_APPEND, NLM_F_MULTI};
   struct Builder b = {at, sizeof(struct nlmsghdr)};
   struct nlmsghdr head = {.nlmsg_type = (unsigned short)one_of(c, kTypes, COUNT(kTypes))};
   head.nlmsg_flags = (unsigned short)(NLM_F_REQUEST | some_of(c, kFlags, COUNT(kFlags)));

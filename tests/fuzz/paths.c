@@ -9,21 +9,10 @@
 #include "memory.h"
 #include "pools.h"
 
-static const char* const kOwn[] = {"f", "d", "d/x", "d/y", "d/y/z", "l", "loop", "fifo", "new", "d/new", "m", "s", "d/y/n"};
-static const char* const kOdd[] = {".",
-                                   "..",
-                                   "",
-                                   "/",
-                                   "d/",
-                                   "f/x",
-                                   "../../..",
-                                   "//",
-                                   "./f/.",
-                                   "m/a",
-                                   "m/b",
-                                   "d/../f",
-                                   "l/",
-                                   "d/y/../../l"};
+static const char* const kOwn[] = {"f",    "d",   "d/x",   "d/y", "d/y/z", "l",    "loop",
+                                   "fifo", "new", "d/new", "m",   "s",     "d/y/n"};
+static const char* const kOdd[] = {".",  "..",    "",    "/",   "d/",     "f/x", "../../..",
+                                   "//", "./f/.", "m/a", "m/b", "d/../f", "l/",  "d/y/../../l"};
 static const char* const kSystem[] = {"/proc/self/maps",
                                       "/proc/self/fd/5",
                                       "/proc/self/fd/8",
@@ -115,7 +104,8 @@ long path_dir(struct Call* c) {
 }
 
 long path_exec(struct Call* c) {
-  static const char* const kPrograms[] = {"/proc/self/exe", "/proc/self/exe", "s", "/bin/true", "l", "f", "d"};
+  static const char* const kPrograms[] = {
+      "/proc/self/exe", "/proc/self/exe", "s", "/bin/true", "l", "f", "d"};
   return chance(c, 94) ? place(c, text(c, kPrograms[below(c, COUNT(kPrograms))])) : path(c);
 }
 
@@ -125,14 +115,13 @@ long mode(struct Call* c) {
   return luck < 6 ? 0777 : luck < 9 ? some : odd_number(c);
 }
 
-SOME_OF(more_open_flags, O_CREAT, O_CREAT | O_EXCL, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW, O_CLOEXEC, O_PATH, O_NOATIME,
-        O_SYNC, O_DSYNC, O_DIRECT, O_NOCTTY, O_TMPFILE, O_ASYNC, O_CREAT, O_CREAT)
+SOME_OF(more_open_flags, O_CREAT, O_CREAT | O_EXCL, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW, O_CLOEXEC,
+        O_PATH, O_NOATIME, O_SYNC, O_DSYNC, O_DIRECT, O_NOCTTY, O_TMPFILE, O_ASYNC, O_CREAT, O_CREAT)
 
 // A name may be a pipe or a terminal: never without O_NONBLOCK, or everything waits.
 long open_flags(struct Call* c) { return more_open_flags(c) | (long)below(c, 3) | O_NONBLOCK; }
 
-SOME_OF(some_at_flags, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_SYMLINK_FOLLOW, AT_REMOVEDIR, AT_EACCESS,
-        AT_STATX_FORCE_SYNC, AT_STATX_DONT_SYNC)
+SOME_OF(some_at_flags, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH)
 long at_flags(struct Call* c) { return some_at_flags(c); }
 
 long owner(struct Call* c) {
@@ -167,7 +156,8 @@ long time_value(struct Call* c) {
   return place(c, at);
 }
 
-// When a timer ends for the first time, and then every few milliseconds: shorter ones leave no time for anything else.
+// When a timer ends for the first time, and then every few milliseconds: shorter ones leave no time for
+// anything else.
 static long timer_of(struct Call* c, long millisecond) {
   long words[4] = {0, 0, 0, (long)below(c, 3000)};
   if (chance(c, 40)) words[1] = (1 + (long)below(c, 5)) * millisecond;
@@ -189,6 +179,8 @@ long xattr_name(struct Call* c) {
                                        "user.b",
                                        "user.",
                                        "trusted.a",
+                                       "trusted.a",
+                                       "trusted.b",
                                        "security.capability",
                                        "security.selinux",
                                        "system.posix_acl_access",
@@ -212,9 +204,11 @@ long xattr_value(struct Call* c) {
     unsigned version = 2, id = 1000, entries = 0;
     memcpy(at, &version, 4);
     for (unsigned i = 0; i < 6; i++) {
-      bool minimal = kTags[i] == 0x01 || kTags[i] == 0x04 || kTags[i] == 0x20 || (luck == 2 && kTags[i] == 0x10);
+      bool minimal =
+          kTags[i] == 0x01 || kTags[i] == 0x04 || kTags[i] == 0x20 || (luck == 2 && kTags[i] == 0x10);
       if (!minimal && luck == 1) continue;
-      unsigned short entry[2] = {chance(c, 95) ? kTags[i] : (unsigned short)draw(c), (unsigned short)below(c, 8)};
+      unsigned short entry[2] = {chance(c, 95) ? kTags[i] : (unsigned short)draw(c),
+                                 (unsigned short)below(c, 8)};
       memcpy(at + 4 + entries * 8, entry, 4);
       memcpy(at + 8 + entries * 8, &id, 4);
       entries++;

@@ -3,6 +3,5 @@
 
 #include "draw.h"
 
-Drawer path, path_new, path_dir, path_exec, mode, open_flags, at_flags, owner, device, times, xattr_name, xattr_value,
-    xattr_flags, time_value, timer_value,
-    timer_value_us, time_pointer;
+Drawer path, path_new, path_dir, path_exec, mode, open_flags, at_flags, owner, device, times, xattr_name,
+    xattr_value, xattr_flags, time_value, timer_value, timer_value_us, time_pointer;

@@ -98,6 +98,7 @@ FD_OF(fd_dir, kDir)
 FD_OF(fd_pipe, kPipe)
 FD_OF(fd_special, kSpecial)
 FD_OF(fd_unix, kUnix)
+FD_OF(fd_listener, kListener)
 FD_OF(fd_inet, kInet)
 FD_OF(fd_netlink, kNetlink)
 FD_OF(fd_packet, kPacket)
@@ -132,7 +133,7 @@ long fd_data(struct Call* c) {
 }
 
 long fd_polled(struct Call* c) {
-  static const enum Kind kKindsOf[] = {kPipe,    kUnix,    kInet,     kEpoll,   kEventfd, kTimerfd,
+  static const enum Kind kKindsOf[] = {kPipe,    kUnix,     kInet,    kEpoll, kEventfd, kTimerfd,
                                        kNetlink, kSignalfd, kInotify, kPidfd, kQueue,   kTerminal};
   return fd_among(c, kKindsOf, COUNT(kKindsOf));
 }

@@ -1,5 +1,5 @@
-// What calls made and other calls use: places by kind. Tasks of a worker share them without a lock: a place holds a
-// number that was good once.
+// What calls made and other calls use: places by kind. Tasks of a worker share them without a lock: a place
+// holds a number that was good once.
 #pragma once
 
 #include "draw.h"
@@ -13,6 +13,7 @@ enum Kind {
   kPipe,
   kSpecial,  // devices and files of proc
   kUnix,
+  kListener,
   kInet,
   kNetlink,
   kPacket,
@@ -58,9 +59,9 @@ long taken(struct Call* c, enum Kind kind, long otherwise);
 // Mostly a descriptor of this kind, else of any, else none.
 long fd_of(struct Call* c, enum Kind kind);
 
-Drawer fd_any, fd_file, fd_dir, fd_at, fd_pipe, fd_special, fd_socket, fd_unix, fd_inet, fd_netlink, fd_packet, fd_epoll,
-    fd_eventfd, fd_timerfd, fd_signalfd, fd_inotify, fd_memfd, fd_pidfd, fd_queue, fd_terminal, fd_namespace, fd_mount,
-    fd_context, fd_data, fd_polled;
+Drawer fd_any, fd_file, fd_dir, fd_at, fd_pipe, fd_special, fd_socket, fd_unix, fd_listener, fd_inet,
+    fd_netlink, fd_packet, fd_epoll, fd_eventfd, fd_timerfd, fd_signalfd, fd_inotify, fd_memfd, fd_pidfd,
+    fd_queue, fd_terminal, fd_namespace, fd_mount, fd_context, fd_data, fd_polled;
 Drawer pid_any, pid_other, shm_id, shm_at, sem_id, msg_id, aio_id, timer_id, watch_id;
 
 // Descriptors that were written into memory by a call: a pair at `at`.

@@ -16,10 +16,10 @@
 #include "pools.h"
 
 static size_t unix_address(struct Call* c, char* at) {
-  static const char* const kPaths[] = {"sock", "d/sock", "f", "s2", "\0a", "\0b", "\0name"};
+  static const char* const kPaths[] = {"sock", "sock", "sock", "d/sock", "f", "s2", "\0a", "\0b", "\0name"};
   uint64_t which = below(c, COUNT(kPaths));
   struct sockaddr_un name = {.sun_family = AF_UNIX};
-  size_t size = which >= 4 ? 1 + strlen(kPaths[which] + 1) : strlen(kPaths[which]) + 1;
+  size_t size = which >= 6 ? 1 + strlen(kPaths[which] + 1) : strlen(kPaths[which]) + 1;
   memcpy(name.sun_path, kPaths[which], size);
   memcpy(at, &name, sizeof(name));
   if (chance(c, 8)) return below(c, 2) ? 2 : sizeof(name);
@@ -27,17 +27,23 @@ static size_t unix_address(struct Call* c, char* at) {
 }
 
 static size_t inet_address(struct Call* c, char* at) {
-  static const unsigned kHosts[] = {0x7f000001, 0x7f000001, 0x7f000001, 0, 0x7f000002, 0xffffffff, 0xe0000001, 0x0a000001};
+  static const unsigned kHosts[] = {0x7f000001, 0x7f000001, 0x7f000001, 0,
+                                    0x7f000002, 0xffffffff, 0xe0000001, 0x0a000001};
   struct sockaddr_in name = {.sin_family = AF_INET,
                              .sin_addr.s_addr = htonl(kHosts[below(c, COUNT(kHosts))]),
-                             .sin_port = htons((unsigned short)(chance(c, 85) ? 5000 + below(c, 6) : below(c, 65536)))};
+                             .sin_port = htons((unsigned short)(chance(c, 50)   ? 5000
+                                                                : chance(c, 85) ? 5001 + below(c, 5)
+                                                                                : below(c, 65536)))};
   memcpy(at, &name, sizeof(name));
   return sizeof(name);
 }
 
 static size_t inet6_address(struct Call* c, char* at) {
-  static const char* const kHosts[] = {"::1", "::1", "::1", "::", "::ffff:127.0.0.1", "ff02::1", "fe80::1", "2001:db8::1"};
-  struct sockaddr_in6 name = {.sin6_family = AF_INET6, .sin6_port = htons((unsigned short)(5000 + below(c, 6)))};
+  static const char* const kHosts[] = {"::1",     "::1",     "::1",        "::", "::ffff:127.0.0.1",
+                                       "ff02::1", "fe80::1", "2001:db8::1"};
+  struct sockaddr_in6 name = {
+      .sin6_family = AF_INET6,
+      .sin6_port = htons((unsigned short)(chance(c, 50) ? 5001 : 5000 + below(c, 6)))};
   inet_pton(AF_INET6, kHosts[below(c, COUNT(kHosts))], &name.sin6_addr);
   if (chance(c, 20)) name.sin6_scope_id = (unsigned)below(c, 4);
   if (chance(c, 10)) name.sin6_flowinfo = (unsigned)draw(c);
@@ -54,7 +60,8 @@ static size_t netlink_address(struct Call* c, char* at) {
 }
 
 static size_t packet_address(struct Call* c, char* at) {
-  struct sockaddr_ll name = {.sll_family = AF_PACKET, .sll_protocol = htons(chance(c, 60) ? 3 : 0x800), .sll_halen = 6};
+  struct sockaddr_ll name = {
+      .sll_family = AF_PACKET, .sll_protocol = htons(chance(c, 60) ? 3 : 0x800), .sll_halen = 6};
   name.sll_ifindex = chance(c, 80) ? 1 : (int)below(c, 5);
   memcpy(at, &name, sizeof(name));
   return sizeof(name);
@@ -113,20 +120,23 @@ static size_t control(struct Call* c, char* at, size_t limit) {
   static const struct {
     int level, type;
     size_t size;
-  } kKinds[] = {{SOL_SOCKET, SCM_RIGHTS, 4},       {SOL_SOCKET, SCM_RIGHTS, 12},      {SOL_SOCKET, SCM_CREDENTIALS, 12},
-                {SOL_IP, IP_TTL, 4},               {SOL_IP, IP_TOS, 4},               {SOL_IP, IP_PKTINFO, 12},
-                {SOL_IPV6, IPV6_PKTINFO, 20},      {SOL_IPV6, IPV6_HOPLIMIT, 4},      {SOL_IPV6, IPV6_TCLASS, 4},
-                {IPPROTO_UDP, 103, 2},             {SOL_SOCKET, 61, 8},               {SOL_IP, IP_RETOPTS, 8}};
+  } kKinds[] = {{SOL_SOCKET, SCM_RIGHTS, 4},  {SOL_SOCKET, SCM_RIGHTS, 12}, {SOL_SOCKET, SCM_CREDENTIALS, 12},
+                {SOL_IP, IP_TTL, 4},          {SOL_IP, IP_TOS, 4},          {SOL_IP, IP_PKTINFO, 12},
+                {SOL_IPV6, IPV6_PKTINFO, 20}, {SOL_IPV6, IPV6_HOPLIMIT, 4}, {SOL_IPV6, IPV6_TCLASS, 4},
+                {IPPROTO_UDP, 103, 2},        {SOL_SOCKET, 61, 8},          {SOL_IP, IP_RETOPTS, 8}};
   size_t used = 0;
   for (uint64_t count = below(c, 3); count > 0; count--) {
     uint64_t which = below(c, COUNT(kKinds));
     size_t size = kKinds[which].size;
     if (used + CMSG_SPACE(size) > limit) break;
-    struct cmsghdr header = {.cmsg_len = CMSG_LEN(size), .cmsg_level = kKinds[which].level, .cmsg_type = kKinds[which].type};
+    struct cmsghdr header = {
+        .cmsg_len = CMSG_LEN(size), .cmsg_level = kKinds[which].level, .cmsg_type = kKinds[which].type};
     if (chance(c, 3)) header.cmsg_len = (size_t)odd_number(c);
     int words[8];
-    for (int i = 0; i < 8; i++) words[i] = header.cmsg_type == SCM_RIGHTS ? (int)fd_any(c) : (int)below(c, 64);
-    if (header.cmsg_type == SCM_CREDENTIALS) words[0] = (int)raw3(SYS_getpid, 0, 0, 0), words[1] = words[2] = 0;
+    for (int i = 0; i < 8; i++)
+      words[i] = header.cmsg_type == SCM_RIGHTS ? (int)fd_any(c) : (int)below(c, 64);
+    if (header.cmsg_type == SCM_CREDENTIALS)
+      words[0] = (int)raw3(SYS_getpid, 0, 0, 0), words[1] = words[2] = 0;
     memcpy(at + used, &header, sizeof(header));
     memcpy(at + used + sizeof(header), words, size);
     used += CMSG_SPACE(size);

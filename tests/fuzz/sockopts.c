@@ -51,7 +51,8 @@ static long name(struct Call* c) {
 }
 
 static long membership(struct Call* c) {
-  unsigned words[5] = {htonl(0xe0000001 + (unsigned)below(c, 4)), htonl(chance(c, 50) ? 0x7f000001 : 0), (unsigned)below(c, 2)};
+  unsigned words[5] = {htonl(0xe0000001 + (unsigned)below(c, 4)), htonl(chance(c, 50) ? 0x7f000001 : 0),
+                       (unsigned)below(c, 2)};
   char* at = room(c, 20);
   memcpy(at, words, 12);
   c->extent = chance(c, 50) ? 8 : 12;

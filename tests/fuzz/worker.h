@@ -39,8 +39,8 @@ _Noreturn void work(uint64_t part);
 // Makes a call and counts it.
 void perform(struct Call* c);
 
-// A copy of this process whose watcher knows it: 0 in the copy, whose task ends after `calls` more calls. -1 if there is
-// no place for one.
+// A copy of this process whose watcher knows it: 0 in the copy, whose task ends after `calls` more calls. -1
+// if there is no place for one.
 long fork_task(struct Call* c, uint64_t calls);
 
 // A new task on the stack of a task block, which runs `entry(task)` and ends; or the error number below zero.

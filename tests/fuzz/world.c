@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <mqueue.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,6 +79,28 @@ static void make_sockets(void) {
   add(kPacket, socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0x0300));
 }
 
+// What connects to these addresses is accepted.
+static void make_listeners(void) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "sock"};
+  struct sockaddr_in four = {
+      .sin_family = AF_INET, .sin_port = htons(5000), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in6 six = {
+      .sin6_family = AF_INET6, .sin6_port = htons(5001), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+  const struct {
+    const void* address;
+    socklen_t size;
+    int type;
+  } kListeners[] = {{&name, sizeof(name), SOCK_STREAM},
+                    {&four, sizeof(four), SOCK_STREAM},
+                    {&six, sizeof(six), SOCK_STREAM}};
+  for (size_t i = 0; i < COUNT(kListeners); i++) {
+    const struct sockaddr* address = kListeners[i].address;
+    int fd = socket(address->sa_family, kListeners[i].type | SOCK_NONBLOCK, 0), one = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (bind(fd, address, kListeners[i].size) == 0 && listen(fd, 16) == 0) add(kListener, fd);
+  }
+}
+
 static void make_terminal(void) {
   int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK), zero = 0, number = 0;
   if (master < 0) return;
@@ -114,15 +138,42 @@ static void make_ids(void) {
   add(kShm, shmget(IPC_PRIVATE, 20000, IPC_CREAT | 0666));
   add(kSem, semget(IPC_PRIVATE, 4, IPC_CREAT | 0666));
   add(kMsg, msgget(IPC_PRIVATE, IPC_CREAT | 0666));
-  static const char* const kSpecials[] = {"/dev/zero",         "/dev/full",         "/dev/urandom",  "/proc/self/maps",
-                                          "/proc/self/status", "/proc/self/mem",    "/proc/mounts",  "/dev/null"};
+  static const char* const kSpecials[] = {"/dev/zero",       "/dev/full",         "/dev/urandom",
+                                          "/proc/self/maps", "/proc/self/status", "/proc/self/mem",
+                                          "/proc/mounts",    "/dev/null"};
   for (size_t i = 0; i < COUNT(kSpecials); i++) add(kSpecial, open(kSpecials[i], i < 6 ? O_RDWR : O_RDONLY));
-  static const char* const kNamespaces[] = {"mnt", "user", "pid", "uts", "ipc", "net", "cgroup", "pid_for_children"};
+  static const char* const kNamespaces[] = {"mnt", "user", "pid",    "uts",
+                                            "ipc", "net",  "cgroup", "pid_for_children"};
   for (size_t i = 0; i < COUNT(kNamespaces); i++) {
     char name[64];
     snprintf(name, sizeof(name), "/proc/self/ns/%s", kNamespaces[i]);
     add(kNamespace, open(name, O_RDONLY));
   }
+}
+
+// Devices that nobody else misses.
+static void make_devices(void) {
+  static const struct {
+    const char* name;
+    unsigned device;
+  } kDevices[] = {{"/dev/null", 0x103},
+                  {"/dev/zero", 0x105},
+                  {"/dev/full", 0x107},
+                  {"/dev/urandom", 0x109},
+                  {"/dev/tty", 0x500}};
+  mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+  if (mount("tmpfs", "/dev", "tmpfs", 0, "mode=755") != 0) return;
+  for (size_t i = 0; i < COUNT(kDevices); i++) {
+    mknod(kDevices[i].name, S_IFCHR | 0666, kDevices[i].device);
+    chmod(kDevices[i].name, 0666);
+  }
+  mkdir("/dev/pts", 0755);
+  mkdir("/dev/shm", 01777);
+  mkdir("/dev/mqueue", 01777);
+  mount("devpts", "/dev/pts", "devpts", 0, "newinstance,ptmxmode=0666,mode=0620");
+  mount("mqueue", "/dev/mqueue", "mqueue", 0, NULL);
+  symlink("pts/ptmx", "/dev/ptmx");
+  symlink("/proc/self/fd", "/dev/fd");
 }
 
 static void limit(int resource, rlim_t value) {
@@ -149,15 +200,16 @@ static void set_limits(bool user) {
 
 void enter_world(bool user, bool contained) {
   setsid();
+  // Mounts of its own, gone with it.
+  if (!contained && unshare(CLONE_NEWNS) == 0) make_devices();
   int null = open("/dev/null", O_RDWR);
   for (int fd = 0; fd < 3; fd++) dup2(null, fd);
   if (null > 2) close(null);
-  // Mounts of its own, gone with it.
-  if (!contained && unshare(CLONE_NEWNS) == 0) mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
   set_limits(user);
   umask(0);
   make_files();
   make_sockets();
+  make_listeners();
   make_terminal();
   make_events();
   make_ids();
@@ -193,14 +245,16 @@ void clean_up(const char* folder) {
 }
 
 bool wild_excluded(long number, bool contained) {
-  static const short kAlways[] = {SYS_exit,  SYS_exit_group,   SYS_reboot,        SYS_kexec_load, SYS_kexec_file_load,
-                                  SYS_pause, SYS_rt_sigreturn, SYS_rt_sigsuspend, SYS_clone,      SYS_clone3,
-                                  SYS_fork,  SYS_vfork,        SYS_seccomp,       SYS_kill,       SYS_setns};
+  static const short kAlways[] = {
+      SYS_exit,  SYS_exit_group,   SYS_reboot,        SYS_kexec_load, SYS_kexec_file_load,
+      SYS_pause, SYS_rt_sigreturn, SYS_rt_sigsuspend, SYS_clone,      SYS_clone3,
+      SYS_fork,  SYS_vfork,        SYS_seccomp,       SYS_kill,       SYS_setns};
   // Not on the machine that we stand on ourselves.
   static const short kContained[] = {
-      SYS_sync,        SYS_bpf,    SYS_perf_event_open, SYS_io_uring_setup, SYS_userfaultfd, SYS_add_key,
-      SYS_request_key, SYS_keyctl, SYS_unshare,         SYS_mount,          SYS_umount2,     SYS_pivot_root,
-      SYS_swapon,      SYS_swapoff, SYS_acct,           SYS_syslog};
+      SYS_sync,    SYS_bpf,         SYS_perf_event_open, SYS_io_uring_setup, SYS_userfaultfd,
+      SYS_add_key, SYS_request_key, SYS_keyctl,          SYS_unshare,        SYS_mount,
+      SYS_umount2, SYS_pivot_root,  SYS_swapon,          SYS_swapoff,        SYS_acct,
+      SYS_syslog};
   for (size_t i = 0; i < COUNT(kAlways); i++) {
     if (kAlways[i] == number) return true;
   }

@@ -1,9 +1,11 @@
-// What surrounds the calls of a worker: limits, files and descriptors to begin with, and containment on Linux itself.
+// What surrounds the calls of a worker: limits, files and descriptors to begin with, and containment on Linux
+// itself.
 #pragma once
 
 #include <stdbool.h>
 
-// Limits, namespaces, files in the current directory and descriptors in the pools; `user`: as an ordinary user.
+// Limits, namespaces, files in the current directory and descriptors in the pools; `user`: as an ordinary
+// user.
 void enter_world(bool user, bool contained);
 
 // A place on Linux where nothing can be harmed: own namespaces, an empty file system, later no privileges.
