@@ -148,10 +148,13 @@ def steps():
         Step("bench ring0", ["tests/bench/run", "--on", "ring0", "--turns", "1", "--rounds", "1"], FULL, needs=["build"],
              limit=900),
         Step("bench icount", ["tests/bench/run", "--icount"], FULL, needs=["build"], limit=900),
-        Step("random calls hosted", ["tests/hostile/run", *hosted, "--seeds", "200", "random_calls"], FULL,
-             needs=["build"], limit=3600),
-        Step("random calls ring0", [*vm, "3600", "tests/hostile/run", *ring0, "--seeds", "200", "random_calls"], FULL,
+        Step("random calls hosted", ["tests/hostile/run", *hosted, "--seconds", "600", "random_calls"], FULL,
+             needs=["build"], limit=2400),
+        Step("random calls ring0", [*vm, "3600", "tests/hostile/run", *ring0, "--seconds", "900", "random_calls"], FULL,
              needs=["build"], limit=3660),
+        Step("random calls under asan", ["tests/hostile/run", *hosted, "--runsc", "build-asan/runsc", "--seconds", "1800",
+                                         "--calls", "60000", "random_calls"], FULL,
+             needs=["build asan"], limit=7800, env=asan),
     ]
 
 
