@@ -89,6 +89,18 @@ static long attribute_set(struct Call* c) {
   return place(c, at);
 }
 
+// What is to be the root is a mount, mostly.
+static long make_pivot(struct Call* c) {
+  static const char kTmpfs[] = "tmpfs", kRoot[] = "m", kOld[] = "m/old";
+  if (chance(c, 60)) {
+    raw_call(SYS_mount, (long[kArguments]){(long)kTmpfs, (long)kRoot, (long)kTmpfs, 0, 0});
+    raw3(SYS_mkdir, (long)kOld, 0777, 0);
+    c->a[0] = (long)text(c, kRoot);
+    c->a[1] = (long)text(c, chance(c, 80) ? kOld : kRoot);
+  }
+  return raw_call(c->number, c->a);
+}
+
 static long fd_mount_or_at(struct Call* c) { return chance(c, 70) ? fd_mount(c) : fd_at(c); }
 static long empty_or_point(struct Call* c) { return chance(c, 60) ? place(c, text(c, "")) : mount_point(c); }
 static long pidfd_or_namespace(struct Call* c) { return chance(c, 80) ? fd_namespace(c) : fd_pidfd(c); }
@@ -98,7 +110,8 @@ static const struct Row kRows[] = {
     {SYS_mount, 8, .flags = kNotLinux,
      .args = {mount_source, mount_point, file_system, mount_flags, mount_data}},
     {SYS_umount2, 6, .flags = kNotLinux, .args = {mount_point, umount_flags}},
-    {SYS_pivot_root, 1, .flags = kInChild | kNotLinux, .args = {mount_point, mount_point}},
+    {SYS_pivot_root, 1, .flags = kInChild | kNotLinux, .args = {mount_point, mount_point},
+     .make = make_pivot},
     {SYS_unshare, 4, .flags = kInChild | kNotLinux, .args = {unshared}},
     {SYS_setns, 3, .flags = kInChild | kNotLinux, .args = {pidfd_or_namespace, namespace_type}},
     {SYS_open_tree, 6, .flags = kNotLinux, .args = {fd_at, mount_point, tree_flags}, .gives = kMountFd},

@@ -184,6 +184,7 @@ long xattr_name(struct Call* c) {
                                        "security.capability",
                                        "security.selinux",
                                        "system.posix_acl_access",
+                                       "system.posix_acl_access",
                                        "system.posix_acl_default",
                                        "system.other",
                                        "nothing",

@@ -168,6 +168,7 @@ long shm_at(struct Call* c) { return taken(c, kShmAt, wild_pointer(c)); }
 long sem_id(struct Call* c) { return taken(c, kSem, (long)below(c, 4)); }
 long msg_id(struct Call* c) { return taken(c, kMsg, (long)below(c, 4)); }
 long aio_id(struct Call* c) { return taken(c, kAio, wild_pointer(c)); }
+long aio_block(struct Call* c) { return taken(c, kAioBlock, wild_pointer(c)); }
 long timer_id(struct Call* c) { return taken(c, kTimer, (long)below(c, 8)); }
 long watch_id(struct Call* c) { return taken(c, kWatch, (long)below(c, 8)); }
 

@@ -37,6 +37,7 @@ enum Kind {
   kSem,
   kMsg,
   kAio,
+  kAioBlock,
   kTimer,
   kWatch,
   kRegion,
@@ -62,7 +63,7 @@ long fd_of(struct Call* c, enum Kind kind);
 Drawer fd_any, fd_file, fd_dir, fd_at, fd_pipe, fd_special, fd_socket, fd_unix, fd_listener, fd_inet,
     fd_netlink, fd_packet, fd_epoll, fd_eventfd, fd_timerfd, fd_signalfd, fd_inotify, fd_memfd, fd_pidfd,
     fd_queue, fd_terminal, fd_namespace, fd_mount, fd_context, fd_data, fd_polled;
-Drawer pid_any, pid_other, shm_id, shm_at, sem_id, msg_id, aio_id, timer_id, watch_id;
+Drawer pid_any, pid_other, shm_id, shm_at, sem_id, msg_id, aio_id, aio_block, timer_id, watch_id;
 
 // Descriptors that were written into memory by a call: a pair at `at`.
 void keep_pair(struct Call* c, enum Kind kind, long at);

@@ -280,7 +280,7 @@ _Noreturn void work(uint64_t part) {
   const long kThread = kMixes[0].flags;
   clear_pools();
   make_memory();
-  enter_world(g_settings.user, g_settings.contained);
+  enter_world(g_settings.user, part % 8 == 1 || part % 8 == 4, g_settings.contained);
   catch_signals();
   for (int i = 0; i < 2; i++) make_sleeper();
   atomic_store(&g_running, mix->tasks);

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 // Limits, namespaces, files in the current directory and descriptors in the pools; `user`: as an ordinary
-// user.
-void enter_world(bool user, bool contained);
+// user, `mapped`: in a user namespace of its own, with all capabilities there.
+void enter_world(bool user, bool mapped, bool contained);
 
 // A place on Linux where nothing can be harmed: own namespaces, an empty file system, later no privileges.
 void contain(void);
