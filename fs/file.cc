@@ -1,5 +1,6 @@
 #include "fs/file.h"
 
+#include "fs/file_count.h"
 #include "fs/file_lock.h"
 #include "fs/inode.h"
 #include "fs/mount.h"
@@ -19,8 +20,15 @@ Path& Path::operator=(Path o) noexcept {
 }
 Path::~Path() = default;
 
-File::File(uint32_t flags) : flags_(flags) {}
+namespace {
+constinit std::atomic<uint64_t> g_count{0};
+}
+
+uint64_t file_count() { return g_count.load(std::memory_order_relaxed); }
+
+File::File(uint32_t flags) : File(flags, nullptr) {}
 File::File(uint32_t flags, Ref<Inode> inode) : flags_(flags), inode_(std::move(inode)) {
+  g_count.fetch_add(1, std::memory_order_relaxed);
   if (!inode_ || !writable()) return;
   // Whoever opens for writing has made it, and holds it off executions.
   if (Ref<WriteAccess> access = WriteAccess::existing(*inode_)) access->hold_write();
@@ -28,6 +36,7 @@ File::File(uint32_t flags, Ref<Inode> inode) : flags_(flags), inode_(std::move(i
 
 // OFD and flock locks end with the open file description.
 File::~File() {
+  g_count.fetch_sub(1, std::memory_order_relaxed);
   if (!inode_) return;
   notify_file(*this, writable() ? notify_bit::close_write : notify_bit::close_nowrite);
   if (writable())

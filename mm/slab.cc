@@ -3,10 +3,12 @@
 // A CPU keeps some free objects of each small class to itself; ring 0 is never preempted, so they need no
 // lock. Behind them stand slabs: pages whose free objects are chained by index inside the objects; the rest
 // is in the Page.
+#include <atomic>
 #include <bit>
 #include <cstdint>
 
 #include "kernel/base/alloc.h"
+#include "kernel/base/alloc_stats.h"
 #include "kernel/base/check.h"
 #include "kernel/base/lock.h"
 #include "mm/buddy.h"
@@ -40,6 +42,7 @@ struct Magazine {
 };
 struct alignas(64) CpuCache {
   Magazine of[kMagazineClasses];
+  uint64_t bytes = 0;  // given less taken back here, modulo 2^64; atomic_ref, this CPU alone writes it
 };
 
 constinit Class g_classes[kClasses];
@@ -144,9 +147,11 @@ void give_objects(size_t c, std::span<void* const> objects) {
   }
 }
 
-}  // namespace
+void count(CpuCache& cpu, uint64_t bytes) {
+  std::atomic_ref(cpu.bytes).store(cpu.bytes + bytes, std::memory_order_relaxed);
+}
 
-void* kalloc(size_t size) {
+void* take(CpuCache& cpu, size_t size) {
   if (size > kPageSize) {
     Page* block = size <= (kPageSize << mm::kMaxOrder) ? mm::alloc_pages_atomic(order_of(size)) : nullptr;
     return block ? mm::page_data(*block) : nullptr;
@@ -154,7 +159,7 @@ void* kalloc(size_t size) {
   size_t c = kClassOf[(size + 15) / 16];
   void* p = nullptr;
   if (c >= kMagazineClasses) return take_objects(c, &p, 1) ? p : nullptr;
-  Magazine& m = g_caches[arch::cpu_local().id].of[c];
+  Magazine& m = cpu.of[c];
   if (m.count == 0) {
     m.count = static_cast<uint32_t>(take_objects(c, m.objects, kMagazine / 2));
     if (m.count == 0) return nullptr;
@@ -162,8 +167,25 @@ void* kalloc(size_t size) {
   return m.objects[--m.count];
 }
 
+}  // namespace
+
+void* kalloc(size_t size) {
+  CpuCache& cpu = g_caches[arch::cpu_local().id];
+  void* p = take(cpu, size);
+  if (p) count(cpu, size);
+  return p;
+}
+
+uint64_t kalloc_bytes() {
+  uint64_t sum = 0;
+  for (CpuCache& cpu : g_caches) sum += std::atomic_ref(cpu.bytes).load(std::memory_order_relaxed);
+  return sum;
+}
+
 void kfree(void* p, size_t size) {
   if (!p) return;
+  CpuCache& cpu = g_caches[arch::cpu_local().id];
+  count(cpu, -uint64_t{size});
   if (size > kPageSize) {
     mm::put_page(*mm::page_of_phys(arch::virt_to_phys(p)));
     return;
@@ -173,7 +195,7 @@ void kfree(void* p, size_t size) {
     give_objects(c, {&p, 1});
     return;
   }
-  Magazine& m = g_caches[arch::cpu_local().id].of[c];
+  Magazine& m = cpu.of[c];
   if (m.count == kMagazine) {
     m.count = kMagazine / 2;
     give_objects(c, {m.objects + kMagazine / 2, kMagazine - kMagazine / 2});

@@ -1,4 +1,6 @@
 // /proc/sys.
+#include "fs/dentry.h"
+#include "fs/file_count.h"
 #include "fs/inotify/inotify.h"
 #include "kernel/aio/context.h"
 #include "kernel/core/core_name.h"
@@ -76,7 +78,7 @@ Result<void> show_threads_max(TextSink& out) {
 }
 
 Result<void> show_file_nr(TextSink& out) {
-  out.write("0\t0\t1048576\n");
+  format(out, "{}\t0\t1048576\n", fs::file_count());
   return {};
 }
 
@@ -208,9 +210,20 @@ constexpr StaticEntry kFs[] = {
     static_text("protected_hardlinks", number<0>),
     static_text("protected_symlinks", number<0>),
 };
+// proc_sys_vm(5): bit 0 is clean pages, bit 1 names and inodes. Pages are kept by files alone.
+Result<void> store_drop_caches(std::string_view text) {
+  uint64_t what = TRY(fs::parse_decimal(fs::trimmed(text)));
+  if (what < 1 || what > 4) return Errno::inval;
+  if (what & 2) fs::dcache_shrink();
+  return {};
+}
+Result<void> show_write_only(TextSink&) { return Errno::acces; }
 constexpr StaticEntry kVm[] = {
-    static_text("max_map_count", number<65530>), static_text("mmap_min_addr", number<65536>),
-    static_text("overcommit_memory", number<0>), static_text("overcommit_ratio", number<50>),
+    static_text("drop_caches", show_write_only, 0200, store_drop_caches),
+    static_text("max_map_count", number<65530>),
+    static_text("mmap_min_addr", number<65536>),
+    static_text("overcommit_memory", number<0>),
+    static_text("overcommit_ratio", number<50>),
     static_text("swappiness", number<60>),
 };
 constexpr StaticEntry made_dir(std::string_view name, Result<Ref<fs::Inode>> (*make)(fs::PseudoSuper&)) {

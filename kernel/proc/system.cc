@@ -1,5 +1,6 @@
 // The files of /proc that are about the whole system.
 #include "fs/filesystem.h"
+#include "kernel/base/alloc_stats.h"
 #include "kernel/pid.h"
 #include "kernel/proc/cpuid.h"
 #include "kernel/proc/proc.h"
@@ -26,9 +27,11 @@ Result<void> show_meminfo(TextSink& out) {
                                 "Mlocked:", "SwapTotal:", "SwapFree:", "Dirty:", "Writeback:"})
     row(zero, 0);
   row("AnonPages:", total - free);
-  for (std::string_view zero :
-       {"Mapped:", "Shmem:", "KReclaimable:", "Slab:", "SReclaimable:", "SUnreclaim:"})
-    row(zero, 0);
+  for (std::string_view zero : {"Mapped:", "Shmem:", "KReclaimable:"}) row(zero, 0);
+  const uint64_t objects = kalloc_bytes() / 1024;
+  row("Slab:", objects);
+  row("SReclaimable:", 0);
+  row("SUnreclaim:", objects);
   row("CommitLimit:", total);
   row("Committed_AS:", total - free);
   row("VmallocTotal:", 34359738367);

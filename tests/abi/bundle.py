@@ -1,5 +1,7 @@
 """Sandboxes that tests run in: their configuration, and processes that are ended when their time is up."""
 
+import contextlib
+import hashlib
 import os
 import select
 import signal
@@ -54,6 +56,29 @@ def config(args, rootfs, bound, caps="docker", writable=False, env=()):
             "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
         },
     }
+
+
+def digest(*paths):
+    """Of the contents of some files."""
+    total = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            total.update(hashlib.sha256(file.read()).digest())
+    return total.hexdigest()
+
+
+@contextlib.contextmanager
+def memory_above(rootfs, folder):
+    """A root file system that may be written, for runc, which has no memory of its own above one."""
+    upper, work, merged = (os.path.join(folder, name) for name in ("upper", "work", "merged"))
+    for path in (upper, work, merged):
+        os.mkdir(path)
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={rootfs},upperdir={upper},workdir={work}", merged],
+                   check=True)
+    try:
+        yield merged
+    finally:
+        subprocess.run(["umount", merged], check=True)
 
 
 def stop(process):

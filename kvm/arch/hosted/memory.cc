@@ -1,18 +1,36 @@
 #include <stdlib.h>
 
+#include <atomic>
+
 #include "kernel/base/alloc.h"
+#include "kernel/base/alloc_stats.h"
 #include "kvm/arch/hosted/guarded.h"
 #include "kvm/arch/seam.h"
 
 namespace runsc {
 
-void* kalloc(size_t size) {
-  if (size < 64) return malloc(size);
-  void* p = nullptr;
-  return posix_memalign(&p, 64, size) == 0 ? p : nullptr;
+namespace {
+std::atomic<uint64_t> g_bytes{0};
 }
 
-void kfree(void* p, size_t) { free(p); }
+void* kalloc(size_t size) {
+  void* p = nullptr;
+  if (size < 64) {
+    p = malloc(size);
+  } else if (posix_memalign(&p, 64, size) != 0) {
+    return nullptr;
+  }
+  if (p) g_bytes.fetch_add(size, std::memory_order_relaxed);
+  return p;
+}
+
+void kfree(void* p, size_t size) {
+  if (!p) return;
+  g_bytes.fetch_sub(size, std::memory_order_relaxed);
+  free(p);
+}
+
+uint64_t kalloc_bytes() { return g_bytes.load(std::memory_order_relaxed); }
 
 namespace arch {
 
