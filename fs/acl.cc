@@ -1,5 +1,7 @@
 #include "fs/acl.h"
 
+#include "fs/user_namespace.h"
+
 namespace runsc::fs {
 
 namespace {
@@ -135,7 +137,7 @@ Result<void> set_access(const Credentials& creds, Inode& inode, const Attr& attr
   SetAttr change;
   change.mask = SetAttr::kMode;
   change.mode = (attr.mode & 07000) | acl.mode_bits();
-  if (!creds.in_group(attr.gid) && !creds.has(Cap::fsetid)) change.mode &= ~kSetGid;
+  if (!creds.in_group(attr.gid) && !is_capable_of(creds, attr.uid, attr.gid, Cap::fsetid)) change.mode &= ~kSetGid;
   if (acl.extended())
     TRY(acl.store(inode, kAclAccess));
   else
@@ -171,7 +173,7 @@ Result<void> set_acl(const Credentials& creds, Inode& inode, std::string_view na
   if (name == kAclDefault && !inode.is_dir()) return acl.empty() ? Result<void>() : Errno::acces;
   LockGuard guard(inode.lock);
   Attr attr = TRY(inode.get_attr());
-  if (creds.fsuid != attr.uid && !creds.has(Cap::fowner)) return Errno::perm;
+  if (!owns(creds, attr.uid)) return Errno::perm;
   if (!acl.empty() && !acl.valid()) return Errno::inval;
   if (name == kAclAccess) return set_access(creds, inode, attr, acl);
   return acl.empty() ? drop(inode, name) : acl.store(inode, name);
@@ -212,13 +214,7 @@ Result<void> check_access(const Credentials& creds, Inode& inode, const Attr& at
     return acl.error();
   }
   if (acl->grants(creds, attr, access & kAll)) return {};
-  // Capabilities still count: as if the mode gave nothing, but for what makes a file a program.
-  Attr bare = attr;
-  bare.mode = (attr.mode & kTypeMask) | (attr.mode & 0100);
-  bare.uid = creds.fsuid + 1;
-  bare.gid = kNobody;
-  if (attr.mode & 0111) bare.mode |= 0100;
-  return check_access(creds, bare, access);
+  return check_capabilities(creds, attr, access);
 }
 
 }  // namespace runsc::fs

@@ -2,6 +2,7 @@
 #include "fs/acl.h"
 #include "fs/mount.h"
 #include "fs/notify.h"
+#include "fs/user_namespace.h"
 #include "fs/write_access.h"
 
 namespace runsc::fs {
@@ -24,7 +25,7 @@ void drop_file_caps(Inode& inode) {
 }
 
 Result<void> check_owner_change(const Credentials& creds, const Attr& now, SetAttr& attr) {
-  bool owner = creds.fsuid == now.uid, privileged = creds.has(Cap::chown);
+  bool owner = creds.fsuid == now.uid, privileged = is_capable_of(creds, now.uid, now.gid, Cap::chown);
   if ((attr.mask & SetAttr::kUid) && !privileged && !(owner && attr.uid == now.uid)) return Errno::perm;
   if ((attr.mask & SetAttr::kGid) && !privileged &&
       !(owner && (attr.gid == now.gid || creds.in_group(attr.gid))))
@@ -41,11 +42,11 @@ Result<void> check_owner_change(const Credentials& creds, const Attr& now, SetAt
 }
 
 Result<SetAttr> authorize(const Credentials& creds, Inode* inode, const Attr& now, SetAttr attr) {
-  bool owner = creds.fsuid == now.uid || creds.has(Cap::fowner);
+  bool owner = owns(creds, now.uid);
   if (attr.mask & SetAttr::kMode) {
     if (!owner) return Errno::perm;
     uint32_t gid = attr.mask & SetAttr::kGid ? attr.gid : now.gid;
-    if (!creds.in_group(gid) && !creds.has(Cap::fsetid)) attr.mode &= ~kSetGid;
+    if (!creds.in_group(gid) && !is_capable_of(creds, now.uid, gid, Cap::fsetid)) attr.mode &= ~kSetGid;
   }
   if (attr.mask & (SetAttr::kUid | SetAttr::kGid)) TRY(check_owner_change(creds, now, attr));
   if ((attr.mask & (SetAttr::kAtime | SetAttr::kMtime)) && !owner) return Errno::perm;

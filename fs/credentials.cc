@@ -1,6 +1,9 @@
-#include "fs/credentials.h"
+#include "fs/user_namespace.h"
 
 namespace runsc::fs {
+
+Credentials::Credentials() = default;
+Credentials::~Credentials() = default;
 
 Result<Ref<Credentials>> Credentials::clone() const {
   Ref<Credentials> c = make_ref<Credentials>();
@@ -13,6 +16,7 @@ Result<Ref<Credentials>> Credentials::clone() const {
   c->bounding = bounding, c->ambient = ambient;
   c->securebits = securebits;
   c->no_new_privs = no_new_privs;
+  c->user_ns = user_ns;
   return c;
 }
 

@@ -53,14 +53,23 @@ enum class Cap : uint8_t {
 };
 inline constexpr uint64_t kAllCaps = (uint64_t{1} << 41) - 1;
 
+class UserNamespace;  // fs/user_namespace.h
+
+// Users and groups by their numbers in the first user namespace.
 struct Credentials final : RefCounted<Credentials> {
+  Credentials();
+  ~Credentials();
   uint32_t uid = 0, gid = 0, euid = 0, egid = 0, suid = 0, sgid = 0, fsuid = 0, fsgid = 0;
   Vec<uint32_t> groups;  // sorted
   uint64_t effective = 0, permitted = 0, inheritable = 0, bounding = kAllCaps, ambient = 0;
   uint32_t securebits = 0;
   bool no_new_privs = false;
+  Ref<UserNamespace> user_ns;  // in which the capabilities count; null: the first one
 
-  bool has(Cap c) const { return effective >> static_cast<unsigned>(c) & 1; }
+  // Over what belongs to the first user namespace, and so over everything.
+  bool has(Cap c) const { return !user_ns && has_own(c); }
+  // Over what belongs to its own.
+  bool has_own(Cap c) const { return effective >> static_cast<unsigned>(c) & 1; }
   bool in_group(uint32_t g) const {
     if (g == fsgid) return true;
     for (uint32_t x : groups)

@@ -6,6 +6,7 @@
 
 #include "fs/attr.h"
 #include "fs/file.h"
+#include "kernel/base/namespace.h"
 #include "kernel/base/ref.h"
 #include "kernel/base/string.h"
 
@@ -41,6 +42,9 @@ class SuperBlock : public RefCounted<SuperBlock> {
     return {};
   }
   uint64_t dev() const { return dev_; }
+  // The user namespace whose root may administer it; null: the first. Set before it is mounted.
+  Namespace* owner() const { return owner_.get(); }
+  void set_owner(Ref<Namespace> owner) { owner_ = std::move(owner); }
   std::atomic<uint32_t> mount_count{0};
 
  protected:
@@ -49,6 +53,7 @@ class SuperBlock : public RefCounted<SuperBlock> {
 
  private:
   friend class Inode;
+  Ref<Namespace> owner_;
   SpinLock dying_lock_{LockRank::leaf};
   Inode* dying_ GUARDED_BY(dying_lock_) = nullptr;  // directories without users
   bool reaping_ GUARDED_BY(dying_lock_) = false;    // a task destroys them
@@ -127,6 +132,8 @@ class Inode : public RefCounted<Inode> {
   virtual Result<void> remove_xattr(std::string_view name);
   virtual Result<size_t> list_xattr(std::span<char> out);
 
+  // A directory in which nothing can ever be: a place for others to mount on.
+  virtual bool is_always_empty() const { return false; }
   // F_ADD_SEALS, F_GET_SEALS; null: no such thing.
   virtual std::atomic<uint32_t>* seals() { return nullptr; }
 

@@ -113,8 +113,19 @@ Result<Ref<MountNamespace>> MountNamespace::create() {
   return ns;
 }
 
-Result<Ref<MountNamespace>> MountNamespace::clone(Path& root, Path& cwd) const {
+namespace {
+
+// Copies for those with less privilege: what happens there must not show here.
+void follow_only(Mount& m) REQUIRES(g_mount_tree_lock) {
+  if (PeerGroup group = std::exchange(MountTree::group(m), 0)) MountTree::master(m) = group;
+}
+
+}  // namespace
+
+Result<Ref<MountNamespace>> MountNamespace::clone(Path& root, Path& cwd, Ref<Namespace> owner) const {
   Ref<MountNamespace> ns = TRY(create());
+  const bool other_owner = owner.get() != this->owner();
+  ns->set_owner(std::move(owner));
   Path new_root = root, new_cwd = cwd;  // what is replaced goes outside the lock
   LockGuard guard(g_mount_tree_lock);
   Vec<MountTwin> tree;
@@ -124,6 +135,11 @@ Result<Ref<MountNamespace>> MountNamespace::clone(Path& root, Path& cwd) const {
   MountTree::unbindable(*first.mount) = MountTree::unbindable(*root_);
   TRY(tree.push_back(std::move(first)));
   TRY(copy_below(tree, CopyUnbindable::yes));
+  if (other_owner) {
+    lock_tree(tree);
+    MountTree::locks(*tree[0].mount) |= mount_lock::place;
+    for (MountTwin& twin : tree) follow_only(*twin.mount);
+  }
   for (size_t k = 0; k < tree.size(); ++k) {
     const MountTwin& twin = tree[k];
     MountTree::attach(*twin.mount, *ns, k == 0 ? Path() : Path(tree[twin.parent].mount, twin.mountpoint));
@@ -201,6 +217,14 @@ Result<Path> place_for(const Path& target, Dentry& root) REQUIRES(g_mount_tree_l
   return place;
 }
 
+bool has_locked_children(Mount& m, Dentry& below) REQUIRES(g_mount_tree_lock) {
+  for (Mount* child = MountTree::first; child; child = MountTree::next(*child))
+    if (child->parent_locked() == &m && MountTree::locks(*child) & mount_lock::place &&
+        is_below(*child->mountpoint_locked(), below))
+      return true;
+  return false;
+}
+
 Result<Vec<MountTwin>> single(Mount* original, Ref<Mount> m) {
   Vec<MountTwin> tree;
   MountTwin root;
@@ -213,7 +237,7 @@ Result<Vec<MountTwin>> single(Mount* original, Ref<Mount> m) {
 }  // namespace
 
 Result<void> mount_on(const Path& target, Ref<SuperBlock> super, Ref<Inode> root_inode, uint64_t flags,
-                      std::string_view source) {
+                      std::string_view source, uint32_t locks) {
   if (!root_inode) return Errno::nomem;
   MountHold hold(super);  // if the mount fails, the root goes
   Ref<Dentry> root = super->root_dentry();
@@ -221,6 +245,7 @@ Result<void> mount_on(const Path& target, Ref<SuperBlock> super, Ref<Inode> root
   Ref<Mount> m = TRY(Mount::create(std::move(super), std::move(root), flags, source));
   Vec<MountTwin> tree = TRY(single(nullptr, m));
   LockGuard guard(g_mount_tree_lock);
+  MountTree::locks(*m) = locks;
   Path place = TRY(place_for(target, m->root()));
   return graft(tree, place);
 }
@@ -232,6 +257,8 @@ Result<void> bind_mount(const Path& source, const Path& target, uint64_t flags, 
   if (MountTree::ns(*source.mount) != MountTree::ns(*place.mount)) return Errno::inval;
   Ref<Mount> m = TRY(twin_of(*source.mount, *source.dentry));
   m->set_flags(flags);
+  if (!recursive && has_locked_children(*source.mount, *source.dentry)) return Errno::inval;
+  MountTree::locks(*m) &= ~mount_lock::place;
   Vec<MountTwin> tree = TRY(single(source.mount.get(), std::move(m)));
   if (recursive) TRY(copy_below(tree, CopyUnbindable::no));
   return graft(tree, place);
@@ -281,7 +308,7 @@ Result<void> unmount(const Path& target, uint32_t flags) {
   LockGuard guard(g_mount_tree_lock);
   if (!is_mount_root(target)) return Errno::inval;
   Mount& m = *target.mount;
-  if (!m.parent_locked()) return Errno::inval;
+  if (!m.parent_locked() || MountTree::locks(m) & mount_lock::place) return Errno::inval;
   if (flags & kDetach) return detach_lazily(m);
   // The list and `target` count; anybody else uses it.
   if (MountTree::has_children(m) || m.ref_count() > 2) return Errno::busy;
@@ -306,6 +333,7 @@ Result<void> pivot_root(const Path& root, const Path& new_root, const Path& put_
   if (new_root.dentry->removed()) return Errno::noent;
   if (&fresh == &old || place.mount.get() == &old) return Errno::busy;
   if (!is_mount_root(root) || !is_mount_root(new_root) || !fresh.parent_locked()) return Errno::inval;
+  if (MountTree::locks(fresh) & mount_lock::place) return Errno::inval;
   if (!MountTree::stands_below(place.mount.get(), fresh) || !MountTree::stands_below(&fresh, old))
     return Errno::inval;
   MountTree::Place above;  // where the old root stands, if it is not that of the tree
@@ -317,12 +345,53 @@ Result<void> pivot_root(const Path& root, const Path& new_root, const Path& put_
   }
   MountTree::Place was_fresh = MountTree::move(fresh, std::move(above));
   MountTree::Place was_old = MountTree::move(old, {place.mount, place.dentry});
+  // The new root may not be taken off where the old one might not.
+  MountTree::locks(fresh) |= MountTree::locks(old) & mount_lock::place;
+  MountTree::locks(old) &= ~mount_lock::place;
   return {};
+}
+
+namespace {
+
+bool may_change_flags(Mount& m, uint64_t flags) REQUIRES(g_mount_tree_lock) {
+  const uint32_t locks = MountTree::locks(m);
+  if (locks & mount_lock::rdonly && !(flags & kMsRdonly)) return false;
+  if (locks & mount_lock::nosuid && !(flags & kMsNosuid)) return false;
+  if (locks & mount_lock::nodev && !(flags & kMsNodev)) return false;
+  if (locks & mount_lock::noexec && !(flags & kMsNoexec)) return false;
+  return !(locks & mount_lock::atime) || !((flags ^ m.flags()) & kMsNoatime);
+}
+
+// What stands on it covers no more than empty directories of the file system itself.
+bool shows_all(Mount& m) REQUIRES(g_mount_tree_lock) {
+  for (Mount* child = MountTree::first; child; child = MountTree::next(*child))
+    if (child->parent_locked() == &m && MountTree::locks(*child) & mount_lock::place &&
+        !child->mountpoint_locked()->inode()->is_always_empty())
+      return false;
+  return true;
+}
+
+}  // namespace
+
+bool is_visible_already(const MountNamespace& ns, std::string_view type, uint64_t flags, uint32_t& locks) {
+  LockGuard guard(g_mount_tree_lock);
+  for (Mount* m = MountTree::first; m; m = MountTree::next(*m)) {
+    if (MountTree::ns(*m) != &ns || m->super().type_name() != type) continue;
+    if (m->root().inode() != m->super().root().get()) continue;
+    const uint32_t kept = MountTree::locks(*m);
+    if (kept & mount_lock::rdonly && !(flags & kMsRdonly)) continue;
+    if (kept & mount_lock::atime && (flags ^ m->flags()) & kMsNoatime) continue;
+    if (!shows_all(*m)) continue;
+    locks = kept & (mount_lock::rdonly | mount_lock::atime);
+    return true;
+  }
+  return false;
 }
 
 Result<void> remount(const Path& target, uint64_t flags, bool whole_super) {
   LockGuard guard(g_mount_tree_lock);
   if (!target.mount || target.dentry.get() != &target.mount->root()) return Errno::inval;
+  if (!may_change_flags(*target.mount, flags)) return Errno::perm;
   if (whole_super) TRY(target.mount->super().remount(flags, {}));
   target.mount->set_flags(flags & (kMsRdonly | kMsNosuid | kMsNodev | kMsNoexec | kMsNoatime));
   return {};
@@ -331,6 +400,7 @@ Result<void> remount(const Path& target, uint64_t flags, bool whole_super) {
 Result<void> move_mount(const Path& source, const Path& target) {
   LockGuard guard(g_mount_tree_lock);
   if (!is_mount_root(source) || !source.mount->parent_locked()) return Errno::inval;
+  if (MountTree::locks(*source.mount) & mount_lock::place) return Errno::inval;
   Mount& m = *source.mount;
   Path place = target;
   enter_mounts(place);

@@ -18,6 +18,12 @@ using PeerGroup = uint32_t;
 // Mounts that live at a time, in all namespaces together. Linux allows each namespace 100,000.
 inline constexpr uint32_t kMaxLiveMounts = 20'000;
 
+// What those who did not make a mount may not undo, because it came to their mount namespace with one of more
+// privilege (mount_namespaces(7), "Restrictions on mount namespaces"). `place`: it covers something.
+namespace mount_lock {
+inline constexpr uint32_t place = 1, rdonly = 2, nosuid = 4, nodev = 8, noexec = 16, atime = 32;
+}
+
 class Mount final : public RefCounted<Mount>, public boost::intrusive::list_base_hook<> {
  public:
   // Not in the tree yet. ENOMEM; ENOSPC: too many.
@@ -56,6 +62,7 @@ class Mount final : public RefCounted<Mount>, public boost::intrusive::list_base
   // Changed and read under the lock of the tree: its peers, whom it follows, and whether it may be bound.
   PeerGroup group_ = 0, master_ = 0;
   bool unbindable_ = false;
+  uint32_t locks_ = 0;  // mount_lock
   Mount *next_ = nullptr, *prev_ = nullptr;  // all mounts in all trees, in order of mounting
 };
 
@@ -63,8 +70,9 @@ class MountNamespace final : public Namespace {
  public:
   // Without a mount yet. ENOMEM.
   static Result<Ref<MountNamespace>> create();
-  // With copies of all mounts, to which the paths of a task move over. ENOMEM, ENOSPC.
-  Result<Ref<MountNamespace>> clone(Path& root, Path& cwd) const;
+  // With copies of all mounts, to which the paths of a task move over; for another user namespace than this
+  // one's all are locked, and follow without being followed. ENOMEM, ENOSPC.
+  Result<Ref<MountNamespace>> clone(Path& root, Path& cwd, Ref<Namespace> owner) const;
   // Takes its mounts off.
   ~MountNamespace() override;
 
@@ -94,13 +102,16 @@ Result<Ref<Mount>> mount_root(MountNamespace& ns, Ref<SuperBlock> super, uint64_
 // pivot_root(2), the tree's side, for a task with this root: callers move the roots and working directories
 // of tasks. EINVAL, EBUSY, ENOENT.
 Result<void> pivot_root(const Path& root, const Path& new_root, const Path& put_old);
-// mount(2) with MS_REMOUNT: EINVAL unless `target` is the root of a mount.
+// mount(2) with MS_REMOUNT: EINVAL unless `target` is the root of a mount; EPERM: what is locked.
 Result<void> remount(const Path& target, uint64_t flags, bool whole_super);
 // MS_MOVE. EINVAL, ELOOP, ENOTDIR.
 Result<void> move_mount(const Path& source, const Path& target);
 // MS_SHARED and its relatives: EINVAL unless `target` is the root of a mount.
 enum class Propagation : uint8_t { shared, slave, unshared, unbindable };
 Result<void> set_propagation(const Path& target, Propagation type, bool recursive);
+// Whether a file system of this kind is to be seen whole in `ns` already, so that showing it again reveals
+// nothing (user_namespaces(7)); `flags`, of the new mount, and `locks` then carry what it must keep.
+bool is_visible_already(const MountNamespace& ns, std::string_view type, uint64_t flags, uint32_t& locks);
 // /proc/PID/mounts and mountinfo of a task in `ns` with this root.
 void describe_mounts(const MountNamespace& ns, const Path& root, TextSink& out, bool mountinfo);
 

@@ -62,6 +62,7 @@ Result<Vec<MountTwin>> copy_tree(const Vec<MountTwin>& tree, const Step& step, b
     twin.mountpoint = tree[k].mountpoint;
     MountTree::group(*twin.mount) = peer ? step.groups[k] : 0;
     MountTree::master(*twin.mount) = peer ? step.masters[k] : step.groups[k];
+    if (k == 0) MountTree::locks(*twin.mount) &= ~mount_lock::place;
     TRY(copy.push_back(std::move(twin)));
   }
   return copy;
@@ -86,6 +87,7 @@ Result<Vec<Planned>> plan(const Vec<MountTwin>& tree, const Path& place) REQUIRE
                   if (&m == place.mount.get() || !is_below(*place.dentry, m.root())) return {};
                   Planned p;
                   p.tree = TRY(copy_tree(tree, step, peer));
+                  if (MountTree::ns(m)->owner() != MountTree::ns(*place.mount)->owner()) lock_tree(p.tree);
                   p.place = Path(Ref<Mount>(m), place.dentry);
                   return planned.push_back(std::move(p));
                 });
@@ -146,7 +148,22 @@ Result<Ref<Mount>> twin_of(Mount& m, Dentry& root) {
   Ref<Mount> twin = TRY(Mount::create(Ref<SuperBlock>(m.super()), Ref<Dentry>(root), m.flags(), m.source()));
   MountTree::group(*twin) = MountTree::group(m);
   MountTree::master(*twin) = MountTree::master(m);
+  MountTree::locks(*twin) = MountTree::locks(m);
   return twin;
+}
+
+void lock_tree(Vec<MountTwin>& tree) {
+  bool root = true;
+  for (MountTwin& twin : tree) {
+    const uint64_t flags = twin.mount->flags();
+    uint32_t locks = mount_lock::atime;
+    if (flags & kMsRdonly) locks |= mount_lock::rdonly;
+    if (flags & kMsNosuid) locks |= mount_lock::nosuid;
+    if (flags & kMsNodev) locks |= mount_lock::nodev;
+    if (flags & kMsNoexec) locks |= mount_lock::noexec;
+    MountTree::locks(*twin.mount) = locks | (root ? 0 : mount_lock::place);
+    root = false;
+  }
 }
 
 Result<void> copy_below(Vec<MountTwin>& tree, CopyUnbindable unbindable) {

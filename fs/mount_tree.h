@@ -19,6 +19,7 @@ struct MountTree {
   static PeerGroup& group(Mount& m) { return m.group_; }
   static PeerGroup& master(Mount& m) { return m.master_; }
   static bool& unbindable(Mount& m) { return m.unbindable_; }
+  static uint32_t& locks(Mount& m) { return m.locks_; }
   static Mount*& root(MountNamespace& ns) { return ns.root_; }
   static Mount* root(const MountNamespace& ns) { return ns.root_; }
 
@@ -52,6 +53,8 @@ struct MountTwin {
 enum class CopyUnbindable : uint8_t { no, yes };
 // A twin of `m` that shows `root`: peer and slave of the same. ENOMEM.
 Result<Ref<Mount>> twin_of(Mount& m, Dentry& root) REQUIRES(g_mount_tree_lock);
+// Locks a tree of copies in all that they are, and but for its root in their places.
+void lock_tree(Vec<MountTwin>& tree) REQUIRES(g_mount_tree_lock);
 // Adds to `tree`, which has its root, what is mounted below that root's original. ENOMEM.
 Result<void> copy_below(Vec<MountTwin>& tree, CopyUnbindable unbindable) REQUIRES(g_mount_tree_lock);
 // Attaches the tree at `place` and copies of it where that propagates to. ENOMEM: nothing was done.

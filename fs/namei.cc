@@ -2,6 +2,7 @@
 #include "fs/acl.h"
 #include "fs/notify.h"
 #include "fs/path_walk.h"
+#include "fs/user_namespace.h"
 #include "kernel/base/check.h"
 
 namespace runsc::fs {
@@ -32,11 +33,12 @@ Result<void> check_new(const Walker& w) {
 // Whether the caller may take `child` out of the directory (unlink(2), EPERM and EACCES).
 Result<void> check_removal(const WalkContext& context, const Path& dir, Inode& child) {
   TRY(check_access(context.creds, dir, kWrite | kExec));
-  if (context.creds.has(Cap::fowner)) return {};
+  if (context.creds.has(Cap::fowner)) return {};  // with nothing to look at
   Attr dir_attr = TRY(inode_of(dir).get_attr());
   if (!(dir_attr.mode & kSticky) || dir_attr.uid == context.creds.fsuid) return {};
   Attr attr = TRY(child.get_attr());
-  if (attr.uid != context.creds.fsuid) return Errno::perm;
+  if (attr.uid != context.creds.fsuid && !is_capable_of(context.creds, attr.uid, attr.gid, Cap::fowner))
+    return Errno::perm;
   return {};
 }
 
@@ -59,7 +61,9 @@ Result<Path> make_node(const WalkContext& context, const Path& start, std::strin
   Inode& dir = inode_of(w.at());
   LockGuard guard(dir.lock);
   TRY(check_new(w));
-  if ((type == kCharDev || type == kBlockDev) && !context.creds.has(Cap::mknod)) return Errno::perm;
+  const bool whiteout = type == kCharDev && rdev == 0;
+  if ((type == kCharDev || type == kBlockDev) && !whiteout && !context.creds.has(Cap::mknod))
+    return Errno::perm;
   NewNode node = TRY(new_node(context, w.at(), type | (mode & 07777)));
   node.rdev = rdev;
   Ref<Inode> inode = TRY(dir.create(w.last(), node));

@@ -82,6 +82,8 @@ inline constexpr uint32_t kExec = 1, kWrite = 2, kRead = 4;
 // EACCES/EROFS by mode bits and capabilities.
 Result<void> check_access(const Credentials& creds, const Path& path, uint32_t access);
 Result<void> check_access(const Credentials& creds, const Attr& attr, uint32_t access);
+// What capabilities give where the mode or the list does not. EACCES.
+Result<void> check_capabilities(const Credentials& creds, const Attr& attr, uint32_t access);
 
 // The path as seen from `root`, "/" first, " (deleted)" suffix when removed. From outside of `root`: the way
 // from the root of its tree, marked with "(unreachable)" for getcwd(2). ENOMEM.
@@ -93,7 +95,7 @@ inline constexpr uint64_t kMsRdonly = 1, kMsNosuid = 2, kMsNodev = 4, kMsNoexec 
                           kMsBind = 4096, kMsRec = 16384;
 // Also on the places to which `target` propagates. ENOENT, ENOTDIR, ENOMEM.
 Result<void> mount_on(const Path& target, Ref<SuperBlock> super, Ref<Inode> root_inode, uint64_t flags,
-                      std::string_view source);
+                      std::string_view source, uint32_t locks = 0);
 // EINVAL for what is unbindable or in another tree.
 Result<void> bind_mount(const Path& source, const Path& target, uint64_t flags, bool recursive);
 // umount2(2): and from where it propagated to. EBUSY, EINVAL.

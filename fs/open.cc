@@ -3,6 +3,7 @@
 #include "fs/notify.h"
 #include "fs/path_walk.h"
 #include "fs/write_access.h"
+#include "fs/user_namespace.h"
 
 namespace runsc::fs {
 
@@ -61,7 +62,7 @@ Result<void> check_open(const WalkContext& context, const Path& path, uint32_t f
       break;
     case kCharDev:
     case kBlockDev:
-      if (mount_flags(path) & kMsNodev) return Errno::acces;
+      if (mount_flags(path) & kMsNodev || inode.super().owner()) return Errno::acces;
       break;
     default:
       break;
@@ -70,7 +71,7 @@ Result<void> check_open(const WalkContext& context, const Path& path, uint32_t f
   TRY(check_access(context.creds, path, access));
   if (flags & open_flag::noatime) {
     Attr attr = TRY(inode.get_attr());
-    if (context.creds.fsuid != attr.uid && !context.creds.has(Cap::fowner)) return Errno::perm;
+    if (!owns(context.creds, attr.uid)) return Errno::perm;
   }
   return {};
 }
@@ -155,11 +156,15 @@ Result<NewNode> new_node(const WalkContext& context, const Path& dir, uint32_t m
   node.mode = TRY(acl_new_mode(inode_of(dir), attr, mode, context.fs.umask()));
   node.uid = context.creds.fsuid;
   node.gid = context.creds.fsgid;
+  // Who is nobody to the file system's owner cannot own files there.
+  auto* owner = static_cast<UserNamespace*>(inode_of(dir).super().owner());
+  if (owner && (uid_in(owner, node.uid) == kNoId || gid_in(owner, node.gid) == kNoId)) return Errno::overflow;
   if (attr.mode & kSetGid) {
     node.gid = attr.gid;
     if ((mode & kTypeMask) == kDirectory)
       node.mode |= kSetGid;
-    else if ((mode & 02010) == 02010 && !context.creds.in_group(node.gid) && !context.creds.has(Cap::fsetid))
+    else if ((mode & 02010) == 02010 && !context.creds.in_group(node.gid) &&
+             !is_capable_of(context.creds, attr.uid, attr.gid, Cap::fsetid))
       node.mode &= ~kSetGid;
   }
   return node;

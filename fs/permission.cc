@@ -1,5 +1,6 @@
 #include "fs/acl.h"
 #include "fs/mount.h"
+#include "fs/user_namespace.h"
 
 namespace runsc::fs {
 
@@ -13,9 +14,14 @@ Result<void> check_access(const Credentials& creds, const Attr& attr, uint32_t a
   else
     granted = attr.mode;
   if ((access & ~granted & 7) == 0) return {};
+  return check_capabilities(creds, attr, access);
+}
+
+Result<void> check_capabilities(const Credentials& creds, const Attr& attr, uint32_t access) {
   bool dir = (attr.mode & kTypeMask) == kDirectory;
-  if (creds.has(Cap::dac_override) && (dir || !(access & kExec) || (attr.mode & 0111))) return {};
-  if (creds.has(Cap::dac_read_search) && (dir ? !(access & kWrite) : access == kRead)) return {};
+  const auto may = [&](Cap c) { return is_capable_of(creds, attr.uid, attr.gid, c); };
+  if (may(Cap::dac_override) && (dir || !(access & kExec) || (attr.mode & 0111))) return {};
+  if (may(Cap::dac_read_search) && (dir ? !(access & kWrite) : access == kRead)) return {};
   return Errno::acces;
 }
 

@@ -1,6 +1,7 @@
 // rename(2) and renameat2(2).
 #include "fs/notify.h"
 #include "fs/path_walk.h"
+#include "fs/user_namespace.h"
 
 namespace runsc::fs {
 
@@ -54,7 +55,8 @@ Result<void> check_sticky(const WalkContext& context, const Side& side) {
   Attr dir = TRY(inode_of(side.dir).get_attr());
   if (!(dir.mode & kSticky) || dir.uid == context.creds.fsuid) return {};
   Attr attr = TRY(side.dentry->inode()->get_attr());
-  if (attr.uid != context.creds.fsuid) return Errno::perm;
+  if (attr.uid != context.creds.fsuid && !is_capable_of(context.creds, attr.uid, attr.gid, Cap::fowner))
+    return Errno::perm;
   return {};
 }
 

@@ -1,5 +1,6 @@
 #include "kernel/clone.h"
 
+#include "fs/user_namespace.h"
 #include "kernel/base/check.h"
 #include "kernel/base/log.h"
 #include "kernel/blocking.h"
@@ -7,6 +8,7 @@
 #include "kernel/executable.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/namespaces.h"
+#include "kernel/notify.h"
 #include "kernel/pid.h"
 #include "kernel/pidfd.h"
 #include "kernel/ptrace/ptrace.h"
@@ -24,22 +26,39 @@ using namespace clone_flag;
 Result<void> check_flags(const Task& parent, const CloneRequest& r) {
   uint64_t f = r.flags;
   if (f & clone_flag::fs && f & (newns | newuser)) return Errno::inval;
-  if (f & (newuser | newpid) && f & (thread | clone_flag::parent)) return Errno::inval;
+  if (f & thread && (f & (newuser | newpid) ||
+                     &parent.namespaces().pid_for_children() != &parent.pid_namespace()))
+    return Errno::inval;
   if (f & sighand && !(f & vm)) return Errno::inval;
   if (f & thread && !(f & sighand)) return Errno::inval;
   if (f & clear_sighand && f & sighand) return Errno::inval;
   if (f & pidfd && f & (thread | detached)) return Errno::inval;
   if (f & into_cgroup) return Errno::inval;
-  if (f & clone_flag::parent && parent.pid() == 1) return Errno::inval;
+  if (f & clone_flag::parent && parent.own_pid() == 1) return Errno::inval;
   return {};
 }
 
 // Those of the parent, or with new ones among them.
-Result<Ref<Namespaces>> copy_namespaces(const Task& parent, uint64_t flags, fs::FsContext& fs) {
-  if (!(flags & (namespaces | newtime))) return parent.namespaces_ref();
-  if (!(flags & newuser) && !parent.creds().has(fs::Cap::sys_admin)) return Errno::perm;
+Result<Ref<Namespaces>> copy_namespaces(const Task& parent, uint64_t flags, fs::FsContext& fs,
+                                        const fs::Credentials& creds) {
+  if (!(flags & ((namespaces & ~newuser) | newtime))) return parent.namespaces_ref();
+  if (!creds.has_own(fs::Cap::sys_admin)) return Errno::perm;
   if (flags & newipc && flags & sysvsem) return Errno::inval;
-  return parent.namespaces().clone(flags, fs);
+  return parent.namespaces().clone(flags, fs, creds);
+}
+
+// clone3(2), set_tid: more numbers than namespaces, or none that can be given: EINVAL; EPERM.
+Result<void> check_wanted_numbers(const Task& parent, const PidNamespace& ns, std::span<const int32_t> wanted) {
+  if (wanted.size() > ns.level() + 1) return Errno::inval;
+  const PidNamespace* at = &ns;
+  for (int32_t number : wanted) {
+    if (number < 1 || number >= kPidMax) return Errno::inval;
+    if (!fs::is_capable(parent.creds(), at->owner(), fs::Cap::sys_admin) &&
+        !fs::is_capable(parent.creds(), at->owner(), fs::Cap::checkpoint_restore))
+      return Errno::perm;
+    at = at->parent();
+  }
+  return {};
 }
 
 // Everything of the child that can fail, before it is visible to anyone.
@@ -52,10 +71,13 @@ Result<void> copy_resources(Task& parent, Task& child, const CloneRequest& r) {
   child.regs().orig_rax = ~uint64_t{0};
   if (r.stack != 0) child.regs().rsp = r.stack;
   if (f & settls) arch::set_fs_base(child.user_state(), r.tls);
-  TaskInternals::creds(child) = parent.creds_ref();
+  TaskInternals::creds(child) = f & newuser ? TRY(creds_in_new_user_namespace(parent)) : parent.creds_ref();
   TaskInternals::files(child) = f & files ? parent.files_ref() : TRY(parent.files().clone());
   TaskInternals::fs(child) = f & clone_flag::fs ? parent.fs_ref() : TRY(parent.fs().clone());
-  child.set_namespaces(TRY(copy_namespaces(parent, f, child.fs())));
+  child.set_namespaces(TRY(copy_namespaces(parent, f, child.fs(), child.creds())));
+  PidNamespace& ns = f & thread ? parent.pid_namespace() : child.namespaces().pid_for_children();
+  TRY(check_wanted_numbers(parent, ns, r.set_tid));
+  if (!ns.is_first()) TaskInternals::nested_pid(child) = TRY(NestedPid::create(Ref<PidNamespace>(ns)));
   if (f & sysvsem) {
     if (!parent.sem_undo) set_sem_undo(parent, TRY(SemUndoList::create()));
     child.sem_undo = parent.sem_undo;
@@ -121,17 +143,19 @@ Result<void> link_child(Task& parent, Task& child, ThreadGroup* fresh, const Clo
   ThreadGroup& old = parent.group();
   LockGuard tree(g_tree_lock);
   if (old.must_leave.load(std::memory_order_relaxed)) return Errno::restartnointr;
-  TaskInternals::tid(child) = TRY(pid_allocate_locked());
+  TRY(pid_allocate_locked(child, r.set_tid));
   seccomp_inherit(parent, child);  // here, so that no TSYNC misses it
   ThreadGroup& group = fresh ? *fresh : old;
   if (fresh) {
     group.pid = child.tid();
+    group.own_pid = child.own_tid();
+    if (NestedPid* pid = child.nested_pid()) group.own_namespace = Ref<PidNamespace>(pid->ns());
     group.leader = &child;
     group.parent = !(r.flags & clone_flag::parent) ? &old : old.parent ? old.parent : &all_groups().front();
     group.parent_task = r.flags & clone_flag::parent ? old.parent_task : &parent;
-    group.parent_pid.store(group.parent ? group.parent->pid : 0);
-    group.pgid.store(old.pgid);
-    group.sid.store(old.sid);
+    set_parent_number_locked(group);
+    set_group_and_session_locked(group, old.pgid, old.sid);
+    if (group.own_pid == 1) group.pid_namespace().init = &group;
     if (group.parent) group.parent->children.push_back(group);
     all_groups().push_back(group);
   }
@@ -158,13 +182,13 @@ void child_entry_settid(void* argument) {
   sched_first_run();
   Task& task = *static_cast<Task*>(argument);
   uint64_t address = task.restart.a;
-  int32_t tid = task.tid();
+  int32_t tid = task.own_tid();
   (void)mm::copy_out_bytes(task.mm(), address, &tid, sizeof tid);
   run_task(task);
 }
 
 Result<void> publish_numbers(Task& parent, Task& child, const CloneRequest& r) {
-  int32_t tid = child.tid();
+  int32_t tid = number_for(parent, child.tid());
   if (r.flags & parent_settid) (void)mm::copy_out_bytes(parent.mm(), r.parent_tid, &tid, sizeof tid);
   return {};
 }
@@ -238,15 +262,17 @@ Result<int32_t> clone_task(Task& parent, const CloneRequest& request) {
     if (child->vfork) std::exchange(child->vfork, nullptr)->unref();
     return linked.error();
   }
-  int32_t tid = child->tid();
+  // As the parent sees it, and as its tracer does.
+  const int32_t tid = number_for(parent, child->tid());
+  const int32_t told_tid = told || wait ? number_for_tracer(parent, child->tid()) : 0;
   (void)publish_numbers(parent, *child, request);
   if (f & pidfd)
     if (auto r = install_pidfd(parent, *fresh, request.pidfd); !r) log_info("no descriptor for a pidfd");
   child->ref();  // the scheduler's, dropped when the task has died
   sched_start(child->sched);
-  if (told) ptrace_event(parent, event, static_cast<uint32_t>(tid));
+  if (told) ptrace_event(parent, event, static_cast<uint32_t>(told_tid));
   if (wait && wait_for_vfork(parent, *wait))
-    ptrace_event(parent, PtraceEvent::vfork_done, static_cast<uint32_t>(tid));
+    ptrace_event(parent, PtraceEvent::vfork_done, static_cast<uint32_t>(told_tid));
   return tid;
 }
 

@@ -1,6 +1,8 @@
 // New tasks: clone(2), fork(2), vfork(2).
 #pragma once
 
+#include <span>
+
 #include "kernel/base/wait_queue.h"
 #include "kernel/task.h"
 
@@ -24,10 +26,10 @@ struct CloneRequest {
   uint64_t stack = 0;  // new stack pointer; 0: the same
   uint64_t tls = 0;
   uint64_t parent_tid = 0, child_tid = 0, pidfd = 0;
-  const int32_t* set_tid = nullptr;
+  std::span<const int32_t> set_tid;  // numbers that the child must have, innermost namespace first
 };
 
-// The child's tid. EINVAL for flags that contradict each other or ask for namespaces that cannot be made;
+// The child's tid, as the parent sees it. EINVAL for flags that contradict each other or ask for namespaces that cannot be made;
 // EPERM; EAGAIN; ENOMEM.
 Result<int32_t> clone_task(Task& parent, const CloneRequest& request);
 

@@ -1,5 +1,6 @@
 #include "kernel/exec.h"
 
+#include "fs/user_namespace.h"
 #include "fs/acl.h"
 #include "kernel/blocking.h"
 #include "kernel/clone.h"
@@ -59,6 +60,8 @@ Ref<Task> take_leadership(Task& task) {
   pid_remove_locked(task);
   task.unref();  // the table's; the insert takes a new one
   TaskInternals::tid(task) = group.pid;
+  TaskInternals::own_tid(task) = group.own_pid;
+  TaskInternals::nested_pid(task) = Ref<NestedPid>(TaskInternals::nested_pid(*old));
   pid_insert_locked(task);
   Task** at = &group.threads;
   while (*at != old) at = &(*at)->next_thread;
@@ -89,10 +92,19 @@ struct FileIds {
   uint32_t uid = 0, gid = 0;
 };
 
+bool trusts_super(const fs::UserNamespace* ns, const fs::File& file) {
+  return fs::is_within(ns, static_cast<fs::UserNamespace*>(file.inode()->super().owner()));
+}
+
 FileIds set_id_bits(Task& task, fs::File& file, const fs::Attr& attr) {
   FileIds ids;
   if (task.creds().no_new_privs || task.seccomp.no_new_privs.load() || !file.path() ||
       fs::mount_flags(file.path()) & fs::kMsNosuid)
+    return ids;
+  // Of a file system of others, or of an owner who is nobody here, the bits mean nothing.
+  const fs::UserNamespace* ns = task.creds().user_ns.get();
+  if (!trusts_super(ns, file) || fs::uid_in(ns, attr.uid) == fs::kNoId ||
+      fs::gid_in(ns, attr.gid) == fs::kNoId)
     return ids;
   ids.uid = attr.uid, ids.gid = attr.gid;
   ids.set_uid = attr.mode & fs::kSetUid;
@@ -115,10 +127,11 @@ Result<bool> set_permitted(fs::Credentials& c, const FileCaps& caps) {
   bool effective = caps.effective;
   c.permitted = (c.bounding & caps.permitted) | (c.inheritable & caps.inheritable);
   if (effective && caps.permitted & ~c.permitted) return Errno::perm;
-  if (c.securebits & kNoRoot || (c.uid != 0 && c.euid != 0)) return effective;
-  if (caps.present && c.uid != 0) return effective;  // set-user-ID root, but the file says it better
+  const uint32_t root = fs::global_uid(c.user_ns.get(), 0);
+  if (c.securebits & kNoRoot || (c.uid != root && c.euid != root)) return effective;
+  if (caps.present && c.uid != root) return effective;  // set-user-ID root, but the file says it better
   c.permitted = c.inheritable | c.bounding;
-  return effective || c.euid == 0;
+  return effective || c.euid == root;
 }
 
 // Nobody gains by an execve(2) under the eyes of a tracer that could not have done it itself.
@@ -133,7 +146,8 @@ Result<NewCreds> exec_credentials(Task& task, fs::File& file) {
   fs::Attr attr = TRY(file.get_attr());
   FileIds ids = set_id_bits(task, file, attr);
   FileCaps caps;
-  if (file.inode() && file.path() && !(fs::mount_flags(file.path()) & fs::kMsNosuid))
+  if (file.inode() && file.path() && !(fs::mount_flags(file.path()) & fs::kMsNosuid) &&
+      trusts_super(old.user_ns.get(), file))
     caps = TRY(read_file_caps(*file.inode()));
   Ref<fs::Credentials> c = TRY(old.clone());
   if (ids.set_uid) c->euid = ids.uid;
@@ -141,7 +155,7 @@ Result<NewCreds> exec_credentials(Task& task, fs::File& file) {
   const bool effective = TRY(set_permitted(*c, caps));
   const bool set_id = c->euid != old.uid || c->egid != old.gid;
   if ((set_id || c->permitted & ~old.permitted) && (no_new_privs || tracer_forbids_gain(task))) {
-    if (no_new_privs || !old.has(fs::Cap::setuid)) c->euid = c->uid, c->egid = c->gid;
+    if (no_new_privs || !old.has_own(fs::Cap::setuid)) c->euid = c->uid, c->egid = c->gid;
     c->permitted &= old.permitted;
   }
   c->suid = c->fsuid = c->euid;
@@ -150,7 +164,7 @@ Result<NewCreds> exec_credentials(Task& task, fs::File& file) {
   c->permitted |= c->ambient;
   c->effective = effective ? c->permitted : c->ambient;
   c->securebits &= ~kKeepCaps;
-  const bool secure = set_id || (c->uid != 0 && (effective || c->permitted & ~c->ambient));
+  const bool secure = set_id || (c->uid != fs::global_uid(c->user_ns.get(), 0) && (effective || c->permitted & ~c->ambient));
   bool readable = !file.inode() || fs::check_access(old, *file.inode(), attr, fs::kRead);
   bool dumpable = readable && c->euid == c->uid && c->egid == c->gid && !(c->permitted & ~old.permitted);
   return NewCreds{std::move(c), secure, dumpable};
@@ -237,7 +251,7 @@ Result<void> exec_program(Task& task, Ref<fs::File> file, std::string_view path,
   Ref<fs::FdTable> own_files;
   if (task.files().ref_count() > 1) own_files = TRY(task.files().clone());
   TRY(kill_other_threads(task));
-  const int32_t old_tid = task.tid();
+  const int32_t old_tid = number_for_tracer(task, task.tid());
   if (!become(task, program, args, std::move(creds), std::move(actions), std::move(own_files)))
     exit_group(task, death_status(sig::segv));
   ptrace_event(task, PtraceEvent::exec, static_cast<uint32_t>(old_tid));

@@ -71,10 +71,13 @@ void release_resources(Task& task) {
 
 // ---- Children of a process that ends
 
-ThreadGroup& new_parent_locked(ThreadGroup& group) REQUIRES(g_tree_lock) {
-  for (ThreadGroup* p = group.parent; p; p = p->parent)
-    if (p->subreaper && !p->zombie && p->live_threads > 0) return *p;
-  return all_groups().front();
+// A subreaper above, or the init of its namespace. Null: of what is left when that has died.
+ThreadGroup* new_parent_locked(ThreadGroup& group) REQUIRES(g_tree_lock) {
+  const PidNamespace& ns = group.pid_namespace();
+  // Those above who are in namespaces as deep are in the same one.
+  for (ThreadGroup* p = group.parent; p && p->pid_namespace().level() == ns.level(); p = p->parent)
+    if (p->subreaper && !p->zombie && p->live_threads > 0) return p;
+  return ns.init != &group ? ns.init : nullptr;
 }
 
 bool ignores_children_locked(ThreadGroup& parent) {
@@ -109,7 +112,14 @@ void wake_orphans_locked(ThreadGroup& leaving, int32_t pgid) REQUIRES(g_tree_loc
 void death_signals_locked(ThreadGroup& child) REQUIRES(g_tree_lock) {
   for (Task* t = child.threads; t; t = t->next_thread) {
     int s = t->parent_death_signal.load(std::memory_order_relaxed);
-    if (s != 0) (void)queue_signal_tree_locked(child, t, SigInfo(s, sig_code::user), Origin::kernel);
+    if (s == 0) continue;
+    const PidNamespace& ns = child.pid_namespace();
+    const Task& dying = Task::current();
+    SigInfo info(s, sig_code::user);
+    info.rt.pid = number_in_locked(ns, dying.pid());
+    if (Ref<fs::Credentials> creds = dying.creds_ref()) info.rt.uid = creds->uid;
+    (void)queue_signal_tree_locked(child, t, info,
+                                   ns.contains(dying.pid_namespace()) ? Origin::kernel : Origin::outside);
   }
 }
 
@@ -123,19 +133,62 @@ struct Dropped {
 
 void reparent_children_locked(ThreadGroup& group, Dropped& dropped) REQUIRES(g_tree_lock) {
   if (group.children.empty()) return;
-  ThreadGroup& parent = new_parent_locked(group);
+  ThreadGroup* parent = new_parent_locked(group);
+  if (!parent) parent = &all_groups().front();
   while (!group.children.empty()) {
     ThreadGroup& child = group.children.front();
     group.children.pop_front();
     death_signals_locked(child);
-    child.parent = &parent;
-    child.parent_pid.store(parent.pid);
-    child.parent_task = parent.leader;
-    parent.children.push_back(child);
+    child.parent = parent;
+    set_parent_number_locked(child);
+    child.parent_task = parent->leader;
+    parent->children.push_back(child);
     wake_orphans_locked(group, child.pgid);
     child.exit_signal = sig::chld;
     if (child.zombie && !is_traced(*child.leader)) dropped.add(tell_parent_of_zombie_locked(child));
   }
+}
+
+// ---- A PID namespace's end (pid_namespaces(7)): everybody else in it dies before its init is gone
+
+// True: nobody is left. Zombies among its own children go into `dropped`.
+bool end_namespace_step(ThreadGroup& init, PidNamespace& ns, Dropped& dropped) {
+  LockGuard tree(g_tree_lock);
+  ns.ended = true;
+  uint32_t own = 0;
+  for_each_thread_locked(init, [&](Task&) { ++own; });
+  if (ns.tasks == own) {
+    ns.init = nullptr;
+    return true;
+  }
+  for (ThreadGroup& g : all_groups())
+    if (&g != &init && !g.zombie && ns.contains(g.pid_namespace()))
+      (void)queue_signal_tree_locked(g, nullptr, SigInfo(sig::kill, sig_code::kernel), Origin::outside);
+  for (bool again = true; again;) {
+    again = false;
+    for (ThreadGroup& child : init.children)
+      if (child.zombie && !is_traced(*child.leader)) {
+        dropped.add(reap_locked(child));
+        again = true;
+        break;
+      }
+  }
+  return false;
+}
+
+void end_namespace(Task& task) {
+  ThreadGroup& init = task.group();
+  PidNamespace& ns = init.pid_namespace();
+  // Who ends from now on is waited for by nobody.
+  init.actions->exchange(sig::chld, SigAction{kSigIgn, 0, 0, 0});
+  ParkWaiter waiter;
+  ns.left.add(waiter);
+  for (;;) {
+    Dropped dropped;
+    if (end_namespace_step(init, ns, dropped)) break;
+    if (dropped.tasks.empty()) task.sched.park_event();
+  }
+  ns.left.remove(waiter);
 }
 
 // ---- The container's end
@@ -144,7 +197,7 @@ void kill_everyone() {
   LockGuard tree(g_tree_lock);
   for (ThreadGroup& g : all_groups())
     if (g.pid != 1 && !g.zombie)
-      (void)queue_signal_tree_locked(g, nullptr, SigInfo(sig::kill, sig_code::kernel), Origin::host);
+      (void)queue_signal_tree_locked(g, nullptr, SigInfo(sig::kill, sig_code::kernel), Origin::outside);
 }
 
 bool others_left(ThreadGroup& init) {
@@ -287,6 +340,7 @@ Ref<Task> reap_locked(ThreadGroup& group) {
   unlink_thread_locked(group, *leader);
   group.leader = nullptr;
   pid_remove_locked(*leader);
+  set_group_and_session_locked(group, 0, 0);
   return Ref<Task>::adopt(leader);
 }
 
@@ -313,6 +367,7 @@ void exit_task(Task& task, int32_t status) {
   }
   release_resources(task);
   if (last_live && group.pid == 1) end_container(task, group.exiting ? group.exit_code : status);
+  if (last_live && group.own_pid == 1) end_namespace(task);
   Ref<ThreadGroup> keep(group);
   {
     Dropped dropped;

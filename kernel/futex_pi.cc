@@ -51,7 +51,7 @@ bool settle(Task& task, Waiter& w) {
 
 // One try without sleeping. True: got it; false: `word` is held by another and marked as waited for.
 Result<bool> try_take(Task& task, uint64_t address, uint32_t& word, bool only_try) {
-  auto tid = static_cast<uint32_t>(task.tid());
+  auto tid = static_cast<uint32_t>(task.own_tid());
   word = TRY(mm::load_user32(task.mm(), address));
   for (;;) {
     uint32_t owner = word & kTidMask;
@@ -59,7 +59,7 @@ Result<bool> try_take(Task& task, uint64_t address, uint32_t& word, bool only_tr
     uint32_t wanted = owner == 0 ? tid | (word & (kWaiters | kOwnerDied)) : word | kWaiters;
     if (owner != 0) {
       if (only_try) return Errno::again;
-      if (!find_task(static_cast<int32_t>(owner))) return Errno::srch;
+      if (!find_task(task, static_cast<int32_t>(owner))) return Errno::srch;
     }
     uint32_t seen = wanted == word ? word : TRY(mm::cmpxchg_user32(task.mm(), address, word, wanted));
     if (seen == word) {
@@ -77,7 +77,7 @@ Result<void> futex_lock_pi(Task& task, uint64_t address, bool shared, uint64_t d
   w.parker = &task.sched;
   w.key = TRY(key_of(task, address, shared));
   w.mask = ~0u;
-  w.tid = task.tid();
+  w.tid = task.own_tid();
   for (;;) {
     uint32_t word = 0;
     if (TRY(try_take(task, address, word, only_try))) return {};
@@ -98,13 +98,13 @@ Result<void> futex_lock_pi(Task& task, uint64_t address, bool shared, uint64_t d
 Result<void> futex_unlock_pi(Task& task, uint64_t address, bool shared) {
   Key key = TRY(key_of(task, address, shared));
   uint32_t word = TRY(mm::load_user32(task.mm(), address));
-  if ((word & kTidMask) != static_cast<uint32_t>(task.tid())) return Errno::perm;
+  if ((word & kTidMask) != static_cast<uint32_t>(task.own_tid())) return Errno::perm;
   bool more = false;
   Waiter* next = choose(key, more);
   for (;;) {
     uint32_t wanted = next ? static_cast<uint32_t>(next->tid) | (more ? kWaiters : 0) : 0;
     auto seen = mm::cmpxchg_user32(task.mm(), address, word, wanted);
-    if (!seen || (*seen & kTidMask) != static_cast<uint32_t>(task.tid())) {
+    if (!seen || (*seen & kTidMask) != static_cast<uint32_t>(task.own_tid())) {
       if (next) release(*next, PiState::retry);
       return seen ? Errno::again : seen.error();
     }

@@ -79,6 +79,9 @@ Result<void> check_group(int32_t group, int32_t session) {
   return in_use ? Errno::perm : Errno::srch;
 }
 
+int32_t number_of(int32_t id) { return kernel::number_for(Task::current(), id); }
+int32_t id_of(int32_t number) { return kernel::id_meant_by(Task::current(), number); }
+
 // setpgid(2), "orphaned process group": no member has a parent in another group of the same session.
 bool group_of_current_is_orphaned() {
   LockGuard guard(kernel::g_tree_lock);

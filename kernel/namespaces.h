@@ -4,6 +4,7 @@
 
 #include "fs/mount.h"
 #include "kernel/ipc/namespace.h"
+#include "kernel/pid_namespace.h"
 #include "kernel/uts.h"
 #include "net/network_namespace.h"
 
@@ -16,21 +17,25 @@ class Namespaces final : public RefCounted<Namespaces> {
     Ref<IpcNamespace> ipc;
     Ref<net::NetworkNamespace> net;
     Ref<fs::MountNamespace> mounts;
+    Ref<PidNamespace> pid_for_children;
+    Ref<Namespace> cgroup;  // there are no groups in it
     // Goes where `ns` is.
     void join(Ref<Namespace> ns);
   };
   // A container's own. ENOMEM.
   static Result<Ref<Namespaces>> create();
   static Result<Ref<Namespaces>> create(Parts parts);
-  // With new ones of the kinds in `flags` (CLONE_NEW*); with a new mount namespace `fs` moves over. ENOMEM;
-  // EINVAL: a kind that cannot be made.
-  Result<Ref<Namespaces>> clone(uint64_t flags, fs::FsContext& fs) const;
+  // With new ones of the kinds in `flags` (CLONE_NEW*), which belong to the user namespace of `creds`; with a
+  // new mount namespace `fs` moves over. EPERM: not for `creds`. ENOMEM; EINVAL: a kind that cannot be made.
+  Result<Ref<Namespaces>> clone(uint64_t flags, fs::FsContext& fs, const fs::Credentials& creds) const;
 
   UtsNamespace& uts() const { return *parts_.uts; }
   IpcNamespace& ipc() const { return *parts_.ipc; }
   net::NetworkNamespace& net() const { return *parts_.net; }
   fs::MountNamespace& mounts() const { return *parts_.mounts; }
+  PidNamespace& pid_for_children() const { return *parts_.pid_for_children; }
   Parts parts() const { return parts_; }
+  Namespace& cgroup() const { return *parts_.cgroup; }
   // Null: not of the kinds of which there can be several.
   Ref<Namespace> of_kind(uint64_t kind) const;
 
@@ -40,5 +45,9 @@ class Namespaces final : public RefCounted<Namespaces> {
   explicit Namespaces(Parts parts) : parts_(std::move(parts)) {}
   const Parts parts_;
 };
+
+// The credentials of `task` in a new user namespace of its own (unshare(2), CLONE_NEWUSER). EPERM: it has changed
+// its root, or has no number where it stands; ENOSPC: too deep; ENOMEM.
+Result<Ref<fs::Credentials>> creds_in_new_user_namespace(const Task& task);
 
 }  // namespace runsc::kernel

@@ -1,5 +1,6 @@
 #include "kernel/pid.h"
 
+#include "kernel/base/check.h"
 #include "kernel/late.h"
 
 namespace runsc::kernel {
@@ -13,45 +14,168 @@ using Bucket = boost::intrusive::slist<Task, boost::intrusive::constant_time_siz
 struct Table {
   Bucket bucket[kBuckets];
   ThreadGroup::GroupList groups;
-  int32_t last = 0;
-  bool wrapped = false;
   uint32_t tasks = 0;
 };
 constinit Late<Table> g_table{};
+constinit PidNamespace* g_first = nullptr;
 
-bool in_use(int32_t n) REQUIRES(g_tree_lock) {
+}  // namespace
+
+// The numbers of tasks that are in several namespaces, by namespace and number: the first namespace too.
+struct NestedTable {
+  static NestedPid::Slot*& bucket(const PidNamespace& ns, int32_t number) REQUIRES(g_tree_lock) {
+    static constinit NestedPid::Slot* buckets[kBuckets] = {};
+    return buckets[(static_cast<uint32_t>(number) + ns.inode_number() * 31) % kBuckets];
+  }
+  static NestedPid* find(const PidNamespace& ns, int32_t number) REQUIRES(g_tree_lock) {
+    for (NestedPid::Slot* s = bucket(ns, number); s; s = s->next)
+      if (s->ns == &ns && s->number == number) return s->pid;
+    return nullptr;
+  }
+  static void put(NestedPid& pid, uint32_t level, int32_t number) REQUIRES(g_tree_lock) {
+    NestedPid::Slot& slot = pid.slots_[level];
+    slot.number = number;
+    NestedPid::Slot*& head = bucket(*slot.ns, number);
+    slot.next = std::exchange(head, &slot);
+  }
+  // The numbers stay readable for who still holds the task.
+  static void take_out(NestedPid& pid) REQUIRES(g_tree_lock) {
+    for (NestedPid::Slot& slot : pid.slots_) {
+      if (slot.number == 0) continue;
+      NestedPid::Slot** at = &bucket(*slot.ns, slot.number);
+      while (*at != &slot) at = &(*at)->next;
+      *at = slot.next;
+    }
+  }
+  static int32_t number(const NestedPid& pid, uint32_t level) { return pid.slots_[level].number; }
+  static uint32_t levels(const NestedPid& pid) { return static_cast<uint32_t>(pid.slots_.size()); }
+  static PidNamespace& ns_at(NestedPid& pid, uint32_t level) {
+    PidNamespace* ns = pid.ns_.get();
+    while (ns->level() > level) ns = ns->parent();
+    return *ns;
+  }
+  static Task*& task(NestedPid& pid) { return pid.task_; }
+  // The table holds a count while anybody uses the numbers.
+  static void use(NestedPid& pid) REQUIRES(g_tree_lock) {
+    if (pid.uses_++ == 0) pid.ref();
+  }
+  static void unuse(NestedPid& pid) REQUIRES(g_tree_lock) {
+    if (--pid.uses_ != 0) return;
+    take_out(pid);
+    pid.unref();
+  }
+};
+
+namespace {
+
+bool in_use(const PidNamespace& ns, int32_t n) REQUIRES(g_tree_lock) {
+  if (!ns.is_first()) return NestedTable::find(ns, n);
   if (pid_find_locked(n)) return true;
-  if (!g_table->wrapped) return false;
+  if (!ns.wrapped) return false;
   for (ThreadGroup& g : g_table->groups)
     if (g.pgid == n || g.sid == n) return true;
   return false;
 }
 
-}  // namespace
-
-void pid_init() { g_table.init(); }
-
-Result<int32_t> pid_allocate_locked() {
+Result<int32_t> free_number(PidNamespace& ns) REQUIRES(g_tree_lock) {
   for (int32_t tries = 0; tries < kPidMax; ++tries) {
-    if (++g_table->last >= kPidMax) {
-      g_table->last = 300;  // the low numbers stay with daemons
-      g_table->wrapped = true;
+    if (++ns.last >= kPidMax) {
+      ns.last = 300;  // the low numbers stay with daemons
+      ns.wrapped = true;
     }
-    if (!in_use(g_table->last)) return g_table->last;
+    if (!in_use(ns, ns.last)) return ns.last;
   }
   return Errno::again;
+}
+
+Result<int32_t> number_for_new(PidNamespace& ns, int32_t wanted) REQUIRES(g_tree_lock) {
+  if (ns.ended) return Errno::nomem;
+  if (wanted == 0) return free_number(ns);
+  if (wanted < 1 || wanted >= kPidMax || (wanted != 1 && !ns.init)) return Errno::inval;
+  if (in_use(ns, wanted)) return Errno::exist;
+  return wanted;
+}
+
+Result<void> allocate_nested(Task& task, NestedPid& pid, std::span<const int32_t> wanted)
+    REQUIRES(g_tree_lock) {
+  const uint32_t levels = NestedTable::levels(pid);
+  for (uint32_t level = levels; level-- > 0;) {
+    const uint32_t place = levels - 1 - level;
+    PidNamespace& ns = NestedTable::ns_at(pid, level);
+    const int32_t number = TRY(number_for_new(ns, place < wanted.size() ? wanted[place] : 0));
+    NestedTable::put(pid, level, number);
+  }
+  TaskInternals::tid(task) = NestedTable::number(pid, 0);
+  TaskInternals::own_tid(task) = pid.own_number();
+  return {};
+}
+
+void use_id(int32_t id) REQUIRES(g_tree_lock) {
+  if (NestedPid* pid = id ? NestedTable::find(*g_first, id) : nullptr) NestedTable::use(*pid);
+}
+void unuse_id(int32_t id) REQUIRES(g_tree_lock) {
+  if (NestedPid* pid = id ? NestedTable::find(*g_first, id) : nullptr) NestedTable::unuse(*pid);
+}
+
+// A task came to its namespaces, or left them.
+void count_in(Task& task, uint32_t change) REQUIRES(g_tree_lock) {
+  PidNamespace* ns = &task.pid_namespace();
+  for (; ns; ns = ns->parent()) {
+    ns->tasks += change;
+    if (change != 1) ns->left.wake_all();
+  }
+}
+
+}  // namespace
+
+void pid_init() {
+  g_table.init();
+  Result<Ref<PidNamespace>> first = PidNamespace::create(nullptr, {});
+  CHECK(first.has_value(), "no memory for the first PID namespace");
+  g_first = first->leak();
+}
+
+PidNamespace& first_pid_namespace() { return *g_first; }
+
+Result<void> pid_allocate_locked(Task& task, std::span<const int32_t> wanted) {
+  if (NestedPid* pid = task.nested_pid()) {
+    Result<void> allocated = allocate_nested(task, *pid, wanted);
+    if (!allocated) NestedTable::take_out(*pid);
+    return allocated;
+  }
+  TaskInternals::tid(task) = TaskInternals::own_tid(task) =
+      TRY(number_for_new(*g_first, wanted.empty() ? 0 : wanted[0]));
+  return {};
 }
 
 void pid_insert_locked(Task& task) {
   task.ref();
   g_table->bucket[static_cast<uint32_t>(task.tid()) % kBuckets].push_front(task);
   ++g_table->tasks;
+  if (NestedPid* pid = task.nested_pid()) {
+    NestedTable::use(*pid);
+    NestedTable::task(*pid) = &task;
+  }
+  count_in(task, 1);
 }
 
 void pid_remove_locked(Task& task) {
   Bucket& b = g_table->bucket[static_cast<uint32_t>(task.tid()) % kBuckets];
   b.erase(b.iterator_to(task));
   --g_table->tasks;
+  if (NestedPid* pid = task.nested_pid()) {
+    NestedTable::task(*pid) = nullptr;
+    NestedTable::unuse(*pid);
+  }
+  count_in(task, ~0u);
+}
+
+void set_group_and_session_locked(ThreadGroup& group, int32_t pgid, int32_t sid) {
+  const int32_t old_pgid = group.pgid.exchange(pgid), old_sid = group.sid.exchange(sid);
+  use_id(pgid);
+  use_id(sid);
+  unuse_id(old_pgid);
+  unuse_id(old_sid);
 }
 
 Task* pid_find_locked(int32_t tid) {
@@ -77,6 +201,52 @@ ThreadGroup& init_group() {
   return g_table->groups.front();  // the first, and it is never reaped
 }
 
+int32_t number_in_locked(const PidNamespace& ns, int32_t id) {
+  if (ns.is_first() || id <= 0) return id;
+  NestedPid* pid = NestedTable::find(*g_first, id);
+  return pid ? pid->number_in(ns) : 0;
+}
+
+int32_t number_in(const PidNamespace& ns, int32_t id) {
+  if (ns.is_first() || id <= 0) return id;
+  LockGuard guard(g_tree_lock);
+  return number_in_locked(ns, id);
+}
+
+int32_t id_of_locked(const PidNamespace& ns, int32_t number) {
+  if (ns.is_first() || number <= 0) return number;
+  NestedPid* pid = NestedTable::find(ns, number);
+  return pid ? NestedTable::number(*pid, 0) : 0;
+}
+
+int32_t id_of(const PidNamespace& ns, int32_t number) {
+  if (ns.is_first() || number <= 0) return number;
+  LockGuard guard(g_tree_lock);
+  return id_of_locked(ns, number);
+}
+
+int32_t number_for(const Task& viewer, int32_t id) { return number_in(viewer.pid_namespace(), id); }
+
+int32_t id_meant_by(const Task& viewer, int32_t number) { return id_of(viewer.pid_namespace(), number); }
+
+Ref<Task> find_task(const Task& viewer, int32_t number) {
+  const PidNamespace& ns = viewer.pid_namespace();
+  if (ns.is_first()) return find_task(number);
+  LockGuard guard(g_tree_lock);
+  NestedPid* pid = NestedTable::find(ns, number);
+  Task* t = pid ? NestedTable::task(*pid) : nullptr;
+  return t ? Ref<Task>(*t) : nullptr;
+}
+
+void show_numbers_locked(int32_t id, const PidNamespace& ns, TextSink& out) {
+  NestedPid* pid = NestedTable::find(*g_first, id);
+  const int32_t here = number_in_locked(ns, id);
+  format(out, "\t{}", here);
+  if (!pid || here == 0) return;
+  for (uint32_t level = ns.level() + 1; level < NestedTable::levels(*pid); ++level)
+    format(out, "\t{}", NestedTable::number(*pid, level));
+}
+
 ThreadGroup::GroupList& all_groups() { return g_table->groups; }
 
 bool process_group_exists_locked(int32_t pgid, int32_t sid) {
@@ -90,26 +260,46 @@ uint32_t task_count() {
   return g_table->tasks;
 }
 
-int32_t last_pid() {
+int32_t last_pid(PidNamespace& ns) {
   LockGuard guard(g_tree_lock);
-  return g_table->last;
+  return ns.last;
 }
 
-Ref<ThreadGroup> next_group(int32_t from) {
+void set_last_pid(PidNamespace& ns, int32_t number) {
+  LockGuard guard(g_tree_lock);
+  // What lies between may be taken still.
+  if (number < ns.last) ns.wrapped = true;
+  ns.last = number;
+}
+
+NumberedGroup next_group_in(const PidNamespace& ns, int32_t from) {
   LockGuard guard(g_tree_lock);
   ThreadGroup* best = nullptr;
-  for (ThreadGroup& g : g_table->groups)
-    if (g.pid >= from && (!best || g.pid < best->pid)) best = &g;
-  return best ? Ref<ThreadGroup>(*best) : nullptr;
+  int32_t best_number = 0;
+  for (ThreadGroup& g : g_table->groups) {
+    const int32_t number = number_in_locked(ns, g.pid);
+    if (number > 0 && number >= from && (!best || number < best_number)) best = &g, best_number = number;
+  }
+  if (!best) return {};
+  return {Ref<ThreadGroup>(*best), best_number};
 }
 
-Ref<Task> next_thread_of(ThreadGroup& group, int32_t from_tid) {
+NumberedTask next_thread_in(const PidNamespace& ns, ThreadGroup& group, int32_t from) {
   LockGuard guard(g_tree_lock);
   Task* best = nullptr;
-  for_each_thread_locked(group, [&](Task& t) {
-    if (t.tid() >= from_tid && (!best || t.tid() < best->tid())) best = &t;
+  int32_t best_number = 0;
+  for_each_thread_locked(group, [&](Task& t) REQUIRES(g_tree_lock) {
+    const int32_t number = number_in_locked(ns, t.tid());
+    if (number > 0 && number >= from && (!best || number < best_number)) best = &t, best_number = number;
   });
-  return best ? Ref<Task>(*best) : nullptr;
+  if (!best) return {};
+  return {Ref<Task>(*best), best_number};
+}
+
+Ref<ThreadGroup> next_group(int32_t from) { return next_group_in(*g_first, from).group; }
+
+Ref<Task> next_thread_of(ThreadGroup& group, int32_t from_tid) {
+  return next_thread_in(*g_first, group, from_tid).task;
 }
 
 }  // namespace runsc::kernel

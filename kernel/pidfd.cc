@@ -16,8 +16,11 @@ uint32_t PidFile::poll() {
 
 void PidFile::fdinfo(TextSink& out) const {
   LockGuard guard(g_tree_lock);
-  int32_t pid = group_->reaped ? -1 : group_->pid;
-  format(out, "Pid:\t{}\nNSpid:\t{}\n", pid, pid);
+  if (group_->reaped) return format(out, "Pid:\t-1\nNSpid:\t-1\n");
+  const PidNamespace& ns = Task::current().pid_namespace();
+  format(out, "Pid:\t{}\nNSpid:", number_in_locked(ns, group_->pid));
+  show_numbers_locked(group_->pid, ns, out);
+  out.write("\n");
 }
 
 Result<int> open_pidfd(Task& task, ThreadGroup& group, uint32_t flags) {

@@ -22,7 +22,7 @@ void mark_dead(Task& task, uint64_t address, bool pending) {
   while (word) {
     // Died between taking the lock word to 0 and waking: the next waiter must not be lost.
     if (pending && *word == 0) return futex_wake_address(task, address, 1);
-    if ((*word & kTidMask) != static_cast<uint32_t>(task.tid())) return;
+    if ((*word & kTidMask) != static_cast<uint32_t>(task.own_tid())) return;
     uint32_t fresh = (*word & kWaiters) | kOwnerDied;
     auto seen = mm::cmpxchg_user32(task.mm(), address, *word, fresh);
     if (!seen) return;

@@ -5,6 +5,7 @@
 #include "kernel/base/check.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/namespaces.h"
+#include "kernel/pid.h"
 #include "kernel/syscalls/strace.h"
 #include "kernel/thread_group.h"
 
@@ -55,6 +56,8 @@ Result<Ref<Task>> Task::create() {
 }
 
 int32_t Task::pid() const { return group_->pid; }
+int32_t Task::own_pid() const { return group_->own_pid; }
+PidNamespace& Task::pid_namespace() const { return group_->pid_namespace(); }
 
 uint64_t Task::limit(unsigned resource) const { return group_->limits.soft(static_cast<Resource>(resource)); }
 

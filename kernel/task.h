@@ -23,6 +23,8 @@ namespace runsc::kernel {
 class ThreadGroup;  // process: pid, signal actions, limits, children, timers (kernel/thread_group.h)
 struct VforkWait;   // kernel/clone.h
 class Namespaces;   // kernel/namespaces.h
+class PidNamespace;  // kernel/pid_namespace.h
+class NestedPid;
 
 // A system call that restart_syscall(2) goes on with.
 struct RestartBlock {
@@ -52,8 +54,15 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   static Task& current() { return *static_cast<Task*>(arch::cpu_local().current); }
   static Result<Ref<Task>> create();
 
+  // Its number in the first PID namespace, by which it goes inside the kernel, and that of its process.
   int32_t tid() const { return tid_; }
-  int32_t pid() const;  // thread group id
+  int32_t pid() const;
+  // The same as the task itself sees them: in its own PID namespace.
+  int32_t own_tid() const { return own_tid_; }
+  int32_t own_pid() const;
+  PidNamespace& pid_namespace() const;
+  // Null: its own is the first.
+  NestedPid* nested_pid() const { return nested_pid_.get(); }
   ThreadGroup& group() const { return *group_; }
 
   // Only the task itself changes these (execve, setuid, unshare), and only it may use the references without
@@ -137,7 +146,8 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   ~Task();
   friend class RefCounted<Task>;
 
-  int32_t tid_ = 0;
+  int32_t tid_ = 0, own_tid_ = 0;
+  Ref<NestedPid> nested_pid_;
   Ref<ThreadGroup> group_;
   mutable SpinLock ref_lock_{LockRank::leaf};  // replacing what stands below against the *_ref() of others
   Ref<mm::AddressSpace> mm_;
@@ -153,6 +163,8 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
 // What the kernel's own parts may do to a task.
 struct TaskInternals {
   static int32_t& tid(Task& t) { return t.tid_; }
+  static int32_t& own_tid(Task& t) { return t.own_tid_; }
+  static Ref<NestedPid>& nested_pid(Task& t) { return t.nested_pid_; }
   static Ref<ThreadGroup>& group(Task& t) { return t.group_; }
   static arch::UserState*& user_state(Task& t) { return t.user_state_; }
   static Ref<mm::AddressSpace>& mm(Task& t) { return t.mm_; }

@@ -14,6 +14,10 @@ ThreadGroup::~ThreadGroup() {
   drop_executable(*this);
 }
 
+PidNamespace& ThreadGroup::pid_namespace() const {
+  return own_namespace ? *own_namespace : first_pid_namespace();
+}
+
 Result<Ref<ThreadGroup>> ThreadGroup::create() {
   Ref<ThreadGroup> g = make_ref<ThreadGroup>();
   if (!g) return Errno::nomem;

@@ -20,6 +20,7 @@ class File;
 namespace runsc::kernel {
 
 class CoreDump;  // kernel/core
+class PidNamespace;
 class Task;
 class Tty;
 
@@ -59,8 +60,10 @@ class ThreadGroup final : public RefCounted<ThreadGroup>,
       boost::intrusive::base_hook<boost::intrusive::list_base_hook<boost::intrusive::tag<GroupListTag>>>,
       boost::intrusive::constant_time_size<false>>;
 
-  // Const after creation.
-  int32_t pid = 0;
+  // Const after creation. Its number in the first PID namespace, and in its own: 1 is who is init there.
+  int32_t pid = 0, own_pid = 0;
+  Ref<PidNamespace> own_namespace;  // null: the first
+  PidNamespace& pid_namespace() const;
   uint32_t host_number = ~0u;  // by which the host knows a process that it started (kernel/control); ~0: none
   ThreadGroup* next_ended = nullptr;  // among those of the host that have ended
   // ---- Under g_tree_lock (plain reads of the numbers are allowed: they are hints then).
@@ -73,8 +76,9 @@ class ThreadGroup final : public RefCounted<ThreadGroup>,
   ThreadGroup* parent = nullptr;
   Task* parent_task = nullptr;  // who forked, for PR_SET_PDEATHSIG and __WNOTHREAD; null once it is gone
   ChildList children;
-  std::atomic<int32_t> parent_pid{0};  // of `parent`, or 0: getppid(2) takes no lock
-  std::atomic<int32_t> pgid{0}, sid{0};
+  // Of `parent`, in the process's own namespace, or 0: getppid(2) takes no lock.
+  std::atomic<int32_t> parent_pid{0};
+  std::atomic<int32_t> pgid{0}, sid{0};  // changed by set_group_and_session_locked()
   std::atomic<int32_t> exec_count{0};
   int exit_signal = 17;  // what the parent gets; 0: nothing
   bool zombie = false;   // every thread is gone; waits to be reaped, by its tracer first

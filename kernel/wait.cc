@@ -42,9 +42,10 @@ uint32_t uid_of(const Task& task) {
 }
 uint32_t uid_of(const ThreadGroup& g) { return g.leader ? uid_of(*g.leader) : 0; }
 
-WaitOutcome exit_outcome(const ThreadGroup& g) {
+// Outcomes are told while they are made: what is reaped has no number any more.
+WaitOutcome exit_outcome(const Task& teller, const ThreadGroup& g) REQUIRES(g_tree_lock) {
   WaitOutcome o;
-  o.pid = g.pid;
+  o.pid = number_in_locked(teller.pid_namespace(), g.pid);
   o.uid = uid_of(g);
   o.status = g.wait_status;
   o.code = end_of(g.wait_status).code;
@@ -54,16 +55,18 @@ WaitOutcome exit_outcome(const ThreadGroup& g) {
 }
 
 // A stop or a continue that nobody has been told of yet.
-bool take_job_event(ThreadGroup& g, const WaitRequest& r, WaitOutcome& o) REQUIRES(g_tree_lock) {
+bool take_job_event(const Task& task, ThreadGroup& g, const WaitRequest& r, WaitOutcome& o)
+    REQUIRES(g_tree_lock) {
+  const int32_t pid = number_in_locked(task.pid_namespace(), g.pid);
   LockGuard guard(g.signal_lock);
   if (r.flags & wait_flag::stopped && g.stopped && g.stop_pending_report) {
     if (!(r.flags & wait_flag::nowait)) g.stop_pending_report = false;
-    o = {g.pid, g.stop_signal << 8 | 0x7f, uid_of(g), sig_code::cld_stopped, {}};
+    o = {pid, g.stop_signal << 8 | 0x7f, uid_of(g), sig_code::cld_stopped, {}};
     return true;
   }
   if (r.flags & wait_flag::continued && g.continued_pending_report) {
     if (!(r.flags & wait_flag::nowait)) g.continued_pending_report = false;
-    o = {g.pid, 0xffff, uid_of(g), sig_code::cld_continued, {}};
+    o = {pid, 0xffff, uid_of(g), sig_code::cld_continued, {}};
     return true;
   }
   return false;
@@ -71,17 +74,19 @@ bool take_job_event(ThreadGroup& g, const WaitRequest& r, WaitOutcome& o) REQUIR
 
 // ---- Tracees (ptrace(2)): by their own numbers, whatever the options ask for
 
-bool take_trace_stop(Task& t, const WaitRequest& r, WaitOutcome& o) REQUIRES(g_tree_lock) {
+bool take_trace_stop(const Task& task, Task& t, const WaitRequest& r, WaitOutcome& o)
+    REQUIRES(g_tree_lock) {
   ThreadGroup& g = t.group();
+  const int32_t tid = number_in_locked(task.pid_namespace(), t.tid());
   LockGuard guard(g.signal_lock);
   if (t.ptrace.stopped && !t.ptrace.listening && t.ptrace.code != 0) {
-    o = {t.tid(), t.ptrace.code << 8 | 0x7f, uid_of(t), sig_code::cld_trapped, {}};
+    o = {tid, t.ptrace.code << 8 | 0x7f, uid_of(t), sig_code::cld_trapped, {}};
     if (!(r.flags & wait_flag::nowait)) t.ptrace.code = 0;
     return true;
   }
   if (r.flags & wait_flag::continued && g.continued_pending_report) {
     if (!(r.flags & wait_flag::nowait)) g.continued_pending_report = false;
-    o = {t.tid(), 0xffff, uid_of(t), sig_code::cld_continued, {}};
+    o = {tid, 0xffff, uid_of(t), sig_code::cld_continued, {}};
     return true;
   }
   return false;
@@ -95,10 +100,10 @@ using Reaped = Released;
 WaitOutcome take_zombie_tracee(Task& tracer, Task& t, const WaitRequest& r, Reaped& reaped)
     REQUIRES(g_tree_lock) {
   ThreadGroup& g = t.group();
-  WaitOutcome o = exit_outcome(g);
+  WaitOutcome o = exit_outcome(tracer, g);
   if (&t != g.leader) {
     o = {};
-    o.pid = t.tid();
+    o.pid = number_in_locked(tracer.pid_namespace(), t.tid());
     o.uid = uid_of(t);
     o.status = g.exiting ? g.exit_code : t.exit_code;
     o.code = end_of(o.status).code;
@@ -128,7 +133,7 @@ Found consider_tracee(Task& task, Task& t, const WaitRequest& r, Reaped& reaped,
     }
     if (!(r.flags & wait_flag::continued)) found = Found::nothing;
   }
-  return take_trace_stop(t, r, o) ? Found::outcome : found;
+  return take_trace_stop(task, t, r, o) ? Found::outcome : found;
 }
 
 Found consider_child(Task& task, ThreadGroup& child, const WaitRequest& r, Reaped& reaped, WaitOutcome& o)
@@ -139,11 +144,11 @@ Found consider_child(Task& task, ThreadGroup& child, const WaitRequest& r, Reape
   if (child.zombie) {
     // Of a zombie that another traces nothing is to be had before that one has waited for it.
     if (!(r.flags & wait_flag::exited) || (leader && is_traced(*leader))) return Found::candidate;
-    o = exit_outcome(child);
+    o = exit_outcome(task, child);
     if (!(r.flags & wait_flag::nowait)) reaped.thread = reap_locked(child);
     return Found::outcome;
   }
-  return take_job_event(child, r, o) ? Found::outcome : Found::candidate;
+  return take_job_event(task, child, r, o) ? Found::outcome : Found::candidate;
 }
 
 Found consider_tracees_of(Task& task, Task& tracer, const WaitRequest& r, Reaped& reaped, WaitOutcome& o)

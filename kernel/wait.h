@@ -19,7 +19,7 @@ struct WaitRequest {
 };
 
 struct WaitOutcome {
-  int32_t pid = 0;  // 0: none ready (WNOHANG)
+  int32_t pid = 0;  // as who waits sees it; 0: none ready (WNOHANG)
   int32_t status = 0;
   uint32_t uid = 0;
   int code = 0;  // CLD_*

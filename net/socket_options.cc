@@ -1,6 +1,7 @@
 // SOL_SOCKET of setsockopt(2) and getsockopt(2): socket(7).
 #include <algorithm>
 
+#include "fs/user_namespace.h"
 #include "net/endpoint.h"
 
 namespace runsc::net {
@@ -128,7 +129,9 @@ Result<uint32_t> give_groups(const Caller& caller, Endpoint& endpoint, uint64_t 
   if (!peer) return Errno::nodata;
   auto bytes = static_cast<uint32_t>(peer->groups.size() * sizeof(uint32_t));
   if (size < bytes) return bytes;  // more than there is room for: ERANGE
-  TRY(mm::copy_out_bytes(caller.space, address, peer->groups.data(), bytes));
+  for (size_t i = 0; i < peer->groups.size(); ++i)
+    TRY(mm::copy_out(caller.space, mm::UserPtr<uint32_t>(address + i * sizeof(uint32_t)),
+                     fs::shown_gid(caller.creds, peer->groups[i])));
   return bytes;
 }
 
@@ -315,6 +318,9 @@ Result<uint32_t> Endpoint::get_socket_option(const Caller& caller, int name, uin
     }
     case kPeerCred: {
       PeerCredentials v = peer_credentials();
+      v.pid = caller.number_of(v.pid);
+      if (v.uid != ~0u) v.uid = fs::shown_uid(caller.creds, v.uid);
+      if (v.gid != ~0u) v.gid = fs::shown_gid(caller.creds, v.gid);
       return give(caller, address, size, &v, sizeof v);
     }
     case kPeerGroups:

@@ -50,9 +50,11 @@ struct Caller {
   fs::FdTable& files;
   fs::FsContext& fs;
   const fs::Credentials& creds;
-  int32_t pid;          // the process
+  int32_t pid;          // the process, by its number in the first namespace
   uint64_t file_limit;  // RLIMIT_NOFILE
-  bool (*process_exists)(int32_t pid);
+  // Numbers as the caller means and sees them. What has no number: 0.
+  int32_t (*process_of)(int32_t number);
+  int32_t (*number_of)(int32_t pid);
   fs::WalkContext walk() const { return {fs, creds}; }
 };
 

@@ -5,7 +5,7 @@
 
 namespace runsc::fs {
 
-class PseudoSuper final : public SuperBlock {
+class PseudoSuper : public SuperBlock {
  public:
   // `type`: static text.
   PseudoSuper(std::string_view type, uint64_t magic) : type_(type), magic_(magic) {}
@@ -136,6 +136,7 @@ class StaticDir : public DirNode {
       : DirNode(super, kDirectory | mode), entries_(entries) {}
   Result<Ref<Inode>> lookup(std::string_view name) override;
   Result<uint64_t> list(DirSink& sink, uint64_t offset) override;
+  bool is_always_empty() const override { return entries_.empty(); }
 
  protected:
   std::span<const StaticEntry> entries() const { return entries_; }

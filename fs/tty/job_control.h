@@ -23,6 +23,9 @@ void set_controlling_tty(int32_t session, Tty* tty);
 // May `group` become the foreground group of a terminal of `session`? It names a process group, or else a
 // task. ESRCH: nothing has this number. EPERM: of another session.
 Result<void> check_group(int32_t group, int32_t session);
+// A group or session as the current task sees it (0: not at all), and what it means by a number (0: nothing).
+int32_t number_of(int32_t id);
+int32_t id_of(int32_t number);
 bool group_of_current_is_orphaned();
 // Blocked or ignored by the current task.
 bool current_disregards(int signo);

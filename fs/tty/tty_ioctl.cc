@@ -102,19 +102,21 @@ Result<uint64_t> Tty::control_ioctl(bool master, uint32_t request, uint64_t argu
       return uint64_t{0};
     case kTiocgpgrp:
       if (!master && session() != job_control::session_of_current()) return Errno::notty;
-      return give<int32_t>(context, argument, foreground_group());
+      return give<int32_t>(context, argument, job_control::number_of(foreground_group()));
     case kTiocspgrp: {
       if (!master && (session() == 0 || session() != job_control::session_of_current())) return Errno::notty;
       TRY(check_background(kSigTtou));
       int32_t group = TRY(take_int(context, argument));
       if (group < 0) return Errno::inval;
+      group = job_control::id_of(group);
+      if (group == 0) return Errno::srch;
       TRY(job_control::check_group(group, session()));
       foreground_.store(group, std::memory_order_relaxed);
       return uint64_t{0};
     }
     case kTiocgsid:
       if (session() == 0 || (!master && session() != job_control::session_of_current())) return Errno::notty;
-      return give<int32_t>(context, argument, session());
+      return give<int32_t>(context, argument, job_control::number_of(session()));
     default:
       return Errno::notty;
   }

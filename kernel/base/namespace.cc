@@ -5,7 +5,8 @@ namespace runsc {
 namespace {
 
 constexpr uint32_t kFirstDynamic = 4026532176;
-constinit std::atomic<uint32_t> g_made{0}, g_next{0};
+// Of the first user namespace nothing is made: it is what no reference stands for.
+constinit std::atomic<uint32_t> g_made{static_cast<uint32_t>(NamespaceKind::user)}, g_next{0};
 
 // The first of a kind has the number that Linux's first one has.
 uint32_t first_number(NamespaceKind kind) {
@@ -18,6 +19,14 @@ uint32_t first_number(NamespaceKind kind) {
       return 4026531839;
     case NamespaceKind::net:
       return 4026531840;
+    case NamespaceKind::pid:
+      return 4026531836;
+    case NamespaceKind::cgroup:
+      return 4026531835;
+    case NamespaceKind::time:
+      return 4026531834;
+    case NamespaceKind::user:
+      return 4026531837;
   }
   return 0;
 }

@@ -46,7 +46,7 @@ abi::SigInfo signal_info(int number) {
 void signal_all(int number) {
   LockGuard tree(g_tree_lock);
   for (ThreadGroup& g : all_groups())
-    if (!g.zombie) (void)queue_signal_tree_locked(g, nullptr, signal_info(number), Origin::host);
+    if (!g.zombie) (void)queue_signal_tree_locked(g, nullptr, signal_info(number), Origin::outside);
 }
 
 void send_signal(const hostcall::TakeCommand::Reply& c) {
@@ -66,12 +66,21 @@ void start(const hostcall::TakeCommand::Reply& c) {
   g_queues->start.wake_all();
 }
 
-// Into the namespaces where the init is now.
+// The namespaces where the init is now; its own PID namespace, not that of its children. EAGAIN: nowhere.
+Result<Ref<Namespaces>> namespaces_of_init() {
+  Ref<Task> init = find_task(init_group().pid);
+  Ref<Namespaces> namespaces = init ? init->namespaces_ref() : Ref<Namespaces>();
+  if (!namespaces) return Errno::again;
+  if (&namespaces->pid_for_children() == &init->pid_namespace()) return namespaces;
+  Namespaces::Parts parts = namespaces->parts();
+  parts.pid_for_children = Ref<PidNamespace>(init->pid_namespace());
+  return Namespaces::create(std::move(parts));
+}
+
 void join(const hostcall::TakeCommand::Reply& c) {
-  Ref<Namespaces> namespaces;
-  if (Ref<Task> init = find_task(init_group().pid)) namespaces = init->namespaces_ref();
+  auto namespaces = namespaces_of_init();
   if (!namespaces) return refuse_command(c.id, StartFailure::kFailed, "container not running");
-  join_container(c, std::move(namespaces));
+  join_container(c, std::move(*namespaces));
 }
 
 void obey(const hostcall::TakeCommand::Reply& c) {
@@ -149,7 +158,7 @@ bool signal_from_host(hostcall::ProcessNumber process, int signal) {
   if (!signal_valid(signal)) return false;
   Ref<ThreadGroup> group = find_process(process);
   if (!group) return false;
-  (void)queue_signal_to_group(*group, signal_info(signal), Origin::host);
+  (void)queue_signal_to_group(*group, signal_info(signal), Origin::outside);
   return true;
 }
 

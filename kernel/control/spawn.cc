@@ -1,6 +1,7 @@
 #include "kernel/control/spawn.h"
 
 #include "kernel/clone.h"
+#include "kernel/namespaces.h"
 #include "kernel/pid.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/time/clock.h"
@@ -33,6 +34,11 @@ Result<void> spawn_process(uint32_t number, Ref<Namespaces> namespaces, Ref<fs::
   if (!root) return Errno::nomem;
   root->effective = root->permitted = fs::kAllCaps;
   TaskInternals::creds(*task) = std::move(root);
+  PidNamespace& ns = namespaces->pid_for_children();
+  if (!ns.is_first()) {
+    group->own_namespace = Ref<PidNamespace>(ns);
+    TaskInternals::nested_pid(*task) = TRY(NestedPid::create(group->own_namespace));
+  }
   task->set_namespaces(std::move(namespaces));
   task->set_comm("init");
   task->kernel_entry = entry;
@@ -40,13 +46,13 @@ Result<void> spawn_process(uint32_t number, Ref<Namespaces> namespaces, Ref<fs::
   TRY(sched_prepare(task->sched, process_entry, task.get()));
   {
     LockGuard tree(g_tree_lock);
-    int32_t pid = TRY(pid_allocate_locked());
-    TaskInternals::tid(*task) = pid;
-    group->pid = pid;
+    TRY(pid_allocate_locked(*task));
+    group->pid = task->tid();
+    group->own_pid = task->own_tid();
     group->leader = group->threads = task.get();
     group->thread_count = group->active_threads = group->live_threads = 1;
-    group->pgid.store(pid);
-    group->sid.store(pid);
+    set_group_and_session_locked(*group, group->pid, group->pid);
+    if (group->own_pid == 1) ns.init = group.get();
     all_groups().push_back(*group);
     pid_insert_locked(*task);
   }

@@ -2,7 +2,19 @@
 
 #include <algorithm>
 
+#include "fs/user_namespace.h"
+#include "kernel/namespaces.h"
+#include "kernel/task.h"
+
 namespace runsc::kernel {
+
+namespace {
+// Over the namespace in which the caller finds the object.
+bool is_capable_here(const fs::Credentials& creds, fs::Cap c) {
+  if (!creds.user_ns) return creds.has(c);
+  return fs::is_capable(creds, Task::current().namespaces().ipc().owner(), c);
+}
+}  // namespace
 
 Result<void> IpcOwner::check(const fs::Credentials& creds, uint32_t flags) const {
   uint32_t asked = (flags >> 6 | flags >> 3 | flags) & 7, given = mode;
@@ -10,12 +22,12 @@ Result<void> IpcOwner::check(const fs::Credentials& creds, uint32_t flags) const
     given >>= 6;
   else if (creds.in_group(cgid) || creds.in_group(gid))
     given >>= 3;
-  if ((asked & ~given) == 0 || creds.has(fs::Cap::ipc_owner)) return {};
+  if ((asked & ~given) == 0 || is_capable_here(creds, fs::Cap::ipc_owner)) return {};
   return Errno::acces;
 }
 
 Result<void> IpcOwner::check_owner(const fs::Credentials& creds) const {
-  if (creds.euid == cuid || creds.euid == uid || creds.has(fs::Cap::sys_admin)) return {};
+  if (creds.euid == cuid || creds.euid == uid || is_capable_here(creds, fs::Cap::sys_admin)) return {};
   return Errno::perm;
 }
 

@@ -5,6 +5,8 @@
 #include "kernel/blocking.h"
 #include "kernel/signal/send.h"
 #include "kernel/task.h"
+#include "kernel/namespaces.h"
+#include "kernel/pid.h"
 #include "mm/user_copy.h"
 
 namespace runsc::kernel {
@@ -162,7 +164,7 @@ void PosixQueue::Due::send(Task& sender) const {
   if (!owner || what.by != NotifyBy::signal || what.signal == 0 || owner->exec_count.load() != exec_count)
     return;
   abi::SigInfo info(what.signal, abi::sig_code::mesgq);
-  info.rt.pid = sender.pid();
+  info.rt.pid = number_in(owner->pid_namespace(), sender.pid());
   info.rt.uid = sender.creds().uid;
   info.rt.value = what.value;
   send_signal_to_group(*owner, info);
@@ -269,6 +271,7 @@ void PosixQueue::describe(TextSink& out) const {
       pid = notify_.owner->pid;
     }
   }
+  pid = number_for(Task::current(), pid);
   format(out, "QSIZE:{:<10} NOTIFY:{:<5} SIGNO:{:<5} NOTIFY_PID:{:<6}\n", bytes, by, signal, pid);
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "kernel/abi/elf.h"
+#include "fs/user_namespace.h"
 #include "kernel/loader/cpuid.h"
 #include "kernel/loader/loader.h"
 #include "kernel/random.h"
@@ -75,10 +76,10 @@ Result<AuxList> make_auxv(Task& task, const LoadedProgram& p, const Places& at, 
   TRY(a.add(auxv::base, p.base));
   TRY(a.add(auxv::flags, 0));
   TRY(a.add(auxv::entry, p.program_entry));
-  TRY(a.add(auxv::uid, c.uid));
-  TRY(a.add(auxv::euid, c.euid));
-  TRY(a.add(auxv::gid, c.gid));
-  TRY(a.add(auxv::egid, c.egid));
+  TRY(a.add(auxv::uid, fs::shown_uid(c, c.uid)));
+  TRY(a.add(auxv::euid, fs::shown_uid(c, c.euid)));
+  TRY(a.add(auxv::gid, fs::shown_gid(c, c.gid)));
+  TRY(a.add(auxv::egid, fs::shown_gid(c, c.egid)));
   TRY(a.add(auxv::secure, secure));
   TRY(a.add(auxv::random, at.random));
   TRY(a.add(auxv::hwcap2, fsgsbase_usable() ? 2 : 0));

@@ -1,8 +1,10 @@
 // /proc/PID/ns (namespaces(7)). Of some kinds there is one namespace only, and every process is in it.
 #include "fs/mount.h"
+#include "fs/user_namespace.h"
 #include "kernel/clone.h"
 #include "kernel/namespace_file.h"
 #include "kernel/namespaces.h"
+#include "kernel/pid.h"
 #include "kernel/proc/proc.h"
 #include "mm/user_copy.h"
 
@@ -21,12 +23,12 @@ struct Row {
   uint32_t ino;  // 0: its namespaces have their own
 };
 constexpr Row kRows[] = {
-    {"cgroup", "cgroup", newcgroup, 4026531835},
+    {"cgroup", "cgroup", newcgroup, 0},
     {"ipc", "ipc", newipc, 0},
     {"mnt", "mnt", newns, 0},
     {"net", "net", newnet, 0},
-    {"pid", "pid", newpid, 4026531836},
-    {"pid_for_children", "pid", newpid, 4026531836},
+    {"pid", "pid", newpid, 0},
+    {"pid_for_children", "pid", newpid, 0},
     {"time", "time", newtime, 4026531834},
     {"time_for_children", "time", newtime, 4026531834},
     {"user", "user", newuser, 4026531837},
@@ -88,9 +90,20 @@ Result<fs::Path> path_of(const Row& row, Ref<Namespace> ns) {
 
 // ENOENT: the task has ended.
 Result<Ref<Namespace>> namespace_of(const Task& task, const Row& row) {
+  if (row.type == newuser) {
+    Ref<fs::Credentials> creds = task.creds_ref();
+    if (!creds) return Errno::noent;
+    return Ref<Namespace>(creds->user_ns);
+  }
   if (row.ino != 0) return Ref<Namespace>();
   Ref<Namespaces> set = task.namespaces_ref();
   if (!set) return Errno::noent;
+  if (row.name == "pid") return Ref<Namespace>(Ref<PidNamespace>(task.pid_namespace()));
+  if (row.type == newpid) {
+    // Nothing to see before its init is born.
+    LockGuard guard(g_tree_lock);
+    if (!set->pid_for_children().init) return Errno::noent;
+  }
   return set->of_kind(row.type);
 }
 
@@ -150,23 +163,52 @@ class NamespacesDir final : public fs::DirNode {
 // ioctl_ns(2): the numbers carry no size.
 constexpr uint32_t kGetUserNs = 0xb701, kGetParent = 0xb702, kGetType = 0xb703, kGetOwnerUid = 0xb704;
 
+namespace {
+
+Result<uint64_t> open_namespace(const Row& row, Ref<Namespace> ns) {
+  fs::Path path = TRY(path_of(row, std::move(ns)));
+  Ref<fs::File> file = TRY(path.dentry->inode()->open(fs::open_flag::rdonly));
+  file->set_path(std::move(path));
+  return static_cast<uint64_t>(TRY(Task::current().files().install(
+      std::move(file), true, Task::current().limit(static_cast<unsigned>(Resource::nofile)))));
+}
+
+// EPERM: there is none, or the caller is not in it.
+Result<Ref<Namespace>> parent_in_sight(const fs::File& file) {
+  Ref<Namespace> ns = kernel::namespace_of(file);
+  PidNamespace* parent = ns ? static_cast<PidNamespace&>(*ns).parent() : nullptr;
+  if (!parent || !Task::current().pid_namespace().contains(*parent)) return Errno::perm;
+  return Ref<Namespace>(Ref<PidNamespace>(*parent));
+}
+
+// The user namespace that it belongs to; of one itself the one above. EPERM likewise.
+Result<Ref<Namespace>> owner_in_sight(const fs::File& file, uint64_t type) {
+  Ref<Namespace> ns = kernel::namespace_of(file);
+  if (!ns && type == newuser) return Errno::perm;
+  auto* owner = ns ? static_cast<fs::UserNamespace*>(ns->owner()) : nullptr;
+  if (!fs::is_within(owner, Task::current().creds().user_ns.get())) return Errno::perm;
+  return owner ? Ref<Namespace>(Ref<fs::UserNamespace>(*owner)) : Ref<Namespace>();
+}
+
+}  // namespace
+
 Result<uint64_t> NamespaceFile::ioctl(uint32_t request, uint64_t argument, const fs::IoctlContext& context) {
   switch (request) {
     case kGetType:
       return type_;
     case kGetParent:
-      return type_ == newuser || type_ == newpid ? Errno::perm : Errno::inval;
-    case kGetOwnerUid:
+      if (type_ != newpid && type_ != newuser) return Errno::inval;
+      if (type_ == newpid) return open_namespace(row_of(newpid), TRY(parent_in_sight(*this)));
+      [[fallthrough]];
+    case kGetUserNs:
+      return open_namespace(row_of(newuser), TRY(owner_in_sight(*this, type_)));
+    case kGetOwnerUid: {
       if (type_ != newuser) return Errno::inval;
-      TRY(mm::copy_out(context.space, mm::UserPtr<uint32_t>(argument), uint32_t{0}));
+      const Ref<Namespace> ns = kernel::namespace_of(*this);
+      const uint32_t uid = ns ? static_cast<fs::UserNamespace&>(*ns).owner_uid() : 0;
+      TRY(mm::copy_out(context.space, mm::UserPtr<uint32_t>(argument),
+                       fs::shown_uid(Task::current().creds(), uid)));
       return uint64_t{0};
-    case kGetUserNs: {
-      if (type_ == newuser) return Errno::perm;
-      fs::Path path = TRY(path_of(row_of(newuser), nullptr));
-      Ref<fs::File> file = TRY(path.dentry->inode()->open(fs::open_flag::rdonly));
-      file->set_path(std::move(path));
-      return static_cast<uint64_t>(TRY(Task::current().files().install(
-          std::move(file), true, Task::current().limit(static_cast<unsigned>(Resource::nofile)))));
     }
     default:
       return Errno::notty;

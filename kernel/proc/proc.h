@@ -3,6 +3,7 @@
 
 #include "fs/pseudo/pseudo.h"
 #include "kernel/job_control.h"
+#include "kernel/pid_namespace.h"
 #include "kernel/task.h"
 #include "kernel/thread_group.h"
 
@@ -13,6 +14,19 @@ Result<Ref<fs::SuperBlock>> mount_proc(std::string_view source, std::string_view
 Result<Ref<fs::SuperBlock>> mount_sysfs(std::string_view source, std::string_view data);
 
 namespace proc {
+
+// An instance of proc shows the tasks of the PID namespace in which it was mounted.
+class ProcSuper final : public fs::PseudoSuper {
+ public:
+  explicit ProcSuper(Ref<PidNamespace> ns);
+  const PidNamespace& pid_namespace() const { return *ns_; }
+
+ private:
+  const Ref<PidNamespace> ns_;
+};
+inline const PidNamespace& shown_namespace(const fs::PseudoSuper& super) {
+  return static_cast<const ProcSuper&>(super).pid_namespace();
+}
 
 // /proc/sys and the files of /proc that are about the whole system.
 std::span<const fs::StaticEntry> system_entries();
@@ -29,8 +43,8 @@ Result<Ref<fs::Inode>> make_ns_dir(fs::PseudoSuper& super, Ref<Task> task);
 Result<Ref<fs::Inode>> make_mem_node(fs::PseudoSuper& super, Ref<Task> task);
 
 // Text of the files of a task. `process`: of the whole process, else of the thread.
-Result<void> show_status(Task& task, TextSink& out);
-Result<void> show_stat(Task& task, bool process, TextSink& out);
+Result<void> show_status(Task& task, const PidNamespace& ns, TextSink& out);
+Result<void> show_stat(Task& task, bool process, const PidNamespace& ns, TextSink& out);
 Result<void> show_statm(Task& task, TextSink& out);
 Result<void> show_limits(Task& task, TextSink& out);
 Result<void> show_maps(Task& task, TextSink& out);

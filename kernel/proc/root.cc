@@ -15,12 +15,15 @@ class SelfLink final : public fs::LinkNode {
   SelfLink(fs::PseudoSuper& super, bool thread) : LinkNode(super), thread_(thread) {}
   Result<String> read_link() override {
     Task& task = Task::current();
+    const PidNamespace& ns = proc::shown_namespace(pseudo());
+    const int32_t pid = number_in(ns, task.pid());
+    if (pid == 0) return Errno::noent;
     char room[40];
     FixedText text(room);
     if (thread_)
-      format(text, "{}/task/{}", task.pid(), task.tid());
+      format(text, "{}/task/{}", pid, number_in(ns, task.tid()));
     else
-      format(text, "{}", task.pid());
+      format(text, "{}", pid);
     return String::from(text.view());
   }
 
@@ -42,7 +45,7 @@ class ProcRoot final : public fs::StaticDir {
       auto pid = fs::parse_decimal(name);
       if (!pid || *pid > kPidMax) return Errno::noent;
       // A thread's number finds its directory too, though listing shows processes only (proc(5)).
-      Ref<Task> task = find_task(static_cast<int32_t>(*pid));
+      Ref<Task> task = find_task(id_of(proc::shown_namespace(pseudo()), static_cast<int32_t>(*pid)));
       if (!task) return Errno::noent;
       return proc::make_task_dir(pseudo(), std::move(task), true);
     }
@@ -66,12 +69,13 @@ class ProcRoot final : public fs::StaticDir {
     }
     if (offset < kFirstPid) offset = kFirstPid;
     for (;;) {
-      Ref<ThreadGroup> group = next_group(static_cast<int32_t>(offset - kFirstPid));
-      if (!group) return offset;
+      const NumberedGroup next = next_group_in(proc::shown_namespace(pseudo()),
+                                               static_cast<int32_t>(offset - kFirstPid));
+      if (!next.group) return offset;
       char room[12];
       FixedText name(room);
-      format(name, "{}", group->pid);
-      uint64_t at = kFirstPid + static_cast<uint64_t>(group->pid);
+      format(name, "{}", next.number);
+      uint64_t at = kFirstPid + static_cast<uint64_t>(next.number);
       if (!sink.add(name.view(), at + 1'000'000, kDtDir, at + 1)) return at;
       offset = at + 1;
     }
@@ -83,8 +87,11 @@ class ProcRoot final : public fs::StaticDir {
 
 }  // namespace
 
+proc::ProcSuper::ProcSuper(Ref<PidNamespace> ns) : PseudoSuper("proc", kProcMagic), ns_(std::move(ns)) {}
+
 Result<Ref<fs::SuperBlock>> mount_proc(std::string_view, std::string_view) {
-  Ref<fs::PseudoSuper> super = make_ref<fs::PseudoSuper>("proc", kProcMagic);
+  Ref<fs::PseudoSuper> super =
+      make_ref<proc::ProcSuper>(Ref<PidNamespace>(Task::current().pid_namespace()));
   if (!super) return Errno::nomem;
   Ref<fs::Inode> root = make_ref<ProcRoot>(*super);
   if (!root) return Errno::nomem;

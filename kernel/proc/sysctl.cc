@@ -2,6 +2,7 @@
 #include "fs/dentry.h"
 #include "fs/file_count.h"
 #include "fs/inotify/inotify.h"
+#include "fs/user_namespace.h"
 #include "kernel/aio/context.h"
 #include "kernel/core/core_name.h"
 #include "kernel/namespaces.h"
@@ -106,6 +107,22 @@ Result<void> store_core_uses_pid(std::string_view text) {
   return {};
 }
 
+Result<void> show_ns_last_pid(TextSink& out) {
+  format(out, "{}\n", last_pid(Task::current().pid_namespace()));
+  return {};
+}
+Result<void> store_ns_last_pid(std::string_view text) {
+  PidNamespace& ns = Task::current().pid_namespace();
+  const fs::Credentials& creds = Task::current().creds();
+  if (!fs::is_capable(creds, ns.owner(), fs::Cap::sys_admin) &&
+      !fs::is_capable(creds, ns.owner(), fs::Cap::checkpoint_restore))
+    return Errno::perm;
+  uint64_t n = TRY(fs::parse_decimal(fs::trimmed(text)));
+  if (n >= kPidMax) return Errno::inval;
+  set_last_pid(ns, static_cast<int32_t>(n));
+  return {};
+}
+
 constexpr StaticEntry kRandom[] = {
     static_text("boot_id", show_boot_id),
     static_text("entropy_avail", number<256>),
@@ -122,6 +139,7 @@ constexpr StaticEntry kKernel[] = {
     static_text("msgmnb", number<16384>),
     static_text("msgmni", number<32000>),
     static_text("ngroups_max", number<65536>),
+    static_text("ns_last_pid", show_ns_last_pid, 0666, store_ns_last_pid),
     static_text("osrelease", text<kRelease>),
     static_text("ostype", text<kSysName>),
     static_text("overflowgid", number<65534>),

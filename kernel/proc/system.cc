@@ -72,7 +72,7 @@ Result<void> show_stat_file(TextSink& out) {
   format(out,
          "intr 0\nctxt {}\nbtime {}\nprocesses {}\nprocs_running {}\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 "
          "0 0 0 0\n",
-         sum.switches, boot, last_pid(), running ? running : 1);
+         sum.switches, boot, last_pid(first_pid_namespace()), running ? running : 1);
   return {};
 }
 
@@ -89,7 +89,7 @@ Result<void> show_loadavg(TextSink& out) {
   for (uint64_t l : load) format(out, "{}.{:02} ", l / 2048, l % 2048 * 100 / 2048);
   uint32_t running = 0;
   for (unsigned i = 0; i < arch::cpu_count(); ++i) running += sched_stats(i).running;
-  format(out, "{}/{} {}\n", running ? running : 1, task_count(), last_pid());
+  format(out, "{}/{} {}\n", running ? running : 1, task_count(), last_pid(Task::current().pid_namespace()));
   return {};
 }
 

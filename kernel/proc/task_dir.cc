@@ -43,8 +43,12 @@ Result<void> show_mounts(Task& task, TextSink& out) { return show_mounts_of(task
 
 Result<void> show_mountinfo(Task& task, TextSink& out) { return show_mounts_of(task, out, true); }
 
-Result<void> show_process_stat(Task& task, TextSink& out) { return show_stat(task, true, out); }
-Result<void> show_thread_stat(Task& task, TextSink& out) { return show_stat(task, false, out); }
+Result<void> show_process_stat(Task& task, const PidNamespace& ns, TextSink& out) {
+  return show_stat(task, true, ns, out);
+}
+Result<void> show_thread_stat(Task& task, const PidNamespace& ns, TextSink& out) {
+  return show_stat(task, false, ns, out);
+}
 
 Result<void> show_oom_adj(Task& task, TextSink& out) {
   format(out, "{}\n", task.group().oom_score_adj.load(std::memory_order_relaxed));
@@ -63,16 +67,6 @@ Result<void> show_oom_score(Task& task, TextSink& out) {
 
 Result<void> show_zero(Task&, TextSink& out) {
   out.write("0\n");
-  return {};
-}
-
-Result<void> show_id_map(Task&, TextSink& out) {
-  out.write("         0          0 4294967295\n");
-  return {};
-}
-
-Result<void> show_setgroups(Task&, TextSink& out) {
-  out.write("allow\n");
   return {};
 }
 
@@ -135,7 +129,7 @@ constexpr TextRow kBothText[] = {
     {"comm", 0644, show_comm, false, store_comm},
     {"coredump_filter", 0644, show_core_filter, false, store_core_filter},
     {"environ", 0400, show_environ, true},
-    {"gid_map", 0644, show_id_map, false},
+    {"gid_map", 0644, nullptr},  // id_maps.cc
     {"limits", 0444, show_limits, false},
     {"maps", 0444, show_maps, true},
     {"mountinfo", 0444, show_mountinfo, false},
@@ -144,16 +138,16 @@ constexpr TextRow kBothText[] = {
     {"oom_score_adj", 0644, show_oom_adj, false, store_oom_score_adj},
     {"personality", 0400, show_personality, true},
     {"schedstat", 0444, show_schedstat, false},
-    {"setgroups", 0644, show_setgroups, false},
+    {"setgroups", 0644, nullptr},
     {"smaps", 0444, show_smaps, true},
     {"smaps_rollup", 0444, show_smaps_rollup, true},
     {"statm", 0444, show_statm, false},
-    {"status", 0444, show_status, false},
-    {"uid_map", 0644, show_id_map, false},
+    {"status", 0444, nullptr, false, nullptr, show_status},
+    {"uid_map", 0644, nullptr},
     {"wchan", 0444, show_zero, false},
 };
-constexpr TextRow kProcessStat{"stat", 0444, show_process_stat, false};
-constexpr TextRow kThreadStat{"stat", 0444, show_thread_stat, false};
+constexpr TextRow kProcessStat{"stat", 0444, nullptr, false, nullptr, show_process_stat};
+constexpr TextRow kThreadStat{"stat", 0444, nullptr, false, nullptr, show_thread_stat};
 
 Result<fs::Path> link_cwd(Task& task) {
   Ref<fs::FsContext> fs = task.fs_ref();
@@ -200,7 +194,7 @@ class TaskText final : public fs::TextNode {
   }
   Result<void> show(TextSink& out) override {
     if (is_gone(*task_)) return Errno::srch;
-    return row_.show(*task_, out);
+    return row_.show_in ? row_.show_in(*task_, shown_namespace(pseudo()), out) : row_.show(*task_, out);
   }
   Result<void> store(std::string_view text) override {
     if (!row_.store) return Errno::perm;
@@ -241,19 +235,20 @@ class ThreadsDir final : public fs::DirNode {
   Result<Ref<fs::Inode>> lookup(std::string_view name) override {
     auto tid = fs::parse_decimal(name);
     if (!tid || *tid > kPidMax) return Errno::noent;
-    Ref<Task> t = find_task(static_cast<int32_t>(*tid));
+    Ref<Task> t = find_task(id_of(shown_namespace(pseudo()), static_cast<int32_t>(*tid)));
     if (!t || &t->group() != &task_->group()) return Errno::noent;
     return make_task_dir(pseudo(), std::move(t), false);
   }
   Result<uint64_t> list(fs::DirSink& sink, uint64_t offset) override {
     for (;;) {
-      Ref<Task> t = next_thread_of(task_->group(), static_cast<int32_t>(offset));
-      if (!t) return offset;
+      const NumberedTask t =
+          next_thread_in(shown_namespace(pseudo()), task_->group(), static_cast<int32_t>(offset));
+      if (!t.task) return offset;
       char room[12];
       FixedText name(room);
-      format(name, "{}", t->tid());
-      uint64_t next = static_cast<uint64_t>(t->tid()) + 1;
-      if (!sink.add(name.view(), next + 1'000'000, kDtDir, next)) return static_cast<uint64_t>(t->tid());
+      format(name, "{}", t.number);
+      uint64_t next = static_cast<uint64_t>(t.number) + 1;
+      if (!sink.add(name.view(), next + 1'000'000, kDtDir, next)) return static_cast<uint64_t>(t.number);
       offset = next;
     }
   }
@@ -288,6 +283,9 @@ class TaskDir final : public fs::DirNode {
       return make_mem_node(pseudo(), task_);
     } else if (name == "net") {
       return make_net_dir(pseudo(), *task_);
+    } else if (is_id_map(name)) {
+      node = make_id_map_node(pseudo(), task_, name);
+      if (node) own_by(static_cast<fs::PseudoInode&>(*node), *task_);
     } else if (name == "task" && process_) {
       node = make_ref<ThreadsDir>(pseudo(), task_);
     } else {

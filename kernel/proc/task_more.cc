@@ -70,7 +70,7 @@ Result<void> show_thread_io(Task& task, TextSink& out) {
 
 // ---- scheduling
 
-Result<void> show_sched(Task& task, TextSink& out) {
+Result<void> show_sched(Task& task, const PidNamespace& ns, TextSink& out) {
   uint32_t threads;
   {
     LockGuard guard(g_tree_lock);
@@ -80,7 +80,7 @@ Result<void> show_sched(Task& task, TextSink& out) {
   const uint64_t run = tsc_to_ns(ticks.user + ticks.system);
   const uint64_t voluntary = task.sched.voluntary_switches.load(std::memory_order_relaxed);
   const uint64_t involuntary = task.sched.involuntary_switches.load(std::memory_order_relaxed);
-  format(out, "{} ({}, #threads: {})\n", task.comm().text, task.tid(), threads);
+  format(out, "{} ({}, #threads: {})\n", task.comm().text, number_in(ns, task.tid()), threads);
   out.write("-------------------------------------------------------------------\n");
   auto number = [&](std::string_view name, uint64_t v) { format(out, "{:<45}:{:21}\n", name, v); };
   format(out, "{:<45}:{:14}.{:06}\n", "se.sum_exec_runtime", run / 1'000'000, run % 1'000'000);
@@ -116,7 +116,7 @@ Result<void> show_stack(Task&, TextSink&) {
 
 // ---- timers
 
-Result<void> show_timers(Task& task, TextSink& out) {
+Result<void> show_timers(Task& task, const PidNamespace& ns, TextSink& out) {
   constexpr int kNone = 1, kThreadId = 4;
   ProcessTimers& timers = task.group().timers;
   Vec<Ref<PosixTimer>> list;
@@ -135,7 +135,7 @@ Result<void> show_timers(Task& task, TextSink& out) {
     const bool thread = t->notify & kThreadId;
     format(out, "ID: {}\nsignal: {}/{:016x}\nnotify: {}/{}.{}\nClockID: {}\n", t->id, t->signal, t->value,
            (t->notify & ~kThreadId) == kNone ? "none" : "signal", thread ? "tid" : "pid",
-           thread ? t->target_tid : task.group().pid, t->clock);
+           number_in(ns, thread ? t->target_tid : task.group().pid), t->clock);
   }
   return {};
 }
@@ -199,11 +199,6 @@ Result<void> store_oom_adj(Task& task, std::string_view text) {
   return store_oom_score_adj(task, scaled.view());
 }
 
-Result<void> show_project_map(Task&, TextSink& out) {
-  out.write("         0          0 4294967295\n");
-  return {};
-}
-
 Result<void> show_cpuset(Task&, TextSink& out) {
   out.write("/\n");
   return {};
@@ -214,10 +209,10 @@ Result<void> show_arch_status(Task&, TextSink& out) {
   return {};
 }
 
-Result<void> show_children(Task& task, TextSink& out) {
+Result<void> show_children(Task& task, const PidNamespace& ns, TextSink& out) {
   LockGuard guard(g_tree_lock);
   for (ThreadGroup& child : task.group().children)
-    if (child.parent_task == &task) format(out, "{} ", child.pid);
+    if (child.parent_task == &task) format(out, "{} ", number_in_locked(ns, child.pid));
   return {};
 }
 
@@ -244,8 +239,8 @@ constexpr TaskTextRow kBoth[] = {
     {"cpuset", 0444, show_cpuset},
     {"loginuid", 0644, show_login_uid, false, store_login_uid},
     {"oom_adj", 0644, show_oom_adj, false, store_oom_adj},
-    {"projid_map", 0644, show_project_map},
-    {"sched", 0644, show_sched},
+    {"projid_map", 0644, nullptr},
+    {"sched", 0644, nullptr, false, nullptr, show_sched},
     {"sessionid", 0444, show_login_session},
     {"stack", 0400, show_stack, true},
     {"syscall", 0400, show_syscall, true},
@@ -253,11 +248,11 @@ constexpr TaskTextRow kBoth[] = {
 constexpr TaskTextRow kProcess[] = {
     {"io", 0400, show_process_io, true},
     {"mountstats", 0400, show_mount_stats, true},
-    {"timers", 0444, show_timers},
+    {"timers", 0444, nullptr, false, nullptr, show_timers},
     {"timerslack_ns", 0666, show_timer_slack, false, store_timer_slack},
 };
 constexpr TaskTextRow kThread[] = {
-    {"children", 0444, show_children},
+    {"children", 0444, nullptr, false, nullptr, show_children},
     {"io", 0400, show_thread_io, true},
 };
 

@@ -1,4 +1,5 @@
 // Text of /proc/PID: status, stat, statm, limits, io.
+#include "fs/user_namespace.h"
 #include "kernel/pid.h"
 #include "kernel/proc/proc.h"
 #include "kernel/ptrace/ptrace.h"
@@ -70,14 +71,28 @@ SignalText signals_of(Task& task) {
   return s;
 }
 
-int32_t parent_pid(Task& task) {
+int32_t parent_pid(Task& task, const PidNamespace& ns) {
   LockGuard guard(g_tree_lock);
-  return task.group().parent ? task.group().parent->pid : 0;
+  return task.group().parent ? number_in_locked(ns, task.group().parent->pid) : 0;
 }
 
-int32_t tracer_pid(Task& task) {
+int32_t tracer_pid(Task& task, const PidNamespace& ns) {
   LockGuard guard(g_tree_lock);
-  return task.ptrace.tracer ? task.ptrace.tracer->tid() : 0;
+  return task.ptrace.tracer ? number_in_locked(ns, task.ptrace.tracer->tid()) : 0;
+}
+
+void show_all_numbers(Task& task, const PidNamespace& ns, TextSink& out) {
+  ThreadGroup& g = task.group();
+  LockGuard guard(g_tree_lock);
+  const struct {
+    std::string_view name;
+    int32_t id;
+  } rows[] = {{"NStgid:", g.pid}, {"NSpid:", task.tid()}, {"NSpgid:", g.pgid}, {"NSsid:", g.sid}};
+  for (const auto& row : rows) {
+    format(out, "\n{}", row.name);
+    show_numbers_locked(row.id, ns, out);
+  }
+  out.write("\n");
 }
 
 uint64_t to_clock_ticks(uint64_t tsc) { return tsc_to_ns(tsc) / (1'000'000'000 / kTicksPerSecond); }
@@ -172,20 +187,24 @@ void show_limits_of_calls_and_cpus(Task& task, TextSink& out) {
 
 }  // namespace
 
-Result<void> show_status(Task& task, TextSink& out) {
+Result<void> show_status(Task& task, const PidNamespace& ns, TextSink& out) {
   char letter = state_letter(task);
   Ref<fs::Credentials> creds = task.creds_ref();
   Ref<fs::FdTable> files = task.files_ref();
   Ref<fs::FsContext> fs = task.fs_ref();
   Counted c = count(task, false);
   ThreadGroup& g = task.group();
+  const fs::Credentials& viewer = Task::current().creds();
+  const auto uid = [&](uint32_t id) { return fs::shown_uid(viewer, id); };
+  const auto gid = [&](uint32_t id) { return fs::shown_gid(viewer, id); };
   format(out, "Name:\t{}\n", task.comm().text);
   if (fs) format(out, "Umask:\t{:04o}\n", fs->umask());
   format(out, "State:\t{}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t{}\n", state_name(letter),
-         g.pid, task.tid(), parent_pid(task), tracer_pid(task));
+         number_in(ns, g.pid), number_in(ns, task.tid()), parent_pid(task, ns), tracer_pid(task, ns));
   if (creds) {
-    format(out, "Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\n", creds->uid, creds->euid, creds->suid,
-           creds->fsuid, creds->gid, creds->egid, creds->sgid, creds->fsgid);
+    format(out, "Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\n", uid(creds->uid), uid(creds->euid),
+           uid(creds->suid), uid(creds->fsuid), gid(creds->gid), gid(creds->egid), gid(creds->sgid),
+           gid(creds->fsgid));
   }
   int slots = 0;
   if (files) {
@@ -195,9 +214,8 @@ Result<void> show_status(Task& task, TextSink& out) {
   }
   format(out, "FDSize:\t{}\nGroups:\t", slots);
   if (creds)
-    for (uint32_t gid : creds->groups) format(out, "{} ", gid);
-  format(out, "\nNStgid:\t{}\nNSpid:\t{}\nNSpgid:\t{}\nNSsid:\t{}\n", g.pid, task.tid(), g.pgid.load(),
-         g.sid.load());
+    for (uint32_t id : creds->groups) format(out, "{} ", gid(id));
+  show_all_numbers(task, ns, out);
   if (Ref<mm::AddressSpace> mm = task.mm_ref()) show_memory_lines(mm->usage(), out);
   SignalText s = signals_of(task);
   format(out, "CoreDumping:\t0\nTHP_enabled:\t0\nThreads:\t{}\nSigQ:\t{}/{}\n", c.threads, s.queued,
@@ -219,7 +237,7 @@ Result<void> show_status(Task& task, TextSink& out) {
   return {};
 }
 
-Result<void> show_stat(Task& task, bool process, TextSink& out) {
+Result<void> show_stat(Task& task, bool process, const PidNamespace& ns, TextSink& out) {
   ThreadGroup& g = task.group();
   Counted c = count(task, process);
   SignalText s = signals_of(task);
@@ -239,12 +257,13 @@ Result<void> show_stat(Task& task, bool process, TextSink& out) {
   int32_t tty_nr = 0, tty_group = -1;
   if (Ref<fs::Tty> tty = controlling_tty_of(g.sid.load())) {
     tty_nr = static_cast<int32_t>(fs::make_dev(136, tty->index()));
-    tty_group = tty->foreground_group();
+    tty_group = number_in(ns, tty->foreground_group());
   }
   int nice = task.sched.nice.load(std::memory_order_relaxed);
   uint64_t start = task.start_ns.load(std::memory_order_relaxed) / (1'000'000'000 / kTicksPerSecond);
-  format(out, "{} ({}) {} {} {} {} {} {} {} ", process ? g.pid : task.tid(), task.comm().text,
-         state_letter(task), parent_pid(task), g.pgid.load(), g.sid.load(), tty_nr, tty_group, 0);
+  format(out, "{} ({}) {} {} {} {} {} {} {} ", number_in(ns, process ? g.pid : task.tid()),
+         task.comm().text, state_letter(task), parent_pid(task, ns), number_in(ns, g.pgid.load()),
+         number_in(ns, g.sid.load()), tty_nr, tty_group, 0);
   format(out, "{} {} {} {} {} {} {} {} {} {} {} 0 {} ", c.minor, children.minor_faults, c.major,
          children.major_faults, to_clock_ticks(c.ticks.user), to_clock_ticks(c.ticks.system),
          to_clock_ticks(children.user_ticks), to_clock_ticks(children.system_ticks), 20 + nice, nice,

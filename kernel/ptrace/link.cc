@@ -1,4 +1,6 @@
 // Who traces whom: the begin and the end of it.
+#include "fs/user_namespace.h"
+#include "kernel/notify.h"
 #include "kernel/inspect.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/sched/scheduler.h"
@@ -21,14 +23,19 @@ void link_locked(Task& tracer, Task& tracee, bool capable) REQUIRES(g_tree_lock)
 
 bool may_be_traced_by_parent(const Task& task, const Task& parent) {
   Ref<fs::Credentials> c = parent.creds_ref();
-  return c && ((task.creds().permitted & ~c->permitted) == 0 || c->has(fs::Cap::sys_ptrace));
+  if (!c) return false;
+  const fs::Credentials& mine = task.creds();
+  if (c->user_ns == mine.user_ns && (mine.permitted & ~c->permitted) == 0) return true;
+  return fs::is_capable(*c, mine.user_ns.get(), fs::Cap::sys_ptrace);
 }
 
 Result<void> attach_locked(Task& me, Task& target, bool seize, uint32_t options) REQUIRES(g_tree_lock) {
   if (target.dead || target.ptrace.tracer) return Errno::perm;
   ThreadGroup& group = target.group();
   LockGuard guard(group.signal_lock);
-  link_locked(me, target, me.creds().has(fs::Cap::sys_ptrace));
+  Ref<fs::Credentials> theirs = target.creds_ref();
+  const Namespace* over = theirs ? theirs->user_ns.get() : nullptr;
+  link_locked(me, target, fs::is_capable(me.creds(), over, fs::Cap::sys_ptrace));
   target.ptrace.seized = seize;
   target.ptrace.options = options;
   if (group.stopped) {
@@ -54,7 +61,7 @@ Result<void> ptrace_traceme(Task& task) {
   // A parent that ends takes no tracees any more.
   if (!parent || parent->dead || !may_be_traced_by_parent(task, *parent)) return Errno::perm;
   LockGuard guard(task.group().signal_lock);
-  link_locked(*parent, task, task.creds().has(fs::Cap::sys_ptrace));
+  link_locked(*parent, task, fs::is_capable(task.creds(), task.creds().user_ns.get(), fs::Cap::sys_ptrace));
   return {};
 }
 
@@ -141,8 +148,8 @@ void ptrace_notify_tracer_locked(Task& tracee, int code, int status) {
   if (ends || (action.handler != kSigIgn && !(action.flags & sa::nocldstop))) {
     SigInfo info(sig::chld, code);
     CpuTicks ticks = sched_cpu_ticks(tracee.sched);
-    info.child.pid = tracee.tid();
-    info.child.uid = tracee.creds_ref()->uid;
+    info.child.pid = number_in_locked(to.pid_namespace(), tracee.tid());
+    info.child.uid = uid_shown_to(to, &tracee);
     info.child.status = status;
     info.child.utime = static_cast<int64_t>(tsc_to_ns(ticks.user) / kTickNs);
     info.child.stime = static_cast<int64_t>(tsc_to_ns(ticks.system) / kTickNs);

@@ -35,6 +35,9 @@ void ptrace_step_into_handler(Task& task);
 // Before anything of the task is gone: the event of its exit. `status`: a wait status.
 void ptrace_exit(Task& task, int32_t status);
 
+// What the tracer calls it, in an event: 0 if it does not see it.
+int32_t number_for_tracer(Task& traced, int32_t id);
+
 // ---- link.cc
 
 // The current task becomes traced by its parent. EPERM.

@@ -1,4 +1,5 @@
 // Where tasks stop for their tracer (ptrace(2), "Stopped states").
+#include "fs/user_namespace.h"
 #include "kernel/notify.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/signal/signal.h"
@@ -108,8 +109,8 @@ int ptrace_stop(Task& task, const Stop& stop, int otherwise = 0) {
 // Stops that show a siginfo of their own making.
 int notify_stop(Task& task, int signal, int code, int why, uint64_t message) {
   SigInfo info(signal, code);
-  info.rt.pid = task.tid();
-  info.rt.uid = task.creds().uid;
+  info.rt.pid = task.own_tid();
+  info.rt.uid = fs::shown_uid(task.creds(), task.creds().uid);
   return ptrace_stop(task, {code, why, &info, message});
 }
 
@@ -177,8 +178,8 @@ bool ptrace_signal(Task& task, SigInfo& info) {
     info = SigInfo(signal, sig_code::user);
     LockGuard tree(g_tree_lock);
     if (Task* tracer = task.ptrace.tracer) {
-      info.rt.pid = tracer->pid();
-      info.rt.uid = tracer->creds_ref()->uid;
+      info.rt.pid = number_in_locked(task.pid_namespace(), tracer->pid());
+      info.rt.uid = fs::shown_uid(task.creds(), tracer->creds_ref()->uid);
     }
   }
   bool blocked = task.signals.blocked.load(std::memory_order_relaxed) & sig_bit(signal);
@@ -196,10 +197,16 @@ void ptrace_event(Task& task, PtraceEvent event, uint64_t message) {
     (void)notify_stop(task, sig::trap, stop_code(sig::trap, event), sig_code::cld_trapped, message);
   } else if (event == PtraceEvent::exec && is_traced(task) && !task.ptrace.seized) {
     SigInfo info(sig::trap, sig_code::user);
-    info.rt.pid = task.pid();
-    info.rt.uid = task.creds().uid;
+    info.rt.pid = task.own_pid();
+    info.rt.uid = fs::shown_uid(task.creds(), task.creds().uid);
     (void)queue_signal(task, false, info, Origin::kernel);
   }
+}
+
+int32_t number_for_tracer(Task& traced, int32_t id) {
+  LockGuard tree(g_tree_lock);
+  const Task* tracer = traced.ptrace.tracer;
+  return tracer ? number_in_locked(tracer->pid_namespace(), id) : id;
 }
 
 bool ptrace_syscall_enter(Task& task) {

@@ -238,10 +238,12 @@ void act_on(Task& task, const SigInfo& info) {
     case DefaultAction::resume:
       return;
     case DefaultAction::stop:
-      if (group.pid != 1 || info.code == abi::sig_code::kernel) stop_process(task, info.signo);
+      // What an init may withstand was held back when it was sent, but where a tracer was to see it.
+      if (group.own_pid != 1 || info.signo == sig::stop || info.code == abi::sig_code::kernel)
+        stop_process(task, info.signo);
       return;
     case DefaultAction::terminate:
-      if (group.pid == 1 && info.code <= 0) return;  // init is protected from those inside
+      if (group.own_pid == 1 && info.code <= 0 && info.signo != sig::kill) return;
       die_of(task, info);
   }
 }

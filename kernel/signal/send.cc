@@ -37,10 +37,10 @@ void signal_wake(Task& task) {
 
 namespace {
 
-// The container's init does not get what it has no handler for; of the host's signals SIGKILL and SIGSTOP it
-// does (pid_namespaces(7)).
+// The init of a namespace does not get what it has no handler for; SIGKILL and SIGSTOP from outside it does
+// (pid_namespaces(7)).
 bool protected_init(const ThreadGroup& group, int signal, Origin origin) {
-  return group.pid == 1 && (origin != Origin::host || (signal != sig::kill && signal != sig::stop));
+  return group.own_pid == 1 && (origin == Origin::user || (signal != sig::kill && signal != sig::stop));
 }
 
 bool ignored(ThreadGroup& group, Task* task, int signal, Origin origin) {

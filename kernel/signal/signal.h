@@ -13,7 +13,8 @@ inline constexpr uint64_t kUnblockable = abi::sig_bit(abi::sig::kill) | abi::sig
 inline constexpr uint64_t kStopSignals = abi::sig_bit(abi::sig::stop) | abi::sig_bit(abi::sig::tstp) |
                                          abi::sig_bit(abi::sig::ttin) | abi::sig_bit(abi::sig::ttou);
 
-enum class Origin : uint8_t { user, kernel, host };
+// outside: of the namespace of who is signalled: its init does not withstand.
+enum class Origin : uint8_t { user, kernel, outside };
 // Queues for a task (`to_group` false) or its process. EAGAIN: the queue is full and the signal must not be
 // lost (sigqueue(3)). Locks held: rank < signal; not the tree lock when the signal may continue a process.
 Result<void> queue_signal(Task& task, bool to_group, const abi::SigInfo& info, Origin origin);

@@ -1,4 +1,5 @@
 // chmod(2), chown(2), utimensat(2) and their family.
+#include "fs/user_namespace.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
 
@@ -13,12 +14,15 @@ fs::SetAttr mode_change(uint32_t mode) {
   return attr;
 }
 
-fs::SetAttr owner_change(uint32_t uid, uint32_t gid) {
+// EINVAL: a number that means nothing in the caller's user namespace.
+Result<fs::SetAttr> owner_change(const Task& task, uint32_t uid, uint32_t gid) {
+  const fs::UserNamespace* ns = task.creds().user_ns.get();
   fs::SetAttr attr;
   if (uid != ~0u) attr.mask |= fs::SetAttr::kUid;
   if (gid != ~0u) attr.mask |= fs::SetAttr::kGid;
-  attr.uid = uid;
-  attr.gid = gid;
+  attr.uid = fs::global_uid(ns, uid);
+  attr.gid = fs::global_gid(ns, gid);
+  if ((uid != ~0u && attr.uid == fs::kNoId) || (gid != ~0u && attr.gid == fs::kNoId)) return Errno::inval;
   return attr;
 }
 
@@ -44,7 +48,7 @@ Result<void> sys_fchmod(Task& task, int fd, uint32_t mode) {
 
 Result<void> sys_fchownat(Task& task, int dirfd, uint64_t path, uint32_t uid, uint32_t gid, uint32_t flags) {
   if (flags & ~(abi::at::symlink_nofollow | abi::at::empty_path)) return Errno::inval;
-  return change_at(task, dirfd, path, flags, owner_change(uid, gid));
+  return change_at(task, dirfd, path, flags, TRY(owner_change(task, uid, gid)));
 }
 
 Result<void> sys_chown(Task& task, uint64_t path, uint32_t uid, uint32_t gid) {
@@ -57,7 +61,7 @@ Result<void> sys_lchown(Task& task, uint64_t path, uint32_t uid, uint32_t gid) {
 
 Result<void> sys_fchown(Task& task, int fd, uint32_t uid, uint32_t gid) {
   Ref<fs::File> file = TRY(file_of(task, fd));
-  return fs::change_attr(task.walk_context(), *file, owner_change(uid, gid));
+  return fs::change_attr(task.walk_context(), *file, TRY(owner_change(task, uid, gid)));
 }
 
 namespace {

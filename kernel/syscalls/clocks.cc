@@ -32,11 +32,11 @@ Result<uint64_t> dynamic_cpu_clock(Task& task, int clock) {
   if (kind == 3) return Errno::inval;
   CpuTimeNs t{};
   if (clock & kPerThread) {
-    Ref<Task> target = id == 0 ? Ref<Task>(task) : find_task(id);
+    Ref<Task> target = id == 0 ? Ref<Task>(task) : find_task(task, id);
     if (!target || &target->group() != &task.group()) return Errno::inval;
     t = task_cpu_time(*target);
   } else {
-    Ref<ThreadGroup> target = id == 0 ? Ref<ThreadGroup>(task.group()) : find_group(id);
+    Ref<ThreadGroup> target = id == 0 ? Ref<ThreadGroup>(task.group()) : find_group(id_meant_by(task, id));
     if (!target) return Errno::inval;
     t = process_cpu_time(*target);
   }

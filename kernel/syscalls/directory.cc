@@ -144,7 +144,7 @@ Result<void> sys_chroot(Task& task, uint64_t path) {
   fs::Path start = TRY(start_of(task, abi::at::fdcwd, text.view()));
   fs::Path at = TRY(fs::walk(task.walk_context(), start, text.view(), fs::kFollow | fs::kDirectoryOnly));
   TRY(fs::check_access(task.creds(), at, fs::kExec));
-  if (!task.creds().has(fs::Cap::sys_chroot)) return Errno::perm;
+  if (!task.creds().has_own(fs::Cap::sys_chroot)) return Errno::perm;
   task.fs().set_root(std::move(at));
   return {};
 }

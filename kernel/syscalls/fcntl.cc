@@ -2,11 +2,14 @@
 #include "fs/file_lock.h"
 #include "fs/pipe/pipe.h"
 #include "fs/tty/devpts.h"
+#include "fs/user_namespace.h"
 #include "kernel/async_io.h"
 #include "kernel/blocking.h"
 #include "kernel/dnotify.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
+#include "kernel/namespaces.h"
+#include "kernel/pid.h"
 
 namespace runsc::kernel {
 
@@ -107,7 +110,7 @@ Result<uint64_t> get_lock(Task& task, fs::File& file, const fs::FileLock& lock, 
     f.whence = 0;
     f.start = static_cast<int64_t>(held.start);
     f.size = held.end == ~uint64_t{0} ? 0 : static_cast<int64_t>(held.end - held.start);
-    f.pid = held.pid;
+    f.pid = held.pid > 0 ? number_for(task, held.pid) : held.pid;
   }
   TRY(mm::copy_out(task.mm(), mm::UserPtr<abi::Flock>(out), f));
   return uint64_t{0};
@@ -148,15 +151,24 @@ struct OwnerEx {
   int32_t type, id;
 };
 
+Result<int32_t> owner_id(Task& task, int32_t number) {
+  const int32_t id = id_meant_by(task, number);
+  if (id == 0 && number != 0) return Errno::srch;
+  return id;
+}
+
 // F_SETOWN: a negative number is a process group.
 Result<uint64_t> set_owner(Task& task, fs::File& file, int32_t id) {
   if (id == INT32_MIN) return Errno::inval;
-  TRY(set_file_owner(task, file, id < 0 ? OwnerType::group : OwnerType::process, id < 0 ? -id : id));
+  const int32_t number = id < 0 ? -id : id;
+  TRY(set_file_owner(task, file, id < 0 ? OwnerType::group : OwnerType::process,
+                     TRY(owner_id(task, number))));
   return uint64_t{0};
 }
 
 Result<uint64_t> owner_command(Task& task, fs::File& file, int command, uint64_t argument) {
   FileOwner owner = file_owner(file);
+  owner.id = number_for(task, owner.id);
   switch (command) {
     case kSetOwn:
       return set_owner(task, file, static_cast<int32_t>(argument));
@@ -171,13 +183,13 @@ Result<uint64_t> owner_command(Task& task, fs::File& file, int command, uint64_t
     case kSetOwnEx: {
       auto o = TRY(mm::copy_in(task.mm(), mm::UserPtr<OwnerEx>(argument)));
       if (o.type < 0 || o.type > 2) return Errno::inval;
-      TRY(set_file_owner(task, file, static_cast<OwnerType>(o.type), o.id));
+      TRY(set_file_owner(task, file, static_cast<OwnerType>(o.type), TRY(owner_id(task, o.id))));
       return uint64_t{0};
     }
     case kGetOwnerUids: {
       struct Uids {
         uint32_t uid, effective;
-      } uids{owner.uid, owner.effective_uid};
+      } uids{fs::shown_uid(task.creds(), owner.uid), fs::shown_uid(task.creds(), owner.effective_uid)};
       TRY(mm::copy_out(task.mm(), mm::UserPtr<Uids>(argument), uids));
       return uint64_t{0};
     }

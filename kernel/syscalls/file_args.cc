@@ -1,5 +1,6 @@
 #include "kernel/syscalls/file_args.h"
 
+#include "fs/user_namespace.h"
 #include "kernel/signal/send.h"
 
 namespace runsc::kernel {
@@ -64,8 +65,8 @@ void signal_self(Task& task, int signal) {
   abi::SigInfo info;
   info.signo = signal;
   info.code = abi::sig_code::user;
-  info.rt.pid = task.pid();
-  info.rt.uid = task.creds().uid;
+  info.rt.pid = task.own_pid();
+  info.rt.uid = fs::shown_uid(task.creds(), task.creds().uid);
   send_signal_to_task(task, info);
 }
 

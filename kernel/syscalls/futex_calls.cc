@@ -82,7 +82,7 @@ Result<void> sys_set_robust_list(Task& task, uint64_t head, uint64_t size) {
 }
 
 Result<void> sys_get_robust_list(Task& task, int pid, uint64_t head, uint64_t size) {
-  Ref<Task> t = pid == 0 ? Ref<Task>(task) : find_task(pid);
+  Ref<Task> t = pid == 0 ? Ref<Task>(task) : find_task(task, pid);
   if (!t) return Errno::srch;
   if (!may_inspect(*t, InspectAs::real_creds)) return Errno::perm;
   TRY(mm::copy_out(task.mm(), UserPtr<uint64_t>(size), kRobustHeadSize));

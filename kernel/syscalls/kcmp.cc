@@ -70,7 +70,7 @@ const void* signal_actions_of(Task& task) {
 }  // namespace
 
 Result<int> sys_kcmp(Task& task, int pid1, int pid2, int type, uint64_t a, uint64_t b) {
-  Ref<Task> first = find_task(pid1), second = find_task(pid2);
+  Ref<Task> first = find_task(task, pid1), second = find_task(task, pid2);
   if (!first || !second) return Errno::srch;
   if (!may_inspect(*first, InspectAs::real_creds) || !may_inspect(*second, InspectAs::real_creds))
     return Errno::perm;

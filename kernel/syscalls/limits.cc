@@ -1,6 +1,7 @@
 // getrlimit(2), getrusage(2), times(2).
 #include <algorithm>
 
+#include "fs/user_namespace.h"
 #include "kernel/pid.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/syscalls/rusage.h"
@@ -36,6 +37,7 @@ bool may_touch(const Task& task, const Task& target) {
   const fs::Credentials& c = task.creds();
   if (&task.group() == &target.group() || c.has(fs::Cap::sys_resource)) return true;
   Ref<fs::Credentials> t = target.creds_ref();
+  if (t && fs::is_capable(c, t->user_ns.get(), fs::Cap::sys_resource)) return true;
   return t && c.uid == t->euid && c.uid == t->suid && c.uid == t->uid && c.gid == t->egid &&
          c.gid == t->sgid && c.gid == t->gid;
 }
@@ -92,7 +94,7 @@ Result<void> sys_prlimit64(Task& task, int pid, uint32_t resource, uint64_t new_
   if (resource >= kResources) return Errno::inval;
   Limit fresh{};
   if (new_limit) fresh = TRY(mm::copy_in(task.mm(), UserPtr<Limit>(new_limit)));
-  Ref<Task> target = pid == 0 ? Ref<Task>(task) : find_task(pid);
+  Ref<Task> target = pid == 0 ? Ref<Task>(task) : find_task(task, pid);
   if (!target) return Errno::srch;
   if (!may_touch(task, *target)) return Errno::perm;
   Limit old = target->group().limits.get(resource);

@@ -1,6 +1,8 @@
 // mount(2), umount2(2), pivot_root(2).
 #include "fs/filesystem.h"
+#include "fs/user_namespace.h"
 #include "kernel/namespaces.h"
+#include "kernel/new_super.h"
 #include "kernel/pid.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
@@ -17,16 +19,20 @@ Result<fs::Path> walk_argument(Task& task, std::string_view text) {
   return fs::walk(task.walk_context(), TRY(start_of(task, abi::at::fdcwd, text)), text, fs::kFollow);
 }
 
+bool may_mount(const Task& task) {
+  return fs::is_capable(task.creds(), task.namespaces().mounts().owner(), fs::Cap::sys_admin);
+}
+
 Result<void> mount_new(Task& task, const fs::Path& target, std::string_view source, uint64_t type_at,
                        uint64_t flags, uint64_t data_at) {
   if (type_at == 0) return Errno::inval;
   String type = TRY(path_argument(task, type_at));
   String data;
   if (data_at != 0) data = TRY(mm::copy_in_string(task.mm(), data_at, 4096));
-  fs::MountFunction mount = TRY(fs::find_filesystem(type.view()));
-  Ref<fs::SuperBlock> super = TRY(mount(source, data.view()));
+  Ref<fs::SuperBlock> super = TRY(new_super(task, type.view(), source, data.view()));
+  const uint32_t locks = TRY(check_revealing(task, *super, flags));
   Ref<fs::Inode> root = super->root();
-  return fs::mount_on(target, std::move(super), std::move(root), flags, source);
+  return fs::mount_on(target, std::move(super), std::move(root), flags, source, locks);
 }
 
 Result<void> change_propagation(const fs::Path& target, uint64_t flags) {
@@ -85,11 +91,14 @@ Result<void> sys_mount(Task& task, uint64_t source_at, uint64_t target_at, uint6
   if (type != 0) (void)TRY(path_argument(task, type));
   String target_text = TRY(path_argument(task, target_at));
   fs::Path target = TRY(walk_argument(task, target_text.view()));
-  if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
+  if (!may_mount(task)) return Errno::perm;
   if ((flags & kMagicMask) == kMagic) flags &= ~kMagicMask;
   if (!task.namespaces().mounts().contains(target)) return Errno::inval;
   if (flags & kRemount) {
     bool bind_only = flags & fs::kMsBind;
+    if (!bind_only && target.mount &&
+        !fs::is_capable(task.creds(), target.mount->super().owner(), fs::Cap::sys_admin))
+      return Errno::perm;
     return fs::remount(target, flags, !bind_only);
   }
   if (flags & fs::kMsBind) {
@@ -110,13 +119,15 @@ Result<void> sys_umount2(Task& task, uint64_t target_at, uint32_t flags) {
   if (flags & ~kKnown) return Errno::inval;
   fs::Path target = TRY(
       lookup_argument(task, abi::at::fdcwd, target_at, flags & kNoFollow ? abi::at::symlink_nofollow : 0));
-  if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
+  if (!may_mount(task)) return Errno::perm;
   if (!task.namespaces().mounts().contains(target)) return Errno::inval;
+  constexpr uint32_t kForce = 1;
+  if (flags & kForce && !task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
   return fs::unmount(target, flags);
 }
 
 Result<void> sys_pivot_root(Task& task, uint64_t new_root_at, uint64_t put_old_at) {
-  if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
+  if (!may_mount(task)) return Errno::perm;
   fs::Path new_root = TRY(lookup_argument(task, abi::at::fdcwd, new_root_at, 0));
   fs::Path put_old = TRY(lookup_argument(task, abi::at::fdcwd, put_old_at, 0));
   fs::Path old_root = task.fs().root();

@@ -82,7 +82,7 @@ Result<uint64_t> capability_option(Task& task, int option, uint64_t a, uint64_t 
       if (a > 40) return Errno::inval;
       return creds.bounding >> a & 1;
     case kCapbsetDrop:
-      if (!creds.has(Cap::setpcap)) return Errno::perm;
+      if (!creds.has_own(Cap::setpcap)) return Errno::perm;
       if (a > 40) return Errno::inval;
       TRY(change(task, [&](Credentials& n) -> Result<void> {
         n.bounding &= ~bit(a);
@@ -107,7 +107,7 @@ Result<uint64_t> capability_option(Task& task, int option, uint64_t a, uint64_t 
       uint32_t fresh = static_cast<uint32_t>(a);
       if (a & ~uint64_t{0xff}) return Errno::perm;
       if ((fresh ^ creds.securebits) & locked || (creds.securebits & 0xaa & ~fresh)) return Errno::perm;
-      if (!creds.has(Cap::setpcap)) return Errno::perm;
+      if (!creds.has_own(Cap::setpcap)) return Errno::perm;
       TRY(change(task, [&](Credentials& n) -> Result<void> {
         n.securebits = fresh;
         return {};

@@ -1,4 +1,5 @@
 // clone(2), execve(2), exit(2), wait(2) and their families.
+#include "fs/user_namespace.h"
 #include "kernel/clone.h"
 #include "kernel/exec.h"
 #include "kernel/exit.h"
@@ -73,10 +74,14 @@ Result<int32_t> sys_clone3(Task& task, uint64_t address, uint64_t size) {
   if (a.exit_signal > static_cast<uint64_t>(sig::max)) return Errno::inval;
   if (a.flags & (clone_flag::thread | clone_flag::parent) && a.exit_signal) return Errno::inval;
   if ((a.stack == 0) != (a.stack_size == 0)) return Errno::inval;
-  if (a.set_tid_size) return Errno::perm;  // needs CAP_CHECKPOINT_RESTORE in Linux; numbers are ours to give
-  if (a.flags & clone_flag::newtime) return Errno::inval;
+  if ((a.set_tid == 0) != (a.set_tid_size == 0) || a.set_tid_size > PidNamespace::kMaxLevel)
+    return Errno::inval;
   if (a.flags & clone_flag::settls && a.tls >= arch::kUserEnd) return Errno::perm;
   CloneRequest r;
+  int32_t set_tid[PidNamespace::kMaxLevel];
+  r.set_tid = std::span(set_tid).first(a.set_tid_size);
+  if (a.set_tid_size)
+    TRY(mm::copy_in_bytes(task.mm(), set_tid, a.set_tid, a.set_tid_size * sizeof(int32_t)));
   r.flags = a.flags;
   r.exit_signal = static_cast<int>(a.exit_signal);
   if (a.stack) {
@@ -147,7 +152,7 @@ Result<Flow> sys_exit_group(Task& task, int code) { exit_group(task, exit_status
 
 Result<int32_t> sys_set_tid_address(Task& task, uint64_t address) {
   task.clear_child_tid = address;
-  return task.tid();
+  return task.own_tid();
 }
 
 Result<int32_t> sys_wait4(Task& task, int pid, uint64_t status, uint32_t options, uint64_t usage) {
@@ -158,10 +163,10 @@ Result<int32_t> sys_wait4(Task& task, int pid, uint64_t status, uint32_t options
   r.flags = options | exited;
   if (pid > 0) {
     r.who = WaitRequest::Who::pid;
-    r.id = pid;
+    r.id = id_meant_by(task, pid);
   } else if (pid != -1) {
     r.who = WaitRequest::Who::group;
-    r.id = pid == 0 ? task.group().pgid.load() : -pid;
+    r.id = pid == 0 ? task.group().pgid.load() : id_meant_by(task, -pid);
   }
   WaitOutcome o = TRY(wait_for_child(task, r));
   if (o.pid == 0) return 0;
@@ -181,12 +186,12 @@ Result<WaitRequest> waitid_request(Task& task, int type, int id, Ref<ThreadGroup
     case kPid:
       if (id <= 0) return Errno::inval;
       r.who = WaitRequest::Who::pid;
-      r.id = id;
+      r.id = id_meant_by(task, id);
       return r;
     case kPgid:
       if (id < 0) return Errno::inval;
       r.who = WaitRequest::Who::group;
-      r.id = id == 0 ? task.group().pgid.load() : id;
+      r.id = id == 0 ? task.group().pgid.load() : id_meant_by(task, id);
       return r;
     case kPidfd:
       if (id < 0) return Errno::inval;
@@ -236,7 +241,7 @@ Result<void> sys_waitid(Task& task, int type, int id, uint64_t info_address, uin
   if (o.pid) {
     info = SigInfo(sig::chld, o.code);
     info.child.pid = o.pid;
-    info.child.uid = o.uid;
+    info.child.uid = fs::shown_uid(task.creds(), o.uid);
     info.child.status = status_for_siginfo(o);
   }
   // Linux fills the fields up to si_status and leaves the rest alone.
@@ -246,9 +251,9 @@ Result<void> sys_waitid(Task& task, int type, int id, uint64_t info_address, uin
 Result<int> sys_pidfd_open(Task& task, int pid, uint32_t flags) {
   constexpr uint32_t kNonblock = fs::open_flag::nonblock;
   if (flags & ~kNonblock || pid <= 0) return Errno::inval;
-  Ref<Task> target = find_task(pid);
+  Ref<Task> target = find_task(task, pid);
   if (!target) return Errno::srch;
-  if (target->group().pid != pid) return Errno::inval;  // a thread, not a process
+  if (target->group().pid != target->tid()) return Errno::inval;  // a thread, not a process
   return open_pidfd(task, target->group(), flags);
 }
 

@@ -58,7 +58,7 @@ Result<size_t> process_vm(Task& task, int pid, uint64_t local, uint64_t local_co
   if (ours.total() == 0) return size_t{0};
   TRY(theirs.read(task, remote, remote_count));
   if (theirs.total() == 0) return size_t{0};
-  Ref<Task> target = find_task(pid);
+  Ref<Task> target = find_task(task, pid);
   if (!target) return Errno::srch;
   if (!may_inspect(*target, InspectAs::real_creds)) return Errno::perm;
   Ref<mm::AddressSpace> space = target->mm_ref();

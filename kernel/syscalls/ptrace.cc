@@ -134,7 +134,9 @@ Result<void> listen(Task& tracee) {
 }
 
 Result<void> kill(Task& tracee) {
-  (void)queue_signal(tracee, false, SigInfo(sig::kill, sig_code::user), Origin::user);
+  const bool inside = tracee.pid_namespace().contains(Task::current().pid_namespace());
+  (void)queue_signal(tracee, false, SigInfo(sig::kill, sig_code::user),
+                     inside ? Origin::user : Origin::outside);
   return {};
 }
 
@@ -384,7 +386,7 @@ Result<int64_t> sys_ptrace(Task& task, int64_t number, int64_t pid, uint64_t add
     TRY(ptrace_traceme(task));
     return int64_t{0};
   }
-  Ref<Task> target = find_task(static_cast<int32_t>(pid));
+  Ref<Task> target = find_task(task, static_cast<int32_t>(pid));
   if (!target) return Errno::srch;
   if (request == Request::attach || request == Request::seize) {
     TRY(begin_tracing(task, *target, request, address, data));

@@ -2,6 +2,7 @@
 // nice values are kept and shown; the scheduler itself is fair to all.
 #include <algorithm>
 
+#include "fs/user_namespace.h"
 #include "kernel/pid.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/syscalls/tasks.h"
@@ -21,7 +22,7 @@ constexpr uint32_t kIoNone = 0, kIoRealtime = 1, kIoBestEffort = 2, kIoIdle = 3;
 constexpr int kIoWhoProcess = 1, kIoWhoUser = 3;
 
 Result<Ref<Task>> find_target(Task& task, int pid) {
-  Ref<Task> t = pid == 0 ? Ref<Task>(task) : find_task(pid);
+  Ref<Task> t = pid == 0 ? Ref<Task>(task) : find_task(task, pid);
   if (!t) return Errno::srch;
   return t;
 }
@@ -34,7 +35,9 @@ Result<Ref<Task>> target_of(Task& task, int pid) {
 Result<void> may_change(const Task& task, const Task& target) {
   const fs::Credentials& c = task.creds();
   Ref<fs::Credentials> t = target.creds_ref();
-  if (!t || c.euid == t->euid || c.euid == t->uid || c.has(fs::Cap::sys_nice)) return {};
+  if (!t || c.euid == t->euid || c.euid == t->uid ||
+      fs::is_capable(c, t->user_ns.get(), fs::Cap::sys_nice))
+    return {};
   return Errno::perm;
 }
 
@@ -175,13 +178,14 @@ template <class F>
 Result<void> each_chosen(Task& task, int which, int who, F&& f) {
   if (which < kWhichProcess || which > kWhichUser) return Errno::inval;
   if (which == kWhichProcess) {
-    Ref<Task> t = who == 0 ? Ref<Task>(task) : find_task(who);
+    Ref<Task> t = who == 0 ? Ref<Task>(task) : find_task(task, who);
     if (!t) return Errno::srch;
     return f(*t);
   }
   bool any = false;
-  int32_t group_id = who == 0 ? task.group().pgid.load() : who;
-  uint32_t uid = who == 0 ? task.creds().uid : static_cast<uint32_t>(who);
+  int32_t group_id = who == 0 ? task.group().pgid.load() : id_meant_by(task, who);
+  uint32_t uid = who == 0 ? task.creds().uid
+                         : fs::global_uid(task.creds().user_ns.get(), static_cast<uint32_t>(who));
   for (int32_t from = 1;;) {
     Ref<ThreadGroup> group = next_group(from);
     if (!group) break;
@@ -189,6 +193,7 @@ Result<void> each_chosen(Task& task, int which, int who, F&& f) {
     Ref<Task> leader = next_thread_of(*group, group->pid);
     if (!leader) continue;
     Ref<fs::Credentials> c = leader->creds_ref();
+    if (number_for(task, group->pid) == 0) continue;
     if (which == kWhichGroup ? group->pgid != group_id : !c || c->uid != uid) continue;
     any = true;
     TRY(f(*leader));

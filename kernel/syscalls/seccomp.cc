@@ -28,7 +28,7 @@ Result<Vec<BpfInstruction>> read_program(Task& task, uint64_t address) {
   } program;  // struct sock_fprog
   TRY(mm::copy_in_bytes(task.mm(), &program, address, sizeof program));
   if (program.length == 0 || program.length > kBpfMaxInstructions) return Errno::inval;
-  if (!task.creds().no_new_privs && !task.seccomp.no_new_privs && !task.creds().has(fs::Cap::sys_admin))
+  if (!task.creds().no_new_privs && !task.seccomp.no_new_privs && !task.creds().has_own(fs::Cap::sys_admin))
     return Errno::acces;
   if (program.instructions == 0) return Errno::inval;
   Vec<BpfInstruction> text;
@@ -47,7 +47,7 @@ int32_t thread_in_the_way_locked(Task& task, const SeccompFilter* mine) REQUIRES
     if (found || &t == &task || t.dead || t.seccomp.mode() == SeccompMode::disabled) return;
     Ref<SeccompFilter> theirs = t.seccomp.filter();
     if (t.seccomp.mode() == SeccompMode::strict || (theirs && !(mine && mine->descends_from(theirs.get()))))
-      found = t.tid();
+      found = number_in_locked(task.pid_namespace(), t.tid());
   });
   return found;
 }

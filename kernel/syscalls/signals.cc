@@ -120,7 +120,7 @@ namespace {
 Result<SigInfo> read_queued_info(Task& task, int target_pid, int signal, uint64_t address) {
   SigInfo info = TRY(mm::copy_in(task.mm(), UserPtr<SigInfo>(address)));
   // Only the kernel may claim to be the kernel or kill(2), except to oneself.
-  if ((info.code >= 0 || info.code == sig_code::tkill) && target_pid != task.pid()) return Errno::perm;
+  if ((info.code >= 0 || info.code == sig_code::tkill) && target_pid != task.own_pid()) return Errno::perm;
   info.signo = signal;
   return info;
 }
@@ -135,7 +135,7 @@ Result<void> check_signal_number(int signal) {
 Result<void> sys_rt_sigqueueinfo(Task& task, int pid, int signal, uint64_t info_address) {
   SigInfo info = TRY(read_queued_info(task, pid, signal, info_address));
   TRY(check_signal_number(signal));
-  Ref<Task> target = pid > 0 ? find_task(pid) : nullptr;
+  Ref<Task> target = pid > 0 ? find_task(task, pid) : nullptr;
   if (!target) return Errno::srch;
   return signal_group_checked(task, target->group(), info);
 }
@@ -144,8 +144,8 @@ Result<void> sys_rt_tgsigqueueinfo(Task& task, int pid, int tid, int signal, uin
   if (pid <= 0 || tid <= 0) return Errno::inval;
   SigInfo info = TRY(read_queued_info(task, tid, signal, info_address));
   TRY(check_signal_number(signal));
-  Ref<Task> target = find_task(tid);
-  if (!target || target->pid() != pid) return Errno::srch;
+  Ref<Task> target = find_task(task, tid);
+  if (!target || target->pid() != id_meant_by(task, pid)) return Errno::srch;
   return signal_task_checked(task, *target, info);
 }
 
@@ -222,28 +222,30 @@ Result<void> sys_kill(Task& task, int pid, int signal) {
   if (pid == INT32_MIN) return Errno::srch;
   TRY(check_signal_number(signal));
   if (pid > 0) {
-    Ref<Task> target = find_task(pid);
+    Ref<Task> target = find_task(task, pid);
     if (!target) return Errno::srch;
     return signal_group_checked(task, target->group(), user_signal_info(task, signal, sig_code::user));
   }
   if (pid == -1)
-    return kill_many(task, signal, [&](ThreadGroup& g) { return g.pid > 1 && &g != &task.group(); });
-  int32_t pgid = pid == 0 ? task.group().pgid.load() : -pid;
+    return kill_many(task, signal,
+                     [&](ThreadGroup& g) { return number_for(task, g.pid) > 1 && &g != &task.group(); });
+  int32_t pgid = pid == 0 ? task.group().pgid.load() : id_meant_by(task, -pid);
+  if (pgid == 0) return Errno::srch;
   return kill_many(task, signal, [&](ThreadGroup& g) { return g.pgid == pgid; });
 }
 
 Result<void> sys_tgkill(Task& task, int pid, int tid, int signal) {
   if (pid <= 0 || tid <= 0) return Errno::inval;
   TRY(check_signal_number(signal));
-  Ref<Task> target = find_task(tid);
-  if (!target || target->pid() != pid) return Errno::srch;
+  Ref<Task> target = find_task(task, tid);
+  if (!target || target->pid() != id_meant_by(task, pid)) return Errno::srch;
   return signal_task_checked(task, *target, user_signal_info(task, signal, sig_code::tkill));
 }
 
 Result<void> sys_tkill(Task& task, int tid, int signal) {
   if (tid <= 0) return Errno::inval;
   TRY(check_signal_number(signal));
-  Ref<Task> target = find_task(tid);
+  Ref<Task> target = find_task(task, tid);
   if (!target) return Errno::srch;
   return signal_task_checked(task, *target, user_signal_info(task, signal, sig_code::tkill));
 }

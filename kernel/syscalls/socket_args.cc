@@ -7,7 +7,11 @@ namespace runsc::kernel {
 
 namespace {
 
-bool process_exists(int32_t pid) { return static_cast<bool>(find_task(pid)); }
+int32_t process_of(int32_t number) {
+  Ref<Task> target = find_task(Task::current(), number);
+  return target ? target->tid() : 0;
+}
+int32_t number_of(int32_t pid) { return number_for(Task::current(), pid); }
 
 uint32_t with_nonblocking(const net::Socket& socket, uint32_t flags, bool nonblocking) {
   return nonblocking || socket.nonblocking() ? flags | net::msg_flag::dontwait : flags;
@@ -17,7 +21,7 @@ uint32_t with_nonblocking(const net::Socket& socket, uint32_t flags, bool nonblo
 
 net::Caller caller_of(Task& task) {
   return {task.mm(),     task.files(), task.fs(), task.creds(), task.pid(), task.limit(kLimitFiles),
-          process_exists};
+          process_of,    number_of};
 }
 
 Result<void> SocketArgument::find(Task& task, int fd) {

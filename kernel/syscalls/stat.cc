@@ -1,4 +1,5 @@
 // stat(2), statx(2), statfs(2), access(2).
+#include "fs/user_namespace.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
 
@@ -12,8 +13,8 @@ Result<void> put_stat(Task& task, const fs::Attr& a, uint64_t out) {
   s.ino = a.ino;
   s.nlink = a.nlink;
   s.mode = a.mode;
-  s.uid = a.uid;
-  s.gid = a.gid;
+  s.uid = fs::shown_uid(task.creds(), a.uid);
+  s.gid = fs::shown_gid(task.creds(), a.gid);
   s.rdev = a.rdev;
   s.size = static_cast<int64_t>(a.size);
   s.block_size = a.block_size;
@@ -79,8 +80,8 @@ Result<void> sys_statx(Task& task, int dirfd, uint64_t path, uint32_t flags, uin
   s.mask = kBasic | kBirth | (mount_id ? kMountId : 0);
   s.block_size = a.block_size;
   s.nlink = a.nlink;
-  s.uid = a.uid;
-  s.gid = a.gid;
+  s.uid = fs::shown_uid(task.creds(), a.uid);
+  s.gid = fs::shown_gid(task.creds(), a.gid);
   s.mode = static_cast<uint16_t>(a.mode);
   s.ino = a.ino;
   s.size = a.size;
@@ -141,12 +142,13 @@ Result<void> sys_faccessat2(Task& task, int dirfd, uint64_t path, uint32_t mode,
   if (flags & ~(abi::at::eaccess | abi::at::symlink_nofollow | abi::at::empty_path)) return Errno::inval;
   const fs::Credentials& now = task.creds();
   Ref<fs::Credentials> real;
-  if (!(flags & abi::at::eaccess) && (now.fsuid != now.uid || now.fsgid != now.gid || now.uid != 0)) {
+  const bool root = now.uid == fs::global_uid(now.user_ns.get(), 0);
+  if (!(flags & abi::at::eaccess) && (now.fsuid != now.uid || now.fsgid != now.gid || !root)) {
     real = TRY(now.clone());
     real->fsuid = now.uid;
     real->fsgid = now.gid;
     // A real user other than root has no use of capabilities here; root has all that it may have.
-    real->effective = now.uid == 0 ? now.permitted : 0;
+    real->effective = root ? now.permitted : 0;
   }
   fs::WalkContext context{task.fs(), real ? *real : now};
   String text = TRY(path_argument(task, path));

@@ -1,6 +1,7 @@
 // uname(2), sysinfo(2), syslog(2), getrandom(2), getcpu(2), membarrier(2), reboot(2).
 #include <algorithm>
 
+#include "fs/user_namespace.h"
 #include "kernel/base/cpu_hooks.h"
 #include "kernel/klog.h"
 #include "kernel/namespaces.h"
@@ -24,7 +25,7 @@ void put(char (&to)[65], std::string_view s) {
 
 Result<void> set_name(Task& task, uint64_t address, uint64_t size,
                       Result<void> (UtsNamespace::*set)(std::string_view)) {
-  if (!task.creds().has(fs::Cap::sys_admin)) return Errno::perm;
+  if (!fs::is_capable(task.creds(), task.namespaces().uts().owner(), fs::Cap::sys_admin)) return Errno::perm;
   if (size > kUtsMax) return Errno::inval;
   char text[kUtsMax];
   TRY(mm::copy_in_bytes(task.mm(), text, address, size));
@@ -185,7 +186,7 @@ Result<uint64_t> sys_membarrier(Task& task, int command, uint32_t flags, int) {
 Result<void> sys_reboot(Task& task, uint32_t magic1, uint32_t magic2, uint32_t, uint64_t) {
   constexpr uint32_t kMagic1 = 0xfee1dead, kMagic2 = 672274793, kMagic2a = 85072278, kMagic2b = 369367448,
                      kMagic2c = 537993216;
-  if (!task.creds().has(fs::Cap::sys_boot)) return Errno::perm;
+  if (!fs::is_capable(task.creds(), task.pid_namespace().owner(), fs::Cap::sys_boot)) return Errno::perm;
   if (magic1 != kMagic1 ||
       (magic2 != kMagic2 && magic2 != kMagic2a && magic2 != kMagic2b && magic2 != kMagic2c))
     return Errno::inval;

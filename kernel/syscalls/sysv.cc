@@ -1,4 +1,5 @@
 // semget(2), semop(2), semctl(2); msgget(2), msgsnd(2), msgrcv(2), msgctl(2).
+#include "fs/user_namespace.h"
 #include "kernel/syscalls/sysv.h"
 
 #include <algorithm>
@@ -8,6 +9,8 @@
 #include "kernel/syscalls/time_args.h"
 #include "kernel/thread_group.h"
 #include "kernel/time/clock.h"
+#include "kernel/namespaces.h"
+#include "kernel/pid.h"
 #include "mm/user_copy.h"
 
 namespace runsc::kernel {
@@ -15,10 +18,11 @@ namespace runsc::kernel {
 IpcPermissions ipc_permissions(const IpcObject& object) {
   IpcPermissions p{};
   p.key = object.key;
-  p.uid = object.owner.uid;
-  p.gid = object.owner.gid;
-  p.cuid = object.owner.cuid;
-  p.cgid = object.owner.cgid;
+  const fs::Credentials& viewer = Task::current().creds();
+  p.uid = fs::shown_uid(viewer, object.owner.uid);
+  p.gid = fs::shown_gid(viewer, object.owner.gid);
+  p.cuid = fs::shown_uid(viewer, object.owner.cuid);
+  p.cgid = fs::shown_gid(viewer, object.owner.cgid);
   p.mode = object.owner.mode;
   p.sequence = static_cast<uint16_t>(object.id() >> 15);
   return p;
@@ -27,9 +31,11 @@ IpcPermissions ipc_permissions(const IpcObject& object) {
 Result<void> ipc_set(IpcObject& object, const fs::Credentials& creds, const IpcPermissions& to) {
   if (object.removed) return Errno::idrm;
   TRY(object.owner.check_owner(creds));
-  if (to.uid == ~0u || to.gid == ~0u) return Errno::inval;
-  object.owner.uid = to.uid;
-  object.owner.gid = to.gid;
+  const uint32_t uid = fs::global_uid(creds.user_ns.get(), to.uid),
+                 gid = fs::global_gid(creds.user_ns.get(), to.gid);
+  if (uid == fs::kNoId || gid == fs::kNoId) return Errno::inval;
+  object.owner.uid = uid;
+  object.owner.gid = gid;
   object.owner.mode = to.mode & 0777;
   return {};
 }
@@ -137,7 +143,7 @@ Result<uint64_t> sem_one(Task& task, SemSet& set, int32_t number, uint32_t comma
   SemSet::Semaphore s = set.semaphore(number);
   switch (command) {
     case kGetPid:
-      return static_cast<uint64_t>(s.pid);
+      return static_cast<uint64_t>(number_for(task, s.pid));
     case kGetValue:
       return static_cast<uint64_t>(s.value);
     case kGetNcount:
@@ -270,8 +276,8 @@ Result<uint64_t> msg_stat(Task& task, MessageQueue& queue, uint64_t address, boo
            use.bytes,
            use.count,
            use.limit,
-           use.sender,
-           use.receiver,
+           number_for(task, use.sender),
+           number_for(task, use.receiver),
            {}};
   }
   TRY(mm::copy_out(task.mm(), UserPtr<MsgIds>(address), ids));

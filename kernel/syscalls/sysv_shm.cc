@@ -1,4 +1,5 @@
 // shmget(2), shmat(2), shmdt(2), shmctl(2).
+#include "fs/user_namespace.h"
 #include "kernel/ipc/shm.h"
 
 #include <algorithm>
@@ -6,6 +7,8 @@
 #include "kernel/syscalls/memory.h"
 #include "kernel/syscalls/sysv.h"
 #include "kernel/thread_group.h"
+#include "kernel/namespaces.h"
+#include "kernel/pid.h"
 #include "mm/flags.h"
 #include "mm/user_copy.h"
 
@@ -46,8 +49,8 @@ ShmIds describe(const ShmSegment& s) REQUIRES(s.lock) {
   ids.attach_time = use.attach_time;
   ids.detach_time = use.detach_time;
   ids.change_time = use.change_time;
-  ids.creator = use.creator;
-  ids.last = use.last;
+  ids.creator = number_for(Task::current(), use.creator);
+  ids.last = number_for(Task::current(), use.last);
   ids.attached = use.attached;
   return ids;
 }
@@ -83,7 +86,7 @@ Result<void> remove(Task& task, ShmSegment& s) {
 
 Result<void> set_locked(Task& task, ShmSegment& s, bool on) {
   LockGuard guard(s.lock);
-  if (!task.creds().has(fs::Cap::ipc_lock)) {
+  if (!fs::is_capable(task.creds(), task.namespaces().ipc().owner(), fs::Cap::ipc_lock)) {
     if (task.creds().euid != s.owner.uid && task.creds().euid != s.owner.cuid) return Errno::perm;
     if (on && task.limit(static_cast<unsigned>(Resource::memlock)) == 0) return Errno::perm;
   }

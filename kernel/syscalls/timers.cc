@@ -113,8 +113,9 @@ Result<SigEvent> check_event(Task& task, SigEvent e) {
     case kSigevThread:
       break;
     case kSigevSignal | kSigevThreadId: {
-      Ref<Task> target = find_task(e.tid);
+      Ref<Task> target = find_task(task, e.tid);
       if (!target || &target->group() != &task.group()) return Errno::inval;
+      e.tid = target->tid();
       break;
     }
     default:

@@ -1,6 +1,7 @@
 // Receiving on AF_UNIX sockets.
 #include <algorithm>
 
+#include "fs/user_namespace.h"
 #include "net/unix/unix_endpoint.h"
 
 namespace runsc::net {
@@ -219,8 +220,9 @@ void UnixEndpoint::finish_receive(ReceiveMessage& message) {
   }
   if (message.has_creds) {
     PeerCredentials creds = message.creds;
-    if (creds.uid == ~0u) creds.uid = kOverflowId;
-    if (creds.gid == ~0u) creds.gid = kOverflowId;
+    creds.pid = message.caller.number_of(creds.pid);
+    creds.uid = creds.uid == ~0u ? kOverflowId : fs::shown_uid(message.caller.creds, creds.uid);
+    creds.gid = creds.gid == ~0u ? kOverflowId : fs::shown_gid(message.caller.creds, creds.gid);
     message.control.put(kSolSocket, control_type::credentials, std::as_bytes(std::span(&creds, 1)));
   }
   if (message.rights)

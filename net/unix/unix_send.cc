@@ -1,6 +1,7 @@
 // Sending on AF_UNIX sockets.
 #include <algorithm>
 
+#include "fs/user_namespace.h"
 #include "kernel/base/check.h"
 #include "net/unix/unix_endpoint.h"
 
@@ -25,13 +26,17 @@ Result<PeerCredentials> checked_credentials(const Caller& caller, std::span<cons
   PeerCredentials c;
   if (data.size() != sizeof c) return Errno::inval;
   __builtin_memcpy(&c, data.data(), sizeof c);
-  if (c.uid == ~0u || c.gid == ~0u) return Errno::inval;
   const fs::Credentials& mine = caller.creds;
-  bool pid_ok = c.pid == caller.pid || mine.has(Cap::sys_admin);
-  bool uid_ok = c.uid == mine.uid || c.uid == mine.euid || c.uid == mine.suid || mine.has(Cap::setuid);
-  bool gid_ok = c.gid == mine.gid || c.gid == mine.egid || c.gid == mine.sgid || mine.has(Cap::setgid);
+  c.uid = fs::global_uid(mine.user_ns.get(), c.uid);
+  c.gid = fs::global_gid(mine.user_ns.get(), c.gid);
+  if (c.uid == ~0u || c.gid == ~0u) return Errno::inval;
+  const int32_t own = caller.number_of(caller.pid);
+  bool pid_ok = c.pid == own || mine.has_own(Cap::sys_admin);
+  bool uid_ok = c.uid == mine.uid || c.uid == mine.euid || c.uid == mine.suid || mine.has_own(Cap::setuid);
+  bool gid_ok = c.gid == mine.gid || c.gid == mine.egid || c.gid == mine.sgid || mine.has_own(Cap::setgid);
   if (!pid_ok || !uid_ok || !gid_ok) return Errno::perm;
-  if (c.pid != caller.pid && !caller.process_exists(c.pid)) return Errno::srch;
+  c.pid = c.pid == own ? caller.pid : caller.process_of(c.pid);
+  if (c.pid == 0) return Errno::srch;
   return c;
 }
 
