@@ -137,7 +137,8 @@ Result<void> set_access(const Credentials& creds, Inode& inode, const Attr& attr
   SetAttr change;
   change.mask = SetAttr::kMode;
   change.mode = (attr.mode & 07000) | acl.mode_bits();
-  if (!creds.in_group(attr.gid) && !is_capable_of(creds, attr.uid, attr.gid, Cap::fsetid)) change.mode &= ~kSetGid;
+  if (!creds.in_group(attr.gid) && !is_capable_of(creds, attr.uid, attr.gid, Cap::fsetid))
+    change.mode &= ~kSetGid;
   if (acl.extended())
     TRY(acl.store(inode, kAclAccess));
   else

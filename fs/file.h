@@ -85,7 +85,8 @@ enum class FileKind : uint8_t {
   inotify,
   pidfd,
   memfd,
-  mqueue
+  mqueue,
+  fs_context
 };
 
 class File : public RefCounted<File> {

@@ -201,6 +201,14 @@ Result<Ref<Mount>> mount_root(MountNamespace& ns, Ref<SuperBlock> super, uint64_
   return m;
 }
 
+bool has_locked_children(Mount& m, Dentry& below) {
+  for (Mount* child = MountTree::first; child; child = MountTree::next(*child))
+    if (child->parent_locked() == &m && MountTree::locks(*child) & mount_lock::place &&
+        is_below(*child->mountpoint_locked(), below))
+      return true;
+  return false;
+}
+
 namespace {
 
 bool is_mount_root(const Path& path) { return path.mount && path.dentry.get() == &path.mount->root(); }
@@ -215,14 +223,6 @@ Result<Path> place_for(const Path& target, Dentry& root) REQUIRES(g_mount_tree_l
   if (root.inode()->is_dir() != inode_of(place).is_dir()) return Errno::notdir;
   if (place.dentry->removed()) return Errno::noent;
   return place;
-}
-
-bool has_locked_children(Mount& m, Dentry& below) REQUIRES(g_mount_tree_lock) {
-  for (Mount* child = MountTree::first; child; child = MountTree::next(*child))
-    if (child->parent_locked() == &m && MountTree::locks(*child) & mount_lock::place &&
-        is_below(*child->mountpoint_locked(), below))
-      return true;
-  return false;
 }
 
 Result<Vec<MountTwin>> single(Mount* original, Ref<Mount> m) {
@@ -251,8 +251,20 @@ Result<void> mount_on(const Path& target, Ref<SuperBlock> super, Ref<Inode> root
 }
 
 Result<void> bind_mount(const Path& source, const Path& target, uint64_t flags, bool recursive) {
+  // What is in no tree: files of namespaces alone may be bound.
+  Ref<Mount> nsfs;
+  if (!source.mount) {
+    SuperBlock& super = inode_of(source).super();
+    if (super.type_name() != "nsfs") return Errno::inval;
+    nsfs = TRY(Mount::create(Ref<SuperBlock>(super), source.dentry, 0, "nsfs"));
+  }
   LockGuard guard(g_mount_tree_lock);
-  if (!source.mount || MountTree::unbindable(*source.mount)) return Errno::inval;
+  if (nsfs) {
+    Path place = TRY(place_for(target, *source.dentry));
+    Vec<MountTwin> tree = TRY(single(nullptr, nsfs));
+    return graft(tree, place);
+  }
+  if (MountTree::unbindable(*source.mount)) return Errno::inval;
   Path place = TRY(place_for(target, *source.dentry));
   if (MountTree::ns(*source.mount) != MountTree::ns(*place.mount)) return Errno::inval;
   Ref<Mount> m = TRY(twin_of(*source.mount, *source.dentry));
@@ -351,9 +363,7 @@ Result<void> pivot_root(const Path& root, const Path& new_root, const Path& put_
   return {};
 }
 
-namespace {
-
-bool may_change_flags(Mount& m, uint64_t flags) REQUIRES(g_mount_tree_lock) {
+bool may_change_flags(Mount& m, uint64_t flags) {
   const uint32_t locks = MountTree::locks(m);
   if (locks & mount_lock::rdonly && !(flags & kMsRdonly)) return false;
   if (locks & mount_lock::nosuid && !(flags & kMsNosuid)) return false;
@@ -361,6 +371,8 @@ bool may_change_flags(Mount& m, uint64_t flags) REQUIRES(g_mount_tree_lock) {
   if (locks & mount_lock::noexec && !(flags & kMsNoexec)) return false;
   return !(locks & mount_lock::atime) || !((flags ^ m.flags()) & kMsNoatime);
 }
+
+namespace {
 
 // What stands on it covers no more than empty directories of the file system itself.
 bool shows_all(Mount& m) REQUIRES(g_mount_tree_lock) {
@@ -395,24 +407,6 @@ Result<void> remount(const Path& target, uint64_t flags, bool whole_super) {
   if (whole_super) TRY(target.mount->super().remount(flags, {}));
   target.mount->set_flags(flags & (kMsRdonly | kMsNosuid | kMsNodev | kMsNoexec | kMsNoatime));
   return {};
-}
-
-Result<void> move_mount(const Path& source, const Path& target) {
-  LockGuard guard(g_mount_tree_lock);
-  if (!is_mount_root(source) || !source.mount->parent_locked()) return Errno::inval;
-  if (MountTree::locks(*source.mount) & mount_lock::place) return Errno::inval;
-  Mount& m = *source.mount;
-  Path place = target;
-  enter_mounts(place);
-  if (!place.mount || !MountTree::ns(m) || MountTree::ns(m) != MountTree::ns(*place.mount))
-    return Errno::inval;
-  if (inode_of(source).is_dir() != inode_of(place).is_dir()) return Errno::inval;
-  if (is_shared(m.parent_locked())) return Errno::inval;
-  if (is_shared(place.mount.get()))
-    for (Mount* other = MountTree::first; other; other = MountTree::next(*other))
-      if (MountTree::unbindable(*other) && MountTree::stands_below(other, m)) return Errno::inval;
-  if (MountTree::stands_below(place.mount.get(), m)) return Errno::loop;
-  return graft_moved(m, place);
 }
 
 }  // namespace runsc::fs

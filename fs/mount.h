@@ -62,7 +62,7 @@ class Mount final : public RefCounted<Mount>, public boost::intrusive::list_base
   // Changed and read under the lock of the tree: its peers, whom it follows, and whether it may be bound.
   PeerGroup group_ = 0, master_ = 0;
   bool unbindable_ = false;
-  uint32_t locks_ = 0;  // mount_lock
+  uint32_t locks_ = 0;                       // mount_lock
   Mount *next_ = nullptr, *prev_ = nullptr;  // all mounts in all trees, in order of mounting
 };
 
@@ -73,6 +73,9 @@ class MountNamespace final : public Namespace {
   // With copies of all mounts, to which the paths of a task move over; for another user namespace than this
   // one's all are locked, and follow without being followed. ENOMEM, ENOSPC.
   Result<Ref<MountNamespace>> clone(Path& root, Path& cwd, Ref<Namespace> owner) const;
+  // One that nobody is in: of mounts that only a descriptor leads to (open_tree(2), fsmount(2)).
+  static Result<Ref<MountNamespace>> create_detached();
+  bool is_detached() const { return detached_; }
   // Takes its mounts off.
   ~MountNamespace() override;
 
@@ -87,6 +90,7 @@ class MountNamespace final : public Namespace {
   friend Ref<T> runsc::make_ref(A&&...);
   MountNamespace() : Namespace(NamespaceKind::mount) {}
   Mount* root_ = nullptr;  // under the lock of the tree
+  bool detached_ = false;
 };
 
 // The mount that stands on (mount, dentry), topmost last one; null: none.
@@ -104,10 +108,30 @@ Result<Ref<Mount>> mount_root(MountNamespace& ns, Ref<SuperBlock> super, uint64_
 Result<void> pivot_root(const Path& root, const Path& new_root, const Path& put_old);
 // mount(2) with MS_REMOUNT: EINVAL unless `target` is the root of a mount; EPERM: what is locked.
 Result<void> remount(const Path& target, uint64_t flags, bool whole_super);
-// MS_MOVE. EINVAL, ELOOP, ENOTDIR.
-Result<void> move_mount(const Path& source, const Path& target);
-// MS_SHARED and its relatives: EINVAL unless `target` is the root of a mount.
+// MS_MOVE, move_mount(2): `ns` is the caller's, in which the target must be, and the source unless it is
+// detached. EINVAL, ELOOP.
+Result<void> move_mount(const MountNamespace& ns, const Path& source, const Path& target);
+// A detached copy of what is at `source`, in `ns`; its root. EINVAL: unbindable, or of another namespace;
+// what is locked would be uncovered.
+struct DetachedMount {
+  Ref<MountNamespace> holder;  // what is still in it with the last count goes
+  Path root;
+};
+Result<DetachedMount> copy_detached(const MountNamespace& ns, const Path& source, bool recursive);
+// A new mount, detached.
+Result<DetachedMount> mount_detached(Ref<SuperBlock> super, uint64_t flags, std::string_view source,
+                                     uint32_t locks);
+// mount_setattr(2) on the mount with this root, or on all below it too. `clear` then `set` of kMs* flags.
+// EINVAL: not the root of a mount, or neither in `ns` nor detached. EPERM: what is locked; nothing was done.
 enum class Propagation : uint8_t { shared, slave, unshared, unbindable };
+struct MountChange {
+  uint64_t set = 0, clear = 0;
+  bool propagates = false;  // `propagation` is to be set
+  Propagation propagation = Propagation::unshared;
+};
+Result<void> change_mount(const MountNamespace& ns, const Path& root, const MountChange& change,
+                          bool recursive);
+// MS_SHARED and its relatives: EINVAL unless `target` is the root of a mount.
 Result<void> set_propagation(const Path& target, Propagation type, bool recursive);
 // Whether a file system of this kind is to be seen whole in `ns` already, so that showing it again reveals
 // nothing (user_namespaces(7)); `flags`, of the new mount, and `locks` then carry what it must keep.

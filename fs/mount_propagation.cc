@@ -124,7 +124,9 @@ void make_slave(Mount& m) REQUIRES(g_mount_tree_lock) {
   if (is_in_use(group)) MountTree::master(m) = group;
 }
 
-void change(Mount& m, Propagation type) REQUIRES(g_mount_tree_lock) {
+}  // namespace
+
+void change_propagation(Mount& m, Propagation type) {
   switch (type) {
     case Propagation::shared:
       if (MountTree::group(m) == 0) MountTree::group(m) = new_group();
@@ -141,8 +143,6 @@ void change(Mount& m, Propagation type) REQUIRES(g_mount_tree_lock) {
       return;
   }
 }
-
-}  // namespace
 
 Result<Ref<Mount>> twin_of(Mount& m, Dentry& root) {
   Ref<Mount> twin = TRY(Mount::create(Ref<SuperBlock>(m.super()), Ref<Dentry>(root), m.flags(), m.source()));
@@ -234,11 +234,11 @@ Result<void> set_propagation(const Path& target, Propagation type, bool recursiv
   LockGuard guard(g_mount_tree_lock);
   if (!target.mount || target.dentry.get() != &target.mount->root()) return Errno::inval;
   if (!recursive) {
-    change(*target.mount, type);
+    change_propagation(*target.mount, type);
     return {};
   }
   for (Mount* m = MountTree::first; m; m = MountTree::next(*m))
-    if (MountTree::stands_below(m, *target.mount)) change(*m, type);
+    if (MountTree::stands_below(m, *target.mount)) change_propagation(*m, type);
   return {};
 }
 

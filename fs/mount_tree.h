@@ -20,6 +20,8 @@ struct MountTree {
   static PeerGroup& master(Mount& m) { return m.master_; }
   static bool& unbindable(Mount& m) { return m.unbindable_; }
   static uint32_t& locks(Mount& m) { return m.locks_; }
+  // All of `from` goes over to `to`.
+  static void hand_over(MountNamespace& from, MountNamespace& to) REQUIRES(g_mount_tree_lock);
   static Mount*& root(MountNamespace& ns) { return ns.root_; }
   static Mount* root(const MountNamespace& ns) { return ns.root_; }
 
@@ -42,6 +44,12 @@ struct MountTree {
     return false;
   }
 };
+
+// Whether a mount's flags may become these.
+bool may_change_flags(Mount& m, uint64_t flags) REQUIRES(g_mount_tree_lock);
+// Whether something locked stands on it below a place.
+bool has_locked_children(Mount& m, Dentry& below) REQUIRES(g_mount_tree_lock);
+void change_propagation(Mount& m, Propagation type) REQUIRES(g_mount_tree_lock);
 
 // Copies of mounts that hang together, in no tree yet: the first is the root.
 struct MountTwin {

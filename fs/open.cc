@@ -2,8 +2,8 @@
 #include "fs/acl.h"
 #include "fs/notify.h"
 #include "fs/path_walk.h"
-#include "fs/write_access.h"
 #include "fs/user_namespace.h"
+#include "fs/write_access.h"
 
 namespace runsc::fs {
 

@@ -26,8 +26,8 @@ using namespace clone_flag;
 Result<void> check_flags(const Task& parent, const CloneRequest& r) {
   uint64_t f = r.flags;
   if (f & clone_flag::fs && f & (newns | newuser)) return Errno::inval;
-  if (f & thread && (f & (newuser | newpid) ||
-                     &parent.namespaces().pid_for_children() != &parent.pid_namespace()))
+  if (f & thread &&
+      (f & (newuser | newpid) || &parent.namespaces().pid_for_children() != &parent.pid_namespace()))
     return Errno::inval;
   if (f & sighand && !(f & vm)) return Errno::inval;
   if (f & thread && !(f & sighand)) return Errno::inval;
@@ -48,7 +48,8 @@ Result<Ref<Namespaces>> copy_namespaces(const Task& parent, uint64_t flags, fs::
 }
 
 // clone3(2), set_tid: more numbers than namespaces, or none that can be given: EINVAL; EPERM.
-Result<void> check_wanted_numbers(const Task& parent, const PidNamespace& ns, std::span<const int32_t> wanted) {
+Result<void> check_wanted_numbers(const Task& parent, const PidNamespace& ns,
+                                  std::span<const int32_t> wanted) {
   if (wanted.size() > ns.level() + 1) return Errno::inval;
   const PidNamespace* at = &ns;
   for (int32_t number : wanted) {

@@ -29,8 +29,8 @@ struct CloneRequest {
   std::span<const int32_t> set_tid;  // numbers that the child must have, innermost namespace first
 };
 
-// The child's tid, as the parent sees it. EINVAL for flags that contradict each other or ask for namespaces that cannot be made;
-// EPERM; EAGAIN; ENOMEM.
+// The child's tid, as the parent sees it. EINVAL for flags that contradict each other or ask for namespaces
+// that cannot be made; EPERM; EAGAIN; ENOMEM.
 Result<int32_t> clone_task(Task& parent, const CloneRequest& request);
 
 // The child of vfork(2) lets its parent go on: it executes or ends.

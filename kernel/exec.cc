@@ -1,7 +1,7 @@
 #include "kernel/exec.h"
 
-#include "fs/user_namespace.h"
 #include "fs/acl.h"
+#include "fs/user_namespace.h"
 #include "kernel/blocking.h"
 #include "kernel/clone.h"
 #include "kernel/executable.h"
@@ -164,7 +164,8 @@ Result<NewCreds> exec_credentials(Task& task, fs::File& file) {
   c->permitted |= c->ambient;
   c->effective = effective ? c->permitted : c->ambient;
   c->securebits &= ~kKeepCaps;
-  const bool secure = set_id || (c->uid != fs::global_uid(c->user_ns.get(), 0) && (effective || c->permitted & ~c->ambient));
+  const bool secure =
+      set_id || (c->uid != fs::global_uid(c->user_ns.get(), 0) && (effective || c->permitted & ~c->ambient));
   bool readable = !file.inode() || fs::check_access(old, *file.inode(), attr, fs::kRead);
   bool dumpable = readable && c->euid == c->uid && c->egid == c->gid && !(c->permitted & ~old.permitted);
   return NewCreds{std::move(c), secure, dumpable};

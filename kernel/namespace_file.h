@@ -21,7 +21,8 @@ class NamespaceFile final : public fs::File {
 
 // The CLONE_NEW* of the namespace that a file was opened for; 0: it is no such file.
 uint64_t namespace_type(const fs::File& file);
-// That namespace; null where there is one only of its kind.
+// That namespace; null: the first user namespace, or one of a kind of which there is one only.
 Ref<Namespace> namespace_of(const fs::File& file);
+Ref<Namespace> namespace_of(const fs::Inode& inode);
 
 }  // namespace runsc::kernel

@@ -46,8 +46,8 @@ class Namespaces final : public RefCounted<Namespaces> {
   const Parts parts_;
 };
 
-// The credentials of `task` in a new user namespace of its own (unshare(2), CLONE_NEWUSER). EPERM: it has changed
-// its root, or has no number where it stands; ENOSPC: too deep; ENOMEM.
+// The credentials of `task` in a new user namespace of its own (unshare(2), CLONE_NEWUSER). EPERM: it has
+// changed its root, or has no number where it stands; ENOSPC: too deep; ENOMEM.
 Result<Ref<fs::Credentials>> creds_in_new_user_namespace(const Task& task);
 
 }  // namespace runsc::kernel

@@ -27,9 +27,16 @@ struct NestedTable {
     static constinit NestedPid::Slot* buckets[kBuckets] = {};
     return buckets[(static_cast<uint32_t>(number) + ns.inode_number() * 31) % kBuckets];
   }
+  // Who has the number.
   static NestedPid* find(const PidNamespace& ns, int32_t number) REQUIRES(g_tree_lock) {
     for (NestedPid::Slot* s = bucket(ns, number); s; s = s->next)
-      if (s->ns == &ns && s->number == number) return s->pid;
+      if (s->ns == &ns && s->number == number && !s->pid->gone_) return s->pid;
+    return nullptr;
+  }
+  // Who has it, or had it last.
+  static NestedPid* recall(int32_t id) REQUIRES(g_tree_lock) {
+    for (NestedPid::Slot* s = bucket(*g_first, id); s; s = s->next)
+      if (s->ns == g_first && s->number == id) return s->pid;
     return nullptr;
   }
   static void put(NestedPid& pid, uint32_t level, int32_t number) REQUIRES(g_tree_lock) {
@@ -57,13 +64,42 @@ struct NestedTable {
   static Task*& task(NestedPid& pid) { return pid.task_; }
   // The table holds a count while anybody uses the numbers.
   static void use(NestedPid& pid) REQUIRES(g_tree_lock) {
-    if (pid.uses_++ == 0) pid.ref();
+    if (pid.uses_++ != 0) return;
+    if (!pid.gone_) return pid.ref();
+    // By a thread that executes, and takes its leader's number.
+    pid.gone_ = false;
+    drop_remembered(pid);
   }
   static void unuse(NestedPid& pid) REQUIRES(g_tree_lock) {
     if (--pid.uses_ != 0) return;
-    take_out(pid);
-    pid.unref();
+    pid.gone_ = true;
+    NestedPid*& place = remembered()[next_remembered_++ % kRemembered];
+    if (NestedPid* oldest = std::exchange(place, &pid)) {
+      take_out(*oldest);
+      oldest->unref();
+    }
   }
+  // The number is given anew: who had it is known by it no more.
+  static void forget(int32_t id) REQUIRES(g_tree_lock) {
+    if (next_remembered_ == 0) return;
+    NestedPid* pid = recall(id);
+    if (!pid || !pid->gone_) return;
+    drop_remembered(*pid);
+    take_out(*pid);
+    pid->unref();
+  }
+
+ private:
+  static constexpr size_t kRemembered = 1024;
+  static void drop_remembered(NestedPid& pid) REQUIRES(g_tree_lock) {
+    for (size_t i = 0; i < kRemembered; ++i)
+      if (remembered()[i] == &pid) remembered()[i] = nullptr;
+  }
+  static NestedPid** remembered() {
+    static constinit NestedPid* places[kRemembered] = {};
+    return places;
+  }
+  static inline constinit size_t next_remembered_ GUARDED_BY(g_tree_lock) = 0;
 };
 
 namespace {
@@ -103,6 +139,7 @@ Result<void> allocate_nested(Task& task, NestedPid& pid, std::span<const int32_t
     const uint32_t place = levels - 1 - level;
     PidNamespace& ns = NestedTable::ns_at(pid, level);
     const int32_t number = TRY(number_for_new(ns, place < wanted.size() ? wanted[place] : 0));
+    if (level == 0) NestedTable::forget(number);
     NestedTable::put(pid, level, number);
   }
   TaskInternals::tid(task) = NestedTable::number(pid, 0);
@@ -145,6 +182,7 @@ Result<void> pid_allocate_locked(Task& task, std::span<const int32_t> wanted) {
   }
   TaskInternals::tid(task) = TaskInternals::own_tid(task) =
       TRY(number_for_new(*g_first, wanted.empty() ? 0 : wanted[0]));
+  NestedTable::forget(task.tid());
   return {};
 }
 
@@ -203,7 +241,7 @@ ThreadGroup& init_group() {
 
 int32_t number_in_locked(const PidNamespace& ns, int32_t id) {
   if (ns.is_first() || id <= 0) return id;
-  NestedPid* pid = NestedTable::find(*g_first, id);
+  NestedPid* pid = NestedTable::recall(id);
   return pid ? pid->number_in(ns) : 0;
 }
 
@@ -288,10 +326,10 @@ NumberedTask next_thread_in(const PidNamespace& ns, ThreadGroup& group, int32_t 
   LockGuard guard(g_tree_lock);
   Task* best = nullptr;
   int32_t best_number = 0;
-  for_each_thread_locked(group, [&](Task& t) REQUIRES(g_tree_lock) {
-    const int32_t number = number_in_locked(ns, t.tid());
-    if (number > 0 && number >= from && (!best || number < best_number)) best = &t, best_number = number;
-  });
+  for (Task* t = group.threads; t; t = t->next_thread) {
+    const int32_t number = number_in_locked(ns, t->tid());
+    if (number > 0 && number >= from && (!best || number < best_number)) best = t, best_number = number;
+  }
   if (!best) return {};
   return {Ref<Task>(*best), best_number};
 }

@@ -42,7 +42,8 @@ class PidNamespace final : public Namespace {
 };
 
 // The numbers of a task that is not in the first namespace alone: one in each, up to that. They stay taken
-// while the task, or a process group or session of its number, is there.
+// while the task, or a process group or session of its number, is there; and known for a while longer, to
+// those who find what it left: a message, a semaphore.
 class NestedPid final : public RefCounted<NestedPid> {
  public:
   // ENOMEM.
@@ -70,6 +71,7 @@ class NestedPid final : public RefCounted<NestedPid> {
   Vec<Slot> slots_;  // by level; never grows once made
   // Under g_tree_lock.
   uint32_t uses_ = 0;  // the task, process groups and sessions
+  bool gone_ = false;  // no number of it is taken any more
   Task* task_ = nullptr;
 };
 

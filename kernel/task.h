@@ -20,9 +20,9 @@
 
 namespace runsc::kernel {
 
-class ThreadGroup;  // process: pid, signal actions, limits, children, timers (kernel/thread_group.h)
-struct VforkWait;   // kernel/clone.h
-class Namespaces;   // kernel/namespaces.h
+class ThreadGroup;   // process: pid, signal actions, limits, children, timers (kernel/thread_group.h)
+struct VforkWait;    // kernel/clone.h
+class Namespaces;    // kernel/namespaces.h
 class PidNamespace;  // kernel/pid_namespace.h
 class NestedPid;
 

@@ -74,8 +74,7 @@ bool take_job_event(const Task& task, ThreadGroup& g, const WaitRequest& r, Wait
 
 // ---- Tracees (ptrace(2)): by their own numbers, whatever the options ask for
 
-bool take_trace_stop(const Task& task, Task& t, const WaitRequest& r, WaitOutcome& o)
-    REQUIRES(g_tree_lock) {
+bool take_trace_stop(const Task& task, Task& t, const WaitRequest& r, WaitOutcome& o) REQUIRES(g_tree_lock) {
   ThreadGroup& g = t.group();
   const int32_t tid = number_in_locked(task.pid_namespace(), t.tid());
   LockGuard guard(g.signal_lock);

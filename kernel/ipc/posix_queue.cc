@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "kernel/blocking.h"
-#include "kernel/signal/send.h"
-#include "kernel/task.h"
 #include "kernel/namespaces.h"
 #include "kernel/pid.h"
+#include "kernel/signal/send.h"
+#include "kernel/task.h"
 #include "mm/user_copy.h"
 
 namespace runsc::kernel {

@@ -1,8 +1,8 @@
 // The initial stack of a program, as the x86-64 psABI and ld.so(8) want it.
 #include <algorithm>
 
-#include "kernel/abi/elf.h"
 #include "fs/user_namespace.h"
+#include "kernel/abi/elf.h"
 #include "kernel/loader/cpuid.h"
 #include "kernel/loader/loader.h"
 #include "kernel/random.h"

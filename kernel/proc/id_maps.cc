@@ -79,7 +79,8 @@ Result<Vec<IdMap::Extent>> parse_map(std::string_view text) {
 // ---- Who may set it
 
 // Root above becomes somebody here only by those who could give capabilities of its to files.
-bool may_map_root(const UserNamespace& ns, const fs::Credentials& opener, std::span<const IdMap::Extent> map) {
+bool may_map_root(const UserNamespace& ns, const fs::Credentials& opener,
+                  std::span<const IdMap::Extent> map) {
   bool maps_root = false;
   for (const IdMap::Extent& e : map) maps_root |= e.lower == 0;
   if (!maps_root) return true;
@@ -143,7 +144,10 @@ Result<void> set_setgroups(UserNamespace& ns, std::string_view text) {
 class IdMapText final : public fs::TextNode {
  public:
   IdMapText(fs::PseudoSuper& super, Ref<Task> task, const MapKind* kind, Ref<fs::Credentials> opener)
-      : TextNode(super, fs::kRegular | 0644), task_(std::move(task)), kind_(kind), opener_(std::move(opener)) {}
+      : TextNode(super, fs::kRegular | 0644),
+        task_(std::move(task)),
+        kind_(kind),
+        opener_(std::move(opener)) {}
 
   Result<Ref<fs::File>> open(uint32_t flags) override {
     if (opener_) return TextNode::open(flags);
@@ -172,8 +176,8 @@ class IdMapText final : public fs::TextNode {
     const UserNamespace* viewer = opener_->user_ns.get();
     if (viewer == ns_.get()) viewer = ns_->parent();
     for (const IdMap::Extent& e : (*ns_.*kind_->map).extents())
-      format(out, "{:10} {:10} {:10}\n", e.first, viewer ? (viewer->*kind_->map).from_global(e.lower) : e.lower,
-             e.count);
+      format(out, "{:10} {:10} {:10}\n", e.first,
+             viewer ? (viewer->*kind_->map).from_global(e.lower) : e.lower, e.count);
     return {};
   }
 

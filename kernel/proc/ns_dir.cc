@@ -96,9 +96,9 @@ Result<Ref<Namespace>> namespace_of(const Task& task, const Row& row) {
     return Ref<Namespace>(creds->user_ns);
   }
   if (row.ino != 0) return Ref<Namespace>();
+  if (row.name == "pid") return Ref<Namespace>(Ref<PidNamespace>(task.pid_namespace()));
   Ref<Namespaces> set = task.namespaces_ref();
   if (!set) return Errno::noent;
-  if (row.name == "pid") return Ref<Namespace>(Ref<PidNamespace>(task.pid_namespace()));
   if (row.type == newpid) {
     // Nothing to see before its init is born.
     LockGuard guard(g_tree_lock);
@@ -231,6 +231,11 @@ uint64_t namespace_type(const fs::File& file) {
 Ref<Namespace> namespace_of(const fs::File& file) {
   const NamespaceNode* node = node_of(file);
   return node ? node->ns() : Ref<Namespace>();
+}
+
+Ref<Namespace> namespace_of(const fs::Inode& inode) {
+  if (inode.super().type_name() != "nsfs") return {};
+  return static_cast<const NamespaceNode&>(inode).ns();
 }
 
 Result<Ref<fs::Inode>> proc::make_ns_dir(fs::PseudoSuper& super, Ref<Task> task) {

@@ -69,8 +69,8 @@ class ProcRoot final : public fs::StaticDir {
     }
     if (offset < kFirstPid) offset = kFirstPid;
     for (;;) {
-      const NumberedGroup next = next_group_in(proc::shown_namespace(pseudo()),
-                                               static_cast<int32_t>(offset - kFirstPid));
+      const NumberedGroup next =
+          next_group_in(proc::shown_namespace(pseudo()), static_cast<int32_t>(offset - kFirstPid));
       if (!next.group) return offset;
       char room[12];
       FixedText name(room);
@@ -90,8 +90,7 @@ class ProcRoot final : public fs::StaticDir {
 proc::ProcSuper::ProcSuper(Ref<PidNamespace> ns) : PseudoSuper("proc", kProcMagic), ns_(std::move(ns)) {}
 
 Result<Ref<fs::SuperBlock>> mount_proc(std::string_view, std::string_view) {
-  Ref<fs::PseudoSuper> super =
-      make_ref<proc::ProcSuper>(Ref<PidNamespace>(Task::current().pid_namespace()));
+  Ref<fs::PseudoSuper> super = make_ref<proc::ProcSuper>(Ref<PidNamespace>(Task::current().pid_namespace()));
   if (!super) return Errno::nomem;
   Ref<fs::Inode> root = make_ref<ProcRoot>(*super);
   if (!root) return Errno::nomem;

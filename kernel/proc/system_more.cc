@@ -25,7 +25,8 @@ void show_lock(uint64_t number, const fs::FileLocks::Shown& lock, const fs::Attr
          lock.kind == Kind::flock    ? "FLOCK  "
          : lock.kind == Kind::record ? "POSIX  "
                                      : "OFDLCK ",
-         lock.type == fs::LockType::exclusive ? "WRITE" : "READ", lock.pid > 0 ? number_for(Task::current(), lock.pid) : lock.pid, major_of(attr.dev),
+         lock.type == fs::LockType::exclusive ? "WRITE" : "READ",
+         lock.pid > 0 ? number_for(Task::current(), lock.pid) : lock.pid, major_of(attr.dev),
          minor_of(attr.dev), attr.ino, lock.start);
   constexpr uint64_t kEnd = 0x7fffffffffffffff;
   if (lock.end > kEnd)
@@ -48,7 +49,8 @@ Result<void> locks_of(fs::FdTable& files, Vec<Ref<fs::Inode>>& seen, uint64_t& n
     Vec<fs::FileLocks::Shown> list;
     TRY(locks->snapshot(list));
     fs::Attr attr = TRY((*file)->get_attr());
-    for (const fs::FileLocks::Shown& lock : list) if (lock.pid <= 0 || number_for(Task::current(), lock.pid) != 0) show_lock(++number, lock, attr, out);
+    for (const fs::FileLocks::Shown& lock : list)
+      if (lock.pid <= 0 || number_for(Task::current(), lock.pid) != 0) show_lock(++number, lock, attr, out);
   }
   return {};
 }

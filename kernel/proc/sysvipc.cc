@@ -2,10 +2,10 @@
 #include "kernel/ipc/msg.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/ipc/shm.h"
-#include "kernel/proc/proc.h"
-#include "kernel/task.h"
 #include "kernel/namespaces.h"
 #include "kernel/pid.h"
+#include "kernel/proc/proc.h"
+#include "kernel/task.h"
 #include "mm/phys.h"
 
 namespace runsc::kernel::proc {
@@ -33,8 +33,9 @@ Result<void> show_shm(TextSink& out) {
     ShmSegment::Use u = s.use();
     show_head(s, out);
     format(out, "{:21} {:5} {:5}  {:5} {:5} {:5} {:5} {:5} {:10} {:10} {:10} {:21} {:21}\n", s.size(),
-           number_for(Task::current(), u.creator), number_for(Task::current(), u.last), u.attached, s.owner.uid, s.owner.gid, s.owner.cuid, s.owner.cgid, u.attach_time,
-           u.detach_time, u.change_time, 0, 0);
+           number_for(Task::current(), u.creator), number_for(Task::current(), u.last), u.attached,
+           s.owner.uid, s.owner.gid, s.owner.cuid, s.owner.cgid, u.attach_time, u.detach_time, u.change_time,
+           0, 0);
   });
   return {};
 }
@@ -60,7 +61,8 @@ Result<void> show_msg(TextSink& out) {
     MessageQueue::Use u = q.use();
     show_head(q, out);
     format(out, " {:10} {:10} {:5} {:5} {:5} {:5} {:5} {:5} {:10} {:10} {:10}\n", u.bytes, u.count,
-           number_for(Task::current(), u.sender), number_for(Task::current(), u.receiver), q.owner.uid, q.owner.gid, q.owner.cuid, q.owner.cgid, u.sent, u.received, u.changed);
+           number_for(Task::current(), u.sender), number_for(Task::current(), u.receiver), q.owner.uid,
+           q.owner.gid, q.owner.cuid, q.owner.cgid, u.sent, u.received, u.changed);
   });
   return {};
 }

@@ -261,9 +261,9 @@ Result<void> show_stat(Task& task, bool process, const PidNamespace& ns, TextSin
   }
   int nice = task.sched.nice.load(std::memory_order_relaxed);
   uint64_t start = task.start_ns.load(std::memory_order_relaxed) / (1'000'000'000 / kTicksPerSecond);
-  format(out, "{} ({}) {} {} {} {} {} {} {} ", number_in(ns, process ? g.pid : task.tid()),
-         task.comm().text, state_letter(task), parent_pid(task, ns), number_in(ns, g.pgid.load()),
-         number_in(ns, g.sid.load()), tty_nr, tty_group, 0);
+  format(out, "{} ({}) {} {} {} {} {} {} {} ", number_in(ns, process ? g.pid : task.tid()), task.comm().text,
+         state_letter(task), parent_pid(task, ns), number_in(ns, g.pgid.load()), number_in(ns, g.sid.load()),
+         tty_nr, tty_group, 0);
   format(out, "{} {} {} {} {} {} {} {} {} {} {} 0 {} ", c.minor, children.minor_faults, c.major,
          children.major_faults, to_clock_ticks(c.ticks.user), to_clock_ticks(c.ticks.system),
          to_clock_ticks(children.user_ticks), to_clock_ticks(children.system_ticks), 20 + nice, nice,

@@ -1,7 +1,7 @@
 // Who traces whom: the begin and the end of it.
 #include "fs/user_namespace.h"
-#include "kernel/notify.h"
 #include "kernel/inspect.h"
+#include "kernel/notify.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/signal/signal.h"

@@ -104,6 +104,4 @@ Result<void> sys_fanotify_init(Task& task, uint32_t flags, uint32_t) {
   return flags & kReportHandles ? Errno::nosys : absent_unless_refused(task, Cap::sys_admin);
 }
 
-Result<void> sys_new_mount_api(Task& task) { return absent_unless_refused(task, Cap::sys_admin); }
-
 }  // namespace runsc::kernel

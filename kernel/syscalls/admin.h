@@ -32,6 +32,5 @@ Result<void> sys_lookup_dcookie(Task& task, uint64_t cookie, uint64_t buffer, ui
 Result<void> sys_bpf(Task& task, int command, uint64_t attributes, uint32_t size);
 Result<void> sys_open_by_handle_at(Task& task, int mount_fd, uint64_t handle, uint32_t flags);
 Result<void> sys_fanotify_init(Task& task, uint32_t flags, uint32_t event_flags);
-Result<void> sys_new_mount_api(Task& task);  // open_tree, move_mount, fsopen, fsmount, fspick
 
 }  // namespace runsc::kernel

@@ -182,7 +182,8 @@ Result<uint32_t> sys_setfsuid(Task& task, uint32_t uid) {
   const Credentials& c = task.creds();
   const uint32_t old = fs::shown_uid(c, c.fsuid), current = c.fsuid;
   uid = uid == kKeep ? kKeep : fs::global_uid(c.user_ns.get(), uid);
-  if (uid == kKeep || !(c.has_own(Cap::setuid) || uid == current || one_of(uid, c.uid, c.euid, c.suid))) return old;
+  if (uid == kKeep || !(c.has_own(Cap::setuid) || uid == current || one_of(uid, c.uid, c.euid, c.suid)))
+    return old;
   (void)change_creds(task, [&](Credentials& n) -> Result<void> {
     n.fsuid = uid;
     return {};
@@ -194,7 +195,8 @@ Result<uint32_t> sys_setfsgid(Task& task, uint32_t gid) {
   const Credentials& c = task.creds();
   const uint32_t old = fs::shown_gid(c, c.fsgid), current = c.fsgid;
   gid = gid == kKeep ? kKeep : fs::global_gid(c.user_ns.get(), gid);
-  if (gid == kKeep || !(c.has_own(Cap::setgid) || gid == current || one_of(gid, c.gid, c.egid, c.sgid))) return old;
+  if (gid == kKeep || !(c.has_own(Cap::setgid) || gid == current || one_of(gid, c.gid, c.egid, c.sgid)))
+    return old;
   (void)change_creds(task, [&](Credentials& n) -> Result<void> {
     n.fsgid = gid;
     return {};

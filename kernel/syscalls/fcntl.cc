@@ -6,10 +6,10 @@
 #include "kernel/async_io.h"
 #include "kernel/blocking.h"
 #include "kernel/dnotify.h"
-#include "kernel/syscalls/file_args.h"
-#include "kernel/syscalls/files.h"
 #include "kernel/namespaces.h"
 #include "kernel/pid.h"
+#include "kernel/syscalls/file_args.h"
+#include "kernel/syscalls/files.h"
 
 namespace runsc::kernel {
 

@@ -1,6 +1,7 @@
 // mount(2), umount2(2), pivot_root(2).
 #include "fs/filesystem.h"
 #include "fs/user_namespace.h"
+#include "kernel/namespace_file.h"
 #include "kernel/namespaces.h"
 #include "kernel/new_super.h"
 #include "kernel/pid.h"
@@ -82,6 +83,14 @@ Result<void> move_tasks(const fs::Path& from, const fs::Path& to) {
   return {};
 }
 
+// A mount namespace that holds itself, by way of others perhaps, would never go: only older ones bind newer
+// ones.
+Result<void> check_namespace_loop(Task& task, const fs::Path& from) {
+  Ref<Namespace> ns = namespace_of(fs::inode_of(from));
+  if (!ns || ns->kind() != NamespaceKind::mount) return {};
+  return ns->inode_number() > task.namespaces().mounts().inode_number() ? Result<void>() : Errno::inval;
+}
+
 }  // namespace
 
 Result<void> sys_mount(Task& task, uint64_t source_at, uint64_t target_at, uint64_t type, uint64_t flags,
@@ -104,12 +113,13 @@ Result<void> sys_mount(Task& task, uint64_t source_at, uint64_t target_at, uint6
   if (flags & fs::kMsBind) {
     if (source.empty()) return Errno::inval;
     fs::Path from = TRY(walk_argument(task, source.view()));
+    TRY(check_namespace_loop(task, from));
     return fs::bind_mount(from, target, fs::mount_flags(from), flags & fs::kMsRec);
   }
   if (flags & (kUnbindable | kPrivate | kSlave | kShared)) return change_propagation(target, flags);
   if (flags & kMove) {
     if (source.empty()) return Errno::inval;
-    return fs::move_mount(TRY(walk_argument(task, source.view())), target);
+    return fs::move_mount(task.namespaces().mounts(), TRY(walk_argument(task, source.view())), target);
   }
   return mount_new(task, target, source.view(), type, flags, data);
 }

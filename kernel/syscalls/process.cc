@@ -80,8 +80,7 @@ Result<int32_t> sys_clone3(Task& task, uint64_t address, uint64_t size) {
   CloneRequest r;
   int32_t set_tid[PidNamespace::kMaxLevel];
   r.set_tid = std::span(set_tid).first(a.set_tid_size);
-  if (a.set_tid_size)
-    TRY(mm::copy_in_bytes(task.mm(), set_tid, a.set_tid, a.set_tid_size * sizeof(int32_t)));
+  if (a.set_tid_size) TRY(mm::copy_in_bytes(task.mm(), set_tid, a.set_tid, a.set_tid_size * sizeof(int32_t)));
   r.flags = a.flags;
   r.exit_signal = static_cast<int>(a.exit_signal);
   if (a.stack) {
@@ -276,6 +275,7 @@ Result<int> sys_pidfd_getfd(Task& task, int pidfd, int fd, uint32_t flags) {
 Result<void> sys_pidfd_send_signal(Task& task, int fd, int signal, uint64_t info_address, uint32_t flags) {
   if (flags != 0) return Errno::inval;
   Ref<ThreadGroup> group = TRY(group_to_signal(task, fd));
+  if (!task.pid_namespace().contains(group->pid_namespace())) return Errno::inval;
   if (signal != 0 && !signal_valid(signal)) return Errno::inval;
   SigInfo info = user_signal_info(task, signal, sig_code::user);
   if (info_address) {

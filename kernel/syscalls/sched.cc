@@ -35,8 +35,7 @@ Result<Ref<Task>> target_of(Task& task, int pid) {
 Result<void> may_change(const Task& task, const Task& target) {
   const fs::Credentials& c = task.creds();
   Ref<fs::Credentials> t = target.creds_ref();
-  if (!t || c.euid == t->euid || c.euid == t->uid ||
-      fs::is_capable(c, t->user_ns.get(), fs::Cap::sys_nice))
+  if (!t || c.euid == t->euid || c.euid == t->uid || fs::is_capable(c, t->user_ns.get(), fs::Cap::sys_nice))
     return {};
   return Errno::perm;
 }
@@ -184,8 +183,8 @@ Result<void> each_chosen(Task& task, int which, int who, F&& f) {
   }
   bool any = false;
   int32_t group_id = who == 0 ? task.group().pgid.load() : id_meant_by(task, who);
-  uint32_t uid = who == 0 ? task.creds().uid
-                         : fs::global_uid(task.creds().user_ns.get(), static_cast<uint32_t>(who));
+  uint32_t uid =
+      who == 0 ? task.creds().uid : fs::global_uid(task.creds().user_ns.get(), static_cast<uint32_t>(who));
   for (int32_t from = 1;;) {
     Ref<ThreadGroup> group = next_group(from);
     if (!group) break;

@@ -47,9 +47,9 @@ int32_t thread_in_the_way_locked(Task& task, const SeccompFilter* mine) REQUIRES
     if (found || &t == &task || t.dead || t.seccomp.mode() == SeccompMode::disabled) return;
     Ref<SeccompFilter> theirs = t.seccomp.filter();
     if (t.seccomp.mode() == SeccompMode::strict || (theirs && !(mine && mine->descends_from(theirs.get()))))
-      found = number_in_locked(task.pid_namespace(), t.tid());
+      found = t.tid();
   });
-  return found;
+  return number_in_locked(task.pid_namespace(), found);
 }
 
 Result<uint64_t> add_filter(Task& task, uint32_t flags, uint64_t address) {

@@ -20,8 +20,8 @@ uint32_t with_nonblocking(const net::Socket& socket, uint32_t flags, bool nonblo
 }  // namespace
 
 net::Caller caller_of(Task& task) {
-  return {task.mm(),     task.files(), task.fs(), task.creds(), task.pid(), task.limit(kLimitFiles),
-          process_of,    number_of};
+  return {task.mm(),  task.files(), task.fs(), task.creds(), task.pid(), task.limit(kLimitFiles),
+          process_of, number_of};
 }
 
 Result<void> SocketArgument::find(Task& task, int fd) {

@@ -1,16 +1,16 @@
 // semget(2), semop(2), semctl(2); msgget(2), msgsnd(2), msgrcv(2), msgctl(2).
-#include "fs/user_namespace.h"
 #include "kernel/syscalls/sysv.h"
+#include "fs/user_namespace.h"
 
 #include <algorithm>
 
 #include "kernel/ipc/msg.h"
 #include "kernel/ipc/sem.h"
+#include "kernel/namespaces.h"
+#include "kernel/pid.h"
 #include "kernel/syscalls/time_args.h"
 #include "kernel/thread_group.h"
 #include "kernel/time/clock.h"
-#include "kernel/namespaces.h"
-#include "kernel/pid.h"
 #include "mm/user_copy.h"
 
 namespace runsc::kernel {

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
+#include "kernel/namespaces.h"
+#include "kernel/pid.h"
 #include "kernel/syscalls/memory.h"
 #include "kernel/syscalls/sysv.h"
 #include "kernel/thread_group.h"
-#include "kernel/namespaces.h"
-#include "kernel/pid.h"
 #include "mm/flags.h"
 #include "mm/user_copy.h"
 

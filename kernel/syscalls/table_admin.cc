@@ -1,4 +1,5 @@
 #include "kernel/syscalls/admin.h"
+#include "kernel/syscalls/mounts.h"
 #include "kernel/syscalls/ptrace.h"
 #include "kernel/syscalls/tables.h"
 
@@ -28,21 +29,26 @@ constexpr SyscallRow kRows[] = {
      "hex,path,int,ptr"},
     {212, "lookup_dcookie", kAbsent, kRefused, syscall_adapter<sys_lookup_dcookie>, "int,ptr,int"},
     {246, "kexec_load", kAbsent, kRefused, syscall_adapter<sys_kexec_load>, "addr,int,ptr,flags"},
-    {272, "unshare", kPartial, "mount, UTS and IPC namespaces alone", syscall_adapter<sys_unshare>, "flags"},
+    {272, "unshare", kPartial, "no network or time namespaces", syscall_adapter<sys_unshare>, "flags"},
     {300, "fanotify_init", kAbsent, kRefused, syscall_adapter<sys_fanotify_init>, "flags,flags"},
     {304, "open_by_handle_at", kPartial, "no handle is ever valid", syscall_adapter<sys_open_by_handle_at>,
      "fd,ptr,flags"},
-    {308, "setns", kPartial, "mount, UTS and IPC namespaces; of others there is one",
-     syscall_adapter<sys_setns>, "fd,flags"},
+    {308, "setns", kPartial, "of network and time namespaces there is one", syscall_adapter<sys_setns>,
+     "fd,flags"},
     {312, "kcmp", kFull, "", syscall_adapter<sys_kcmp>, "pid,pid,int,hex,hex"},
     {313, "finit_module", kAbsent, kRefused, syscall_adapter<sys_finit_module>, "fd,str,flags"},
     {320, "kexec_file_load", kAbsent, kRefused, syscall_adapter<sys_kexec_file_load>, "fd,fd,int,str,flags"},
     {321, "bpf", kAbsent, kRefused, syscall_adapter<sys_bpf>, "int,ptr,int"},
     {334, "rseq", kFull, "", syscall_adapter<sys_rseq>, "addr,int,flags,hex"},
-    {429, "move_mount", kAbsent, kRefused, syscall_adapter<sys_new_mount_api>, "fd,path,fd,path,flags"},
-    {430, "fsopen", kAbsent, kRefused, syscall_adapter<sys_new_mount_api>, "str,flags"},
-    {432, "fsmount", kAbsent, kRefused, syscall_adapter<sys_new_mount_api>, "fd,flags,flags"},
-    {433, "fspick", kAbsent, kRefused, syscall_adapter<sys_new_mount_api>, "fd,path,flags"},
+    {428, "open_tree", kFull, "", syscall_adapter<sys_open_tree>, "fd,path,flags"},
+    {429, "move_mount", kPartial, "no MOVE_MOUNT_SET_GROUP", syscall_adapter<sys_move_mount>,
+     "fd,path,fd,path,flags"},
+    {430, "fsopen", kFull, "", syscall_adapter<sys_fsopen>, "str,flags"},
+    {431, "fsconfig", kFull, "", syscall_adapter<sys_fsconfig>, "fd,int,str,str,int"},
+    {432, "fsmount", kFull, "", syscall_adapter<sys_fsmount>, "fd,flags,flags"},
+    {433, "fspick", kFull, "", syscall_adapter<sys_fspick>, "fd,path,flags"},
+    {442, "mount_setattr", kPartial, "no mapped owners", syscall_adapter<sys_mount_setattr>,
+     "fd,path,flags,ptr,int"},
 };
 
 }  // namespace

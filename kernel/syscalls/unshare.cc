@@ -106,8 +106,8 @@ Result<void> join_process(Task& task, ThreadGroup& group, uint64_t kinds, Joined
   for (uint64_t kind = 1; kind <= kinds; kind <<= 1) {
     if (!(kinds & kind) || kind == newuser) continue;
     // The one that it is in, not the one that its children will be in.
-    Ref<Namespace> ns = kind == newpid ? Ref<Namespace>(Ref<PidNamespace>(group.pid_namespace()))
-                                       : target.set->of_kind(kind);
+    Ref<Namespace> ns =
+        kind == newpid ? Ref<Namespace>(Ref<PidNamespace>(group.pid_namespace())) : target.set->of_kind(kind);
     TRY(join(task, kind, std::move(ns), to));
   }
   return {};
@@ -127,8 +127,8 @@ Result<void> sys_unshare(Task& task, uint64_t flags) {
   if (flags & clone_flag::files && task.files().ref_count() > 1) own_files = TRY(task.files().clone());
   if (flags & newuser) own_creds = TRY(creds_in_new_user_namespace(task));
   if (flags & kNamespaces & ~newuser)
-    own_namespaces = TRY(task.namespaces().clone(flags, own_fs ? *own_fs : task.fs(),
-                                                 own_creds ? *own_creds : task.creds()));
+    own_namespaces = TRY(
+        task.namespaces().clone(flags, own_fs ? *own_fs : task.fs(), own_creds ? *own_creds : task.creds()));
   if (flags & (sysvsem | newipc)) set_sem_undo(task, nullptr);
   if (own_fs) task.set_fs(std::move(own_fs));
   if (own_files) task.set_files(std::move(own_files));

@@ -1,15 +1,17 @@
 // PID namespaces: what a task is called in its own and in those above (pid_namespaces(7)).
 #include "abi.h"
 
-static pid_t clone_with(unsigned long flags) { return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0); }
-#define IN_NEW(...)                              \
-  do {                                           \
+static pid_t clone_with(unsigned long flags) {
+  return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+}
+#define IN_NEW(...)                               \
+  do {                                            \
     pid_t in_new_ = OK(clone_with(CLONE_NEWPID)); \
-    if (in_new_ == 0) {                          \
-      __VA_ARGS__;                               \
-      _exit(0);                                  \
-    }                                            \
-    WAIT_OK(in_new_);                            \
+    if (in_new_ == 0) {                           \
+      __VA_ARGS__;                                \
+      _exit(0);                                   \
+    }                                             \
+    WAIT_OK(in_new_);                             \
   } while (0)
 
 // The numbers behind a name in the status of a process.

@@ -3,7 +3,9 @@
 
 #include "abi.h"
 
-static pid_t clone_with(unsigned long flags) { return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0); }
+static pid_t clone_with(unsigned long flags) {
+  return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+}
 
 static void all_die(void) {
   int end[2];

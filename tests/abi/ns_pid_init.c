@@ -1,7 +1,9 @@
 // The init of a PID namespace and signals (pid_namespaces(7), "The namespace init process").
 #include "abi.h"
 
-static pid_t clone_with(unsigned long flags) { return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0); }
+static pid_t clone_with(unsigned long flags) {
+  return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+}
 
 static volatile sig_atomic_t seen, sender;
 static void note(int signal, siginfo_t* info, void* context) {

@@ -1,0 +1,105 @@
+#include "kernel/fs_context_file.h"
+
+#include "fs/filesystem.h"
+#include "fs/user_namespace.h"
+#include "kernel/namespaces.h"
+#include "kernel/new_super.h"
+
+namespace runsc::kernel {
+
+namespace {
+
+// Keys that mean the same to all kinds, fsconfig(2). False: not one of them.
+bool take_flag(std::string_view key, uint64_t& flags) {
+  if (key == "ro")
+    flags |= fs::kMsRdonly;
+  else if (key == "rw")
+    flags &= ~fs::kMsRdonly;
+  else if (key != "sync" && key != "async" && key != "dirsync" && key != "mand" && key != "nomand" &&
+           key != "lazytime" && key != "nolazytime")
+    return false;
+  return true;
+}
+
+// Whether the kind knows the option: those without options of their own are asked here.
+Result<void> check_option(Task& task, std::string_view type, std::string_view option) {
+  const std::string_view key = option.substr(0, option.find('='));
+  if (type == "proc")
+    return key == "gid" || key == "hidepid" || key == "subset" ? Result<void>() : Errno::inval;
+  if (type == "sysfs" || type == "mqueue") return Errno::inval;
+  // One to throw away.
+  return TRY(fs::find_filesystem(type))("none", option) ? Result<void>() : ((void)task, Errno::inval);
+}
+
+}  // namespace
+
+FsContextFile::FsContextFile(String type)
+    : File(fs::open_flag::rdwr), type_(std::move(type)), phase_(Phase::parameters) {}
+
+FsContextFile::FsContextFile(fs::Path root)
+    : File(fs::open_flag::rdwr), root_(std::move(root)), phase_(Phase::reconfigures) {}
+
+Result<void> FsContextFile::set(Task& task, std::string_view key, std::string_view value, bool has_value) {
+  LockGuard guard(lock_);
+  if (phase_ != Phase::parameters && phase_ != Phase::reconfigures) return Errno::busy;
+  if (!has_value && take_flag(key, flags_)) return {};
+  if (key == "source") {
+    if (!has_value || !source_.empty()) return Errno::inval;
+    source_ = TRY(String::from(value));
+    return {};
+  }
+  HeapText option;
+  option.write(key);
+  if (has_value) {
+    option.write("=");
+    option.write(value);
+  }
+  TRY(option.status());
+  const std::string_view type = root_.mount ? root_.mount->super().type_name() : type_.view();
+  TRY(check_option(task, type, option.view()));
+  String more = options_.empty()
+                    ? TRY(String::from(option.view()))
+                    : TRY(String::concat(TRY(String::concat(options_.view(), ",")).view(), option.view()));
+  options_ = std::move(more);
+  return {};
+}
+
+Result<void> FsContextFile::create(Task& task) {
+  LockGuard guard(lock_);
+  if (phase_ != Phase::parameters) return Errno::busy;
+  auto super = new_super(task, type_.view(), source_.view(), options_.view());
+  if (!super) {
+    if (super.error() != Errno::perm) phase_ = Phase::failed;
+    return super.error();
+  }
+  super_ = std::move(*super);
+  phase_ = Phase::awaits_mount;
+  return {};
+}
+
+Result<void> FsContextFile::reconfigure(Task& task) {
+  LockGuard guard(lock_);
+  if (phase_ != Phase::reconfigures || !root_.mount) return Errno::busy;
+  if (!fs::is_capable(task.creds(), root_.mount->super().owner(), fs::Cap::sys_admin)) return Errno::perm;
+  const uint64_t kept = fs::mount_flags(root_) & ~fs::kMsRdonly;
+  return fs::remount(root_, kept | flags_, true);
+}
+
+Result<fs::DetachedMount> FsContextFile::mount(Task& task, uint64_t flags) {
+  LockGuard guard(lock_);
+  if (!super_) return Errno::inval;
+  const uint32_t locks = TRY(check_revealing(task, *super_, flags));
+  if (phase_ != Phase::awaits_mount) return Errno::busy;
+  fs::DetachedMount made = TRY(fs::mount_detached(super_, flags | flags_, source_.view(), locks));
+  phase_ = Phase::failed;  // what it was made for is done
+  return made;
+}
+
+Result<size_t> FsContextFile::read(mm::IoBuf&, uint64_t) { return Errno::nodata; }
+
+DetachedMountFile::DetachedMountFile(fs::DetachedMount mount, Ref<fs::Inode> inode)
+    : File(fs::open_flag::path, std::move(inode)), holder_(std::move(mount.holder)) {
+  set_path(std::move(mount.root));
+}
+
+}  // namespace runsc::kernel
