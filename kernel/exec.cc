@@ -148,7 +148,7 @@ Result<NewCreds> exec_credentials(Task& task, fs::File& file) {
   FileCaps caps;
   if (file.inode() && file.path() && !(fs::mount_flags(file.path()) & fs::kMsNosuid) &&
       trusts_super(old.user_ns.get(), file))
-    caps = TRY(read_file_caps(*file.inode()));
+    caps = TRY(read_file_caps(*file.inode(), old));
   Ref<fs::Credentials> c = TRY(old.clone());
   if (ids.set_uid) c->euid = ids.uid;
   if (ids.set_gid) c->egid = ids.gid;

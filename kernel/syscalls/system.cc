@@ -3,11 +3,13 @@
 
 #include "fs/user_namespace.h"
 #include "kernel/base/cpu_hooks.h"
+#include "kernel/exit.h"
 #include "kernel/klog.h"
 #include "kernel/namespaces.h"
 #include "kernel/pid.h"
 #include "kernel/random.h"
 #include "kernel/sched/scheduler.h"
+#include "kernel/signal/signal.h"
 #include "kernel/syscalls/tasks.h"
 #include "kernel/thread_group.h"
 #include "kernel/time/clock.h"
@@ -182,15 +184,39 @@ Result<uint64_t> sys_membarrier(Task& task, int command, uint32_t flags, int) {
   }
 }
 
-// Inside a pid namespace reboot(2) ends its init; without the capability it is refused.
-Result<void> sys_reboot(Task& task, uint32_t magic1, uint32_t magic2, uint32_t, uint64_t) {
+namespace {
+
+// The signal by which the init of a PID namespace seems to have died (reboot(2), "Behavior inside PID
+// namespaces"). EINVAL.
+Result<int> reboot_signal(uint32_t command) {
+  constexpr uint32_t kRestart = 0x01234567, kRestart2 = 0xa1b2c3d4, kHalt = 0xcdef0123,
+                     kPowerOff = 0x4321fedc;
+  if (command == kRestart || command == kRestart2) return abi::sig::hup;
+  if (command == kHalt || command == kPowerOff) return abi::sig::intr;
+  return Errno::inval;
+}
+
+}  // namespace
+
+// In a namespace of the container it ends the init there. The container's own is the runtime's to restart.
+Result<void> sys_reboot(Task& task, uint32_t magic1, uint32_t magic2, uint32_t command, uint64_t) {
   constexpr uint32_t kMagic1 = 0xfee1dead, kMagic2 = 672274793, kMagic2a = 85072278, kMagic2b = 369367448,
                      kMagic2c = 537993216;
   if (!fs::is_capable(task.creds(), task.pid_namespace().owner(), fs::Cap::sys_boot)) return Errno::perm;
   if (magic1 != kMagic1 ||
       (magic2 != kMagic2 && magic2 != kMagic2a && magic2 != kMagic2b && magic2 != kMagic2c))
     return Errno::inval;
-  return Errno::perm;
+  PidNamespace& ns = task.pid_namespace();
+  if (ns.is_first()) return Errno::perm;
+  const int signal = TRY(reboot_signal(command));
+  Ref<ThreadGroup> init;
+  {
+    LockGuard tree(g_tree_lock);
+    if (ns.init) init = Ref<ThreadGroup>(*ns.init);
+  }
+  if (init) begin_group_exit(*init, death_status(signal));
+  init = nullptr;
+  exit_group(task, exit_status(0));
 }
 
 }  // namespace runsc::kernel

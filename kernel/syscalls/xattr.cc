@@ -1,6 +1,7 @@
 // Extended attributes (xattr(7)).
 #include "fs/acl.h"
 #include "fs/notify.h"
+#include "fs/user_namespace.h"
 #include "kernel/file_caps.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
@@ -45,8 +46,10 @@ Result<void> check_name(Task& task, fs::Inode& inode, std::string_view name, boo
   };
   if (in_space("security.")) {
     if (!write) return {};
-    fs::Cap needed = name == kFileCapsName ? fs::Cap::setfcap : fs::Cap::sys_admin;
-    return task.creds().has(needed) ? Result<void>() : Errno::perm;
+    if (name != kFileCapsName) return task.creds().has(fs::Cap::sys_admin) ? Result<void>() : Errno::perm;
+    const fs::Attr attr = TRY(inode.get_attr());
+    return fs::is_capable_of(task.creds(), attr.uid, attr.gid, fs::Cap::setfcap) ? Result<void>()
+                                                                                 : Errno::perm;
   }
   if (in_space("trusted.")) {
     if (task.creds().has(fs::Cap::sys_admin)) return {};
@@ -78,12 +81,49 @@ class Room {
   std::byte* bytes_ = nullptr;
 };
 
+Result<size_t> get_file_caps(Task& task, const Target& t, uint64_t address, uint64_t size) {
+  std::byte value[kFileCapsMax];
+  size_t n = TRY(t.inode->get_xattr(kFileCapsName, value));
+  n = TRY(file_caps_to_show(task.creds(), value, n));
+  if (size == 0) return n;
+  if (size < n) return Errno::range;
+  TRY(mm::copy_out_bytes(task.mm(), address, value, n));
+  return n;
+}
+
+enum class AclTo : uint8_t { kept, shown };
+// The users and groups that an access control list names, as they are kept, or as the caller calls them.
+// EINVAL: it names somebody who is nobody there.
+Result<void> translate_acl(const fs::Credentials& creds, std::span<std::byte> list, AclTo to) {
+  constexpr size_t kHead = 4, kEntry = 8, kIdOffset = 4;
+  constexpr uint16_t kUser = 2, kGroup = 8;
+  const fs::UserNamespace* ns = creds.user_ns.get();
+  if (!ns) return {};
+  for (size_t at = kHead; at + kEntry <= list.size(); at += kEntry) {
+    uint16_t tag;
+    uint32_t id;
+    __builtin_memcpy(&tag, &list[at], sizeof tag);
+    __builtin_memcpy(&id, &list[at + kIdOffset], sizeof id);
+    if (tag != kUser && tag != kGroup) continue;
+    if (to == AclTo::shown)
+      id = tag == kUser ? fs::uid_in(ns, id) : fs::gid_in(ns, id);
+    else
+      id = tag == kUser ? fs::global_uid(ns, id) : fs::global_gid(ns, id);
+    if (to == AclTo::kept && id == fs::kNoId) return Errno::inval;
+    __builtin_memcpy(&list[at + kIdOffset], &id, sizeof id);
+  }
+  return {};
+}
+
 Result<size_t> get_value(Task& task, const Target& t, uint64_t name_at, uint64_t value, uint64_t size) {
   String name = TRY(name_argument(task, name_at));
   TRY(check_name(task, *t.inode, name.view(), false));
+  if (name.view() == kFileCapsName) return get_file_caps(task, t, value, size);
   Room room(size);
   TRY(room.get());
   size_t n = TRY(t.inode->get_xattr(name.view(), room.bytes()));
+  if (size > 0 && fs::is_acl_name(name.view()))
+    TRY(translate_acl(task.creds(), room.bytes().first(n), AclTo::shown));
   if (size > 0) TRY(mm::copy_out_bytes(task.mm(), value, room.bytes().data(), n));
   return n;
 }
@@ -97,12 +137,19 @@ Result<void> set_value(Task& task, const Target& t, uint64_t name_at, uint64_t v
   TRY(room.get());
   if (size > 0) TRY(mm::copy_in_bytes(task.mm(), room.bytes().data(), value, size));
   if (t.read_only) return Errno::rofs;
-  if (size > 0 && name.view() == kFileCapsName) (void)TRY(parse_file_caps(room.bytes().first(size)));
+  const bool file_caps = size > 0 && name.view() == kFileCapsName;
+  if (file_caps) (void)TRY(parse_file_caps(room.bytes().first(size)));
   TRY(check_name(task, *t.inode, name.view(), true));
-  if (fs::is_acl_name(name.view()))
+  if (file_caps) {
+    std::byte kept[kFileCapsMax];
+    const size_t n = TRY(file_caps_to_keep(task.creds(), room.bytes().first(size), kept));
+    TRY(t.inode->set_xattr(name.view(), std::span(kept).first(n), flags));
+  } else if (fs::is_acl_name(name.view())) {
+    TRY(translate_acl(task.creds(), room.bytes(), AclTo::kept));
     TRY(fs::set_acl(task.creds(), *t.inode, name.view(), room.bytes()));
-  else
+  } else {
     TRY(t.inode->set_xattr(name.view(), room.bytes(), flags));
+  }
   fs::notify_path(t.path, fs::notify_bit::attrib);
   return {};
 }

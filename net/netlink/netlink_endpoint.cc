@@ -80,7 +80,7 @@ Result<void> NetlinkEndpoint::bind(const Caller& caller, std::span<const std::by
   if (a.groups && protocol() != netlink_protocol::route && protocol() != netlink_protocol::uevent &&
       !caller.creds.has(Cap::net_admin))
     return Errno::perm;
-  const uint32_t port = TRY(table().bind(*this, a.port, static_cast<uint32_t>(caller.pid)));
+  const uint32_t port = TRY(table().bind(*this, a.port, static_cast<uint32_t>(caller.number_of(caller.pid))));
   port_.store(port, std::memory_order_relaxed);
   const uint64_t kept = groups_.load(std::memory_order_relaxed) & ~uint64_t{0xffffffff};
   groups_.store(kept | a.groups, std::memory_order_relaxed);
@@ -89,7 +89,8 @@ Result<void> NetlinkEndpoint::bind(const Caller& caller, std::span<const std::by
 
 Result<void> NetlinkEndpoint::autobind(const Caller& caller) {
   if (port() != 0) return {};
-  port_.store(TRY(table().bind(*this, 0, static_cast<uint32_t>(caller.pid))), std::memory_order_relaxed);
+  port_.store(TRY(table().bind(*this, 0, static_cast<uint32_t>(caller.number_of(caller.pid)))),
+              std::memory_order_relaxed);
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 #include "abi.h"
 
@@ -74,6 +75,24 @@ int main(void) {
     FAILS(mount("none", "t", "tmpfs", 0, "uid=1"), EINVAL);
     OK(mount("none", "t", "tmpfs", 0, "uid=0,mode=711"));
     FAILS(mknod("t/null", S_IFCHR | 0666, makedev(1, 3)), EPERM);
+    // Access control lists name users, too.
+    abi_put("t/listed", "");
+    struct {
+      uint32_t version;
+      struct {
+        uint16_t tag;
+        uint16_t permissions;
+        uint32_t id;
+      } entry[5];
+    } list = {2, {{1, 6, ~0u}, {2, 4, 7}, {4, 4, ~0u}, {0x10, 4, ~0u}, {0x20, 0, ~0u}}};
+
+    FAILS(setxattr("t/listed", "system.posix_acl_access", &list, sizeof(list), 0), EINVAL);
+    list.entry[1].id = 0;
+    OK(setxattr("t/listed", "system.posix_acl_access", &list, sizeof(list), 0));
+    memset(&list, 0, sizeof(list));
+    CHECK_EQ(OK(getxattr("t/listed", "system.posix_acl_access", &list, sizeof(list))), (long)sizeof(list));
+    CHECK_EQ(list.entry[1].tag, 2);
+    CHECK_EQ(list.entry[1].id, 0);
   });
   check_owner("made", 1000, 1000);
   check_owner("half", 1000, 1000);
