@@ -21,12 +21,16 @@ Mount::Mount(Ref<SuperBlock> super, Ref<Dentry> root, uint64_t flags, String sou
   live_mounts.fetch_add(1, std::memory_order_relaxed);
 }
 
-Mount::~Mount() { live_mounts.fetch_sub(1, std::memory_order_relaxed); }
+Mount::~Mount() {
+  MountTree::let_go(MountTree::unstick_children(*this));
+  live_mounts.fetch_sub(1, std::memory_order_relaxed);
+}
 
 Result<Ref<Mount>> Mount::create(Ref<SuperBlock> super, Ref<Dentry> root, uint64_t flags,
-                                 std::string_view source) {
+                                 std::string_view source, MountRoom room) {
+  const uint32_t most = kMaxLiveMounts - (room == MountRoom::unreserved ? kReservedMounts : 0);
   // Several at once may pass by a few: the limit is there to bound them, not to count them.
-  if (live_mounts.load(std::memory_order_relaxed) >= kMaxLiveMounts) return Errno::nospc;
+  if (live_mounts.load(std::memory_order_relaxed) >= most) return Errno::nospc;
   String owned = TRY(String::from(source));
   Ref<Mount> m =
       make_ref<Mount>(std::move(super), std::move(root),
@@ -71,18 +75,6 @@ MountTree::Place MountTree::move(Mount& m, Place to) {
   return to;
 }
 
-void MountTree::detach(Mount& m) {
-  Place old = move(m, {});
-  {
-    LockGuard guard(names_lock());
-    (m.prev_ ? m.prev_->next_ : first) = m.next_;
-    (m.next_ ? m.next_->prev_ : last) = m.prev_;
-    m.ns_ = nullptr;
-  }
-  leave_group(m);
-  m.unref();
-}
-
 Ref<Mount> mounted_on(const Mount* mount, const Dentry& dentry) {
   if (dentry.mounts.load(std::memory_order_acquire) == 0) return {};
   LockGuard guard(names_lock());
@@ -93,8 +85,11 @@ Ref<Mount> mounted_on(const Mount* mount, const Dentry& dentry) {
 Path mount_place(const Mount& mount) {
   Path p;
   LockGuard guard(names_lock());
-  if (Mount* parent = mount.parent_locked()) p.mount = Ref<Mount>(*parent);
-  if (Dentry* d = mount.mountpoint_locked()) p.dentry = Ref<Dentry>(*d);
+  if (Mount* parent = mount.parent_locked())
+    p.mount = Ref<Mount>(*parent);
+  else if (Mount* held_by = MountTree::stuck_to(mount); held_by && held_by->try_ref())
+    p.mount = Ref<Mount>::adopt(held_by);
+  if (Dentry* d = p.mount ? mount.mountpoint_locked() : nullptr) p.dentry = Ref<Dentry>(*d);
   return p;
 }
 
@@ -125,16 +120,17 @@ void follow_only(Mount& m) REQUIRES(g_mount_tree_lock) {
 Result<Ref<MountNamespace>> MountNamespace::clone(Path& root, Path& cwd, Ref<Namespace> owner) const {
   Ref<MountNamespace> ns = TRY(create());
   const bool other_owner = owner.get() != this->owner();
+  const MountRoom room = room_of(owner.get());
   ns->set_owner(std::move(owner));
   Path new_root = root, new_cwd = cwd;  // what is replaced goes outside the lock
   LockGuard guard(g_mount_tree_lock);
   Vec<MountTwin> tree;
   MountTwin first;
   first.original = root_;
-  first.mount = TRY(twin_of(*root_, root_->root()));
+  first.mount = TRY(twin_of(*root_, root_->root(), room));
   MountTree::unbindable(*first.mount) = MountTree::unbindable(*root_);
   TRY(tree.push_back(std::move(first)));
-  TRY(copy_below(tree, CopyUnbindable::yes));
+  TRY(copy_below(tree, CopyFor::new_namespace, room));
   if (other_owner) {
     lock_tree(tree);
     MountTree::locks(*tree[0].mount) |= mount_lock::place;
@@ -150,22 +146,6 @@ Result<Ref<MountNamespace>> MountNamespace::clone(Path& root, Path& cwd, Ref<Nam
   std::swap(root, new_root);
   std::swap(cwd, new_cwd);
   return ns;
-}
-
-MountNamespace::~MountNamespace() {
-  LockGuard guard(g_mount_tree_lock);
-  // Those above go before those below; what they propagated to stays.
-  for (bool again = true; again;) {
-    again = false;
-    for (Mount* m = MountTree::last; m;) {
-      Mount* before = MountTree::prev(*m);
-      if (MountTree::ns(*m) == this && !MountTree::has_children(*m)) {
-        MountTree::detach(*m);
-        again = true;
-      }
-      m = before;
-    }
-  }
 }
 
 Path MountNamespace::root() const {
@@ -186,7 +166,24 @@ bool MountNamespace::contains(const Path& path) const {
 
 Inode& inode_of(const Path& path) { return *path.dentry->inode(); }
 
-uint64_t mount_flags(const Path& path) { return path.mount ? path.mount->flags() : 0; }
+uint64_t mount_flags(const Path& path) {
+  if (!path.mount) return 0;
+  return path.mount->flags() | (path.mount->read_only() ? kMsRdonly : 0);
+}
+
+void follow_super(Mount& m) {
+  for (Mount* other = MountTree::first; other; other = MountTree::next(*other)) {
+    if (&other->super() != &m.super()) continue;
+    MountTree::super_read_only(m).store(MountTree::super_read_only(*other).load());
+    return;
+  }
+}
+
+void set_read_only(const SuperBlock& super, bool read_only) {
+  LockGuard guard(g_mount_tree_lock);
+  for (Mount* m = MountTree::first; m; m = MountTree::next(*m))
+    if (&m->super() == &super) MountTree::super_read_only(*m).store(read_only);
+}
 
 Result<Ref<Mount>> mount_root(MountNamespace& ns, Ref<SuperBlock> super, uint64_t flags,
                               std::string_view source) {
@@ -211,9 +208,12 @@ bool has_locked_children(Mount& m, Dentry& below) {
 
 namespace {
 
-bool is_mount_root(const Path& path) { return path.mount && path.dentry.get() == &path.mount->root(); }
-
-bool is_shared(Mount* m) REQUIRES(g_mount_tree_lock) { return m && MountTree::group(*m) != 0; }
+// Of whom the namespace is in which a place is.
+MountRoom room_at(const Path& place) {
+  LockGuard guard(names_lock());
+  const MountNamespace* ns = place.mount ? place.mount->ns_locked() : nullptr;
+  return ns ? room_of(ns->owner()) : MountRoom::unreserved;
+}
 
 // Where a mount with this root would come to stand on `target`: EINVAL, ENOENT, ENOTDIR.
 Result<Path> place_for(const Path& target, Dentry& root) REQUIRES(g_mount_tree_lock) {
@@ -242,10 +242,11 @@ Result<void> mount_on(const Path& target, Ref<SuperBlock> super, Ref<Inode> root
   MountHold hold(super);  // if the mount fails, the root goes
   Ref<Dentry> root = super->root_dentry();
   if (!root) root = TRY(Dentry::create({}, "", std::move(root_inode)));
-  Ref<Mount> m = TRY(Mount::create(std::move(super), std::move(root), flags, source));
+  Ref<Mount> m = TRY(Mount::create(std::move(super), std::move(root), flags, source, room_at(target)));
   Vec<MountTwin> tree = TRY(single(nullptr, m));
   LockGuard guard(g_mount_tree_lock);
   MountTree::locks(*m) = locks;
+  follow_super(*m);
   Path place = TRY(place_for(target, m->root()));
   return graft(tree, place);
 }
@@ -255,8 +256,8 @@ Result<void> bind_mount(const Path& source, const Path& target, uint64_t flags, 
   Ref<Mount> nsfs;
   if (!source.mount) {
     SuperBlock& super = inode_of(source).super();
-    if (super.type_name() != "nsfs") return Errno::inval;
-    nsfs = TRY(Mount::create(Ref<SuperBlock>(super), source.dentry, 0, "nsfs"));
+    if (super.type_name() != kNsfs) return Errno::inval;
+    nsfs = TRY(Mount::create(Ref<SuperBlock>(super), source.dentry, 0, kNsfs, room_at(target)));
   }
   LockGuard guard(g_mount_tree_lock);
   if (nsfs) {
@@ -267,69 +268,14 @@ Result<void> bind_mount(const Path& source, const Path& target, uint64_t flags, 
   if (MountTree::unbindable(*source.mount)) return Errno::inval;
   Path place = TRY(place_for(target, *source.dentry));
   if (MountTree::ns(*source.mount) != MountTree::ns(*place.mount)) return Errno::inval;
-  Ref<Mount> m = TRY(twin_of(*source.mount, *source.dentry));
+  const MountRoom room = room_of(MountTree::ns(*place.mount)->owner());
+  Ref<Mount> m = TRY(twin_of(*source.mount, *source.dentry, room));
   m->set_flags(flags);
   if (!recursive && has_locked_children(*source.mount, *source.dentry)) return Errno::inval;
   MountTree::locks(*m) &= ~mount_lock::place;
   Vec<MountTwin> tree = TRY(single(source.mount.get(), std::move(m)));
-  if (recursive) TRY(copy_below(tree, CopyUnbindable::no));
+  if (recursive) TRY(copy_below(tree, CopyFor::bind, room));
   return graft(tree, place);
-}
-
-namespace {
-
-// A mount that came by propagation: what stands on its root takes its place, anything else keeps it.
-void detach_propagated(Mount& m) REQUIRES(g_mount_tree_lock) {
-  Mount* above = MountTree::top_on(&m, m.root());
-  for (const Mount& child : MountTree::children(m))
-    if (&child != above) return;
-  Ref<Mount> parent(*m.parent_locked());
-  Ref<Dentry> mountpoint(*m.mountpoint_locked());
-  MountTree::detach(m);
-  if (above) (void)MountTree::move(*above, {std::move(parent), std::move(mountpoint)});
-}
-
-Result<void> detach_everywhere(Mount& m) REQUIRES(g_mount_tree_lock) {
-  Vec<Ref<Mount>> elsewhere;
-  TRY(propagated_from(m, elsewhere));
-  MountTree::detach(m);
-  for (Ref<Mount>& other : elsewhere)
-    if (MountTree::ns(*other)) detach_propagated(*other);
-  return {};
-}
-
-// With all below it.
-Result<void> detach_lazily(Mount& m) REQUIRES(g_mount_tree_lock) {
-  for (Mount* other = MountTree::last; other;) {
-    if (other == &m || !MountTree::stands_below(other, m) || MountTree::has_children(*other)) {
-      other = MountTree::prev(*other);
-      continue;
-    }
-    TRY(detach_everywhere(*other));
-    other = MountTree::last;
-  }
-  return detach_everywhere(m);
-}
-
-}  // namespace
-
-Result<void> unmount(const Path& target, uint32_t flags) {
-  constexpr uint32_t kDetach = 2, kExpire = 4, kKnown = 15;
-  if (flags & ~kKnown) return Errno::inval;
-  if (flags & kExpire) return Errno::again;  // the first call only marks; nothing is unused long enough here
-  LockGuard guard(g_mount_tree_lock);
-  if (!is_mount_root(target)) return Errno::inval;
-  Mount& m = *target.mount;
-  if (!m.parent_locked() || MountTree::locks(m) & mount_lock::place) return Errno::inval;
-  if (flags & kDetach) return detach_lazily(m);
-  // The list and `target` count; anybody else uses it.
-  if (MountTree::has_children(m) || m.ref_count() > 2) return Errno::busy;
-  Vec<Ref<Mount>> elsewhere;
-  TRY(propagated_from(m, elsewhere));
-  for (const Ref<Mount>& other : elsewhere)
-    if (!MountTree::has_children(*other) && other->ref_count() > 2) return Errno::busy;
-  elsewhere.clear();
-  return detach_everywhere(m);
 }
 
 Result<void> pivot_root(const Path& root, const Path& new_root, const Path& put_old) {

@@ -15,8 +15,10 @@ class MountNamespace;
 // A set of mounts that propagate to each other, or from one to others; 0: none.
 using PeerGroup = uint32_t;
 
-// Mounts that live at a time, in all namespaces together. Linux allows each namespace 100,000.
-inline constexpr uint32_t kMaxLiveMounts = 20'000;
+// Mounts that live at a time, in all namespaces together. Linux allows each namespace 100,000. The last of
+// them are not for what belongs to user namespaces.
+inline constexpr uint32_t kMaxLiveMounts = 20'000, kReservedMounts = 1'000;
+enum class MountRoom : uint8_t { whole, unreserved };
 
 // What those who did not make a mount may not undo, because it came to their mount namespace with one of more
 // privilege (mount_namespaces(7), "Restrictions on mount namespaces"). `place`: it covers something.
@@ -28,7 +30,8 @@ class Mount final : public RefCounted<Mount>, public boost::intrusive::list_base
  public:
   // Not in the tree yet. ENOMEM; ENOSPC: too many.
   static Result<Ref<Mount>> create(Ref<SuperBlock> super, Ref<Dentry> root, uint64_t flags,
-                                   std::string_view source);
+                                   std::string_view source, MountRoom room = MountRoom::whole);
+  // What stands on it still, because it is locked there, goes with it.
   ~Mount();
 
   SuperBlock& super() const { return hold_.super(); }
@@ -36,7 +39,8 @@ class Mount final : public RefCounted<Mount>, public boost::intrusive::list_base
   uint32_t id() const { return id_; }
   uint64_t flags() const { return flags_.load(std::memory_order_relaxed); }
   void set_flags(uint64_t flags) { flags_.store(flags, std::memory_order_relaxed); }
-  bool read_only() const { return flags() & kMsRdonly; }
+  // By itself, or with its file system.
+  bool read_only() const { return flags() & kMsRdonly || super_read_only_.load(std::memory_order_relaxed); }
   std::string_view source() const { return source_.view(); }
 
   // Under names_lock(). Null: the root of the tree, or taken off.
@@ -54,16 +58,25 @@ class Mount final : public RefCounted<Mount>, public boost::intrusive::list_base
   const Ref<Dentry> root_;
   const uint32_t id_;
   std::atomic<uint64_t> flags_;
+  std::atomic<bool> super_read_only_{false};  // the same for all mounts of a file system
   const String source_;
   MountNamespace* ns_ = nullptr;  // null: taken off
   Ref<Mount> parent_;
   Ref<Dentry> mountpoint_;
   Children children_;  // in order of mounting
+  // Taken off together with what it stands on, which it may not uncover: that holds it now, and not the other
+  // way round.
+  Mount* stuck_to_ = nullptr;
   // Changed and read under the lock of the tree: its peers, whom it follows, and whether it may be bound.
   PeerGroup group_ = 0, master_ = 0;
   bool unbindable_ = false;
-  uint32_t locks_ = 0;                       // mount_lock
-  Mount *next_ = nullptr, *prev_ = nullptr;  // all mounts in all trees, in order of mounting
+  uint32_t locks_ = 0;  // mount_lock
+  enum class Fate : uint8_t { stays, asked, goes };
+  Fate fate_ = Fate::stays;  // while an unmount is planned
+  // All mounts in all trees, in order of mounting; of those taken off, the next to be let go of.
+  Mount *next_ = nullptr, *prev_ = nullptr;
+  Ref<Mount> was_on_;  // what it held of its place, until it is let go of
+  Ref<Dentry> was_at_;
 };
 
 class MountNamespace final : public Namespace {
@@ -73,8 +86,9 @@ class MountNamespace final : public Namespace {
   // With copies of all mounts, to which the paths of a task move over; for another user namespace than this
   // one's all are locked, and follow without being followed. ENOMEM, ENOSPC.
   Result<Ref<MountNamespace>> clone(Path& root, Path& cwd, Ref<Namespace> owner) const;
-  // One that nobody is in: of mounts that only a descriptor leads to (open_tree(2), fsmount(2)).
-  static Result<Ref<MountNamespace>> create_detached();
+  // One that nobody is in: of mounts that only a descriptor leads to (open_tree(2), fsmount(2)). It belongs
+  // to whom this one belongs to.
+  Result<Ref<MountNamespace>> create_detached() const;
   bool is_detached() const { return detached_; }
   // Takes its mounts off.
   ~MountNamespace() override;
@@ -108,19 +122,24 @@ Result<Ref<Mount>> mount_root(MountNamespace& ns, Ref<SuperBlock> super, uint64_
 Result<void> pivot_root(const Path& root, const Path& new_root, const Path& put_old);
 // mount(2) with MS_REMOUNT: EINVAL unless `target` is the root of a mount; EPERM: what is locked.
 Result<void> remount(const Path& target, uint64_t flags, bool whole_super);
+// Whether the file system can be written, wherever it is mounted (fsconfig(2), "ro").
+void set_read_only(const SuperBlock& super, bool read_only);
+// A file of a mount namespace that holds `ns`, perhaps, or might come to: only older ones hold newer ones, so
+// that they all go in the end.
+bool is_namespace_loop(const MountNamespace& ns, Inode& inode);
 // MS_MOVE, move_mount(2): `ns` is the caller's, in which the target must be, and the source unless it is
-// detached. EINVAL, ELOOP.
+// detached. EINVAL; ELOOP: below itself, or a mount namespace that might come to hold itself.
 Result<void> move_mount(const MountNamespace& ns, const Path& source, const Path& target);
 // A detached copy of what is at `source`, in `ns`; its root. EINVAL: unbindable, or of another namespace;
-// what is locked would be uncovered.
+// what is locked would be uncovered. EPERM: so it would, being unbindable.
 struct DetachedMount {
   Ref<MountNamespace> holder;  // what is still in it with the last count goes
   Path root;
 };
 Result<DetachedMount> copy_detached(const MountNamespace& ns, const Path& source, bool recursive);
-// A new mount, detached.
-Result<DetachedMount> mount_detached(Ref<SuperBlock> super, uint64_t flags, std::string_view source,
-                                     uint32_t locks);
+// A new mount, detached, by somebody in `ns`.
+Result<DetachedMount> mount_detached(const MountNamespace& ns, Ref<SuperBlock> super, uint64_t flags,
+                                     std::string_view source, uint32_t locks);
 // mount_setattr(2) on the mount with this root, or on all below it too. `clear` then `set` of kMs* flags.
 // EINVAL: not the root of a mount, or neither in `ns` nor detached. EPERM: what is locked; nothing was done.
 enum class Propagation : uint8_t { shared, slave, unshared, unbindable };

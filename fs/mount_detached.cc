@@ -6,10 +6,6 @@ namespace runsc::fs {
 
 namespace {
 
-bool is_mount_root(const Path& path) { return path.mount && path.dentry.get() == &path.mount->root(); }
-
-bool is_shared(Mount* m) REQUIRES(g_mount_tree_lock) { return m && MountTree::group(*m) != 0; }
-
 // The root of what only a descriptor leads to.
 bool is_detached_root(const Mount& m) REQUIRES(g_mount_tree_lock) {
   const MountNamespace* ns = MountTree::ns(m);
@@ -22,8 +18,14 @@ DetachedMount hold(Ref<MountNamespace> ns, const Ref<Mount>& root) {
 
 }  // namespace
 
-Result<Ref<MountNamespace>> MountNamespace::create_detached() {
+bool is_namespace_loop(const MountNamespace& ns, Inode& inode) {
+  const Namespace* held = mount_namespace_of(inode);
+  return held && held->inode_number() <= ns.inode_number();
+}
+
+Result<Ref<MountNamespace>> MountNamespace::create_detached() const {
   Ref<MountNamespace> ns = TRY(create());
+  if (Namespace* whose = owner()) ns->set_owner(Ref<Namespace>(*whose));
   ns->detached_ = true;
   return ns;
 }
@@ -36,7 +38,8 @@ void MountTree::hand_over(MountNamespace& from, MountNamespace& to) {
 }
 
 Result<DetachedMount> copy_detached(const MountNamespace& ns, const Path& source, bool recursive) {
-  Ref<MountNamespace> holder = TRY(MountNamespace::create_detached());
+  Ref<MountNamespace> holder = TRY(ns.create_detached());
+  const MountRoom room = room_of(ns.owner());
   LockGuard guard(g_mount_tree_lock);
   if (!source.mount || MountTree::unbindable(*source.mount) || MountTree::ns(*source.mount) != &ns)
     return Errno::inval;
@@ -44,10 +47,10 @@ Result<DetachedMount> copy_detached(const MountNamespace& ns, const Path& source
   Vec<MountTwin> tree;
   MountTwin first;
   first.original = source.mount.get();
-  first.mount = TRY(twin_of(*source.mount, *source.dentry));
+  first.mount = TRY(twin_of(*source.mount, *source.dentry, room));
   MountTree::locks(*first.mount) &= ~mount_lock::place;
   TRY(tree.push_back(std::move(first)));
-  if (recursive) TRY(copy_below(tree, CopyUnbindable::no));
+  if (recursive) TRY(copy_below(tree, CopyFor::bind, room));
   for (size_t k = 0; k < tree.size(); ++k)
     MountTree::attach(*tree[k].mount, *holder,
                       k == 0 ? Path() : Path(tree[tree[k].parent].mount, tree[k].mountpoint));
@@ -55,18 +58,19 @@ Result<DetachedMount> copy_detached(const MountNamespace& ns, const Path& source
   return hold(std::move(holder), tree[0].mount);
 }
 
-Result<DetachedMount> mount_detached(Ref<SuperBlock> super, uint64_t flags, std::string_view source,
-                                     uint32_t locks) {
-  Ref<MountNamespace> holder = TRY(MountNamespace::create_detached());
+Result<DetachedMount> mount_detached(const MountNamespace& ns, Ref<SuperBlock> super, uint64_t flags,
+                                     std::string_view source, uint32_t locks) {
+  Ref<MountNamespace> holder = TRY(ns.create_detached());
   Ref<Dentry> root = super->root_dentry();
   if (!root) {
     Ref<Inode> inode = super->root();
     if (!inode) return Errno::nomem;
     root = TRY(Dentry::create({}, "", std::move(inode)));
   }
-  Ref<Mount> m = TRY(Mount::create(std::move(super), std::move(root), flags, source));
+  Ref<Mount> m = TRY(Mount::create(std::move(super), std::move(root), flags, source, room_of(ns.owner())));
   LockGuard guard(g_mount_tree_lock);
   MountTree::locks(*m) = locks;
+  follow_super(*m);
   MountTree::attach(*m, *holder, {});
   MountTree::root(*holder) = m.get();
   return hold(std::move(holder), m);
@@ -87,6 +91,9 @@ Result<void> move_mount(const MountNamespace& ns, const Path& source, const Path
   if (is_shared(place.mount.get()))
     for (Mount* other = MountTree::first; other; other = MountTree::next(*other))
       if (MountTree::unbindable(*other) && MountTree::stands_below(other, m)) return Errno::inval;
+  for (Mount* other = MountTree::first; other; other = MountTree::next(*other))
+    if (MountTree::stands_below(other, m) && is_namespace_loop(ns, *other->root().inode()))
+      return Errno::loop;
   if (MountTree::stands_below(place.mount.get(), m)) return Errno::loop;
   if (place.dentry->removed()) return Errno::noent;
   TRY(graft_moved(m, place));

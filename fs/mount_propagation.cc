@@ -50,15 +50,23 @@ struct Planned {
   Path place;
 };
 
-Result<Vec<MountTwin>> copy_tree(const Vec<MountTwin>& tree, const Step& step, bool peer)
+// EINVAL: it is a file of a mount namespace. Those in it are left out, with what stands on them.
+Result<Vec<MountTwin>> copy_tree(const Vec<MountTwin>& tree, const Step& step, bool peer, MountRoom room)
     REQUIRES(g_mount_tree_lock) {
+  constexpr size_t kLeftOut = ~size_t{0};
+  if (mount_namespace_of(*tree[0].mount->root().inode())) return Errno::inval;
   Vec<MountTwin> copy;
+  Vec<size_t> places;  // in the copy
   TRY(copy.reserve(tree.size()));
   for (size_t k = 0; k < tree.size(); ++k) {
+    const size_t parent = k == 0 ? 0 : places[tree[k].parent];
+    const bool left_out = parent == kLeftOut || mount_namespace_of(*tree[k].mount->root().inode());
+    TRY(places.push_back(left_out ? kLeftOut : copy.size()));
+    if (left_out) continue;
     MountTwin twin;
     twin.original = tree[k].mount.get();
-    twin.mount = TRY(twin_of(*tree[k].mount, tree[k].mount->root()));
-    twin.parent = tree[k].parent;
+    twin.mount = TRY(twin_of(*tree[k].mount, tree[k].mount->root(), room));
+    twin.parent = parent;
     twin.mountpoint = tree[k].mountpoint;
     MountTree::group(*twin.mount) = peer ? step.groups[k] : 0;
     MountTree::master(*twin.mount) = peer ? step.masters[k] : step.groups[k];
@@ -81,12 +89,13 @@ Result<Vec<Planned>> plan(const Vec<MountTwin>& tree, const Path& place) REQUIRE
     TRY(origin.groups.push_back(MountTree::group(*twin.mount)));
     TRY(origin.masters.push_back(MountTree::master(*twin.mount)));
   }
+  const MountRoom room = room_of(MountTree::ns(*place.mount)->owner());
   Result<void> copied =
       propagate(std::move(origin),
                 [&](Mount& m, const Step& step, bool peer) REQUIRES(g_mount_tree_lock) -> Result<void> {
                   if (&m == place.mount.get() || !is_below(*place.dentry, m.root())) return {};
                   Planned p;
-                  p.tree = TRY(copy_tree(tree, step, peer));
+                  p.tree = TRY(copy_tree(tree, step, peer, room));
                   if (MountTree::ns(m)->owner() != MountTree::ns(*place.mount)->owner()) lock_tree(p.tree);
                   p.place = Path(Ref<Mount>(m), place.dentry);
                   return planned.push_back(std::move(p));
@@ -144,8 +153,10 @@ void change_propagation(Mount& m, Propagation type) {
   }
 }
 
-Result<Ref<Mount>> twin_of(Mount& m, Dentry& root) {
-  Ref<Mount> twin = TRY(Mount::create(Ref<SuperBlock>(m.super()), Ref<Dentry>(root), m.flags(), m.source()));
+Result<Ref<Mount>> twin_of(Mount& m, Dentry& root, MountRoom room) {
+  Ref<Mount> twin =
+      TRY(Mount::create(Ref<SuperBlock>(m.super()), Ref<Dentry>(root), m.flags(), m.source(), room));
+  MountTree::super_read_only(*twin).store(MountTree::super_read_only(m).load());
   MountTree::group(*twin) = MountTree::group(m);
   MountTree::master(*twin) = MountTree::master(m);
   MountTree::locks(*twin) = MountTree::locks(m);
@@ -166,14 +177,18 @@ void lock_tree(Vec<MountTwin>& tree) {
   }
 }
 
-Result<void> copy_below(Vec<MountTwin>& tree, CopyUnbindable unbindable) {
+Result<void> copy_below(Vec<MountTwin>& tree, CopyFor purpose, MountRoom room) {
   for (size_t i = 0; i < tree.size(); ++i) {
     for (Mount& m : MountTree::children(*tree[i].original)) {
-      if (unbindable == CopyUnbindable::no && MountTree::unbindable(m)) continue;
       if (i == 0 && !is_below(*m.mountpoint_locked(), tree[0].mount->root())) continue;
+      if (purpose == CopyFor::bind && MountTree::unbindable(m)) {
+        if (MountTree::locked_in_place(m)) return Errno::perm;
+        continue;
+      }
+      if (purpose == CopyFor::new_namespace && mount_namespace_of(*m.root().inode())) continue;
       MountTwin twin;
       twin.original = &m;
-      twin.mount = TRY(twin_of(m, m.root()));
+      twin.mount = TRY(twin_of(m, m.root(), room));
       MountTree::unbindable(*twin.mount) = MountTree::unbindable(m);
       twin.parent = i;
       twin.mountpoint = Ref<Dentry>(*m.mountpoint_locked());

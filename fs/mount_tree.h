@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fs/mount.h"
+#include "fs/namespace_inode.h"
 
 namespace runsc::fs {
 
@@ -20,6 +21,13 @@ struct MountTree {
   static PeerGroup& master(Mount& m) { return m.master_; }
   static bool& unbindable(Mount& m) { return m.unbindable_; }
   static uint32_t& locks(Mount& m) { return m.locks_; }
+  static Mount* stuck_to(const Mount& m) { return m.stuck_to_; }
+  // What stuck to a mount that dies, to be let go of.
+  static Mount* unstick_children(Mount& m);
+  static bool locked_in_place(const Mount& m) { return m.locks_ & mount_lock::place; }
+  using Fate = Mount::Fate;
+  static Fate& fate(Mount& m) { return m.fate_; }
+  static std::atomic<bool>& super_read_only(Mount& m) { return m.super_read_only_; }
   // All of `from` goes over to `to`.
   static void hand_over(MountNamespace& from, MountNamespace& to) REQUIRES(g_mount_tree_lock);
   static Mount*& root(MountNamespace& ns) { return ns.root_; }
@@ -36,14 +44,37 @@ struct MountTree {
     Ref<Dentry> mountpoint;
   };
   static Place move(Mount& m, Place to);
-  // Off its tree and out of its peer group.
-  static void detach(Mount& m) REQUIRES(g_mount_tree_lock);
+  // Off its tree and out of its peer group, to be let go of: that takes a call of let_go() with what is
+  // collected in `gone`. `stuck`: it stays on its parent, which comes off as well.
+  static void detach(Mount& m, bool stuck, Mount*& gone) REQUIRES(g_mount_tree_lock);
+  // Drops the counts of mounts that came off, one after the other, whatever goes with them: other namespaces
+  // and their mounts, perhaps. By whichever task is at it already.
+  static void let_go(Mount* gone);
   static bool stands_below(const Mount* m, const Mount& ancestor) {
     for (; m; m = m->parent_.get())
       if (m == &ancestor) return true;
     return false;
   }
 };
+
+// Mounts that have come off. Declared before the lock is taken, it lets go of them after that is given back.
+class GoneMounts {
+ public:
+  GoneMounts() = default;
+  GoneMounts(const GoneMounts&) = delete;
+  ~GoneMounts() { MountTree::let_go(first_); }
+  void take_off(Mount& m, bool stuck) REQUIRES(g_mount_tree_lock) { MountTree::detach(m, stuck, first_); }
+
+ private:
+  Mount* first_ = nullptr;
+};
+
+inline bool is_mount_root(const Path& path) { return path.mount && path.dentry.get() == &path.mount->root(); }
+inline bool is_shared(Mount* m) REQUIRES(g_mount_tree_lock) { return m && MountTree::group(*m) != 0; }
+// What may live in a namespace of this owner.
+inline MountRoom room_of(const Namespace* owner) { return owner ? MountRoom::unreserved : MountRoom::whole; }
+// A new mount of a file system that is mounted elsewhere already is read-only where those are.
+void follow_super(Mount& m) REQUIRES(g_mount_tree_lock);
 
 // Whether a mount's flags may become these.
 bool may_change_flags(Mount& m, uint64_t flags) REQUIRES(g_mount_tree_lock);
@@ -58,16 +89,19 @@ struct MountTwin {
   size_t parent = 0;  // its place among the copies; of the first: none
   Ref<Dentry> mountpoint;
 };
-enum class CopyUnbindable : uint8_t { no, yes };
-// A twin of `m` that shows `root`: peer and slave of the same. ENOMEM.
-Result<Ref<Mount>> twin_of(Mount& m, Dentry& root) REQUIRES(g_mount_tree_lock);
+enum class CopyFor : uint8_t { bind, new_namespace };
+// A twin of `m` that shows `root`: peer and slave of the same. ENOMEM, ENOSPC.
+Result<Ref<Mount>> twin_of(Mount& m, Dentry& root, MountRoom room) REQUIRES(g_mount_tree_lock);
 // Locks a tree of copies in all that they are, and but for its root in their places.
 void lock_tree(Vec<MountTwin>& tree) REQUIRES(g_mount_tree_lock);
-// Adds to `tree`, which has its root, what is mounted below that root's original. ENOMEM.
-Result<void> copy_below(Vec<MountTwin>& tree, CopyUnbindable unbindable) REQUIRES(g_mount_tree_lock);
-// Attaches the tree at `place` and copies of it where that propagates to. ENOMEM: nothing was done.
+// Adds to `tree`, which has its root, what is mounted below that root's original: to bind it without what is
+// unbindable (EPERM: what that covers would be seen), for a new namespace without files of mount namespaces.
+// ENOMEM, ENOSPC.
+Result<void> copy_below(Vec<MountTwin>& tree, CopyFor purpose, MountRoom room) REQUIRES(g_mount_tree_lock);
+// Attaches the tree at `place` and copies of it where that propagates to. ENOMEM, ENOSPC; EINVAL: a file of a
+// mount namespace does not propagate. Nothing was done then.
 Result<void> graft(Vec<MountTwin>& tree, const Path& place) REQUIRES(g_mount_tree_lock);
-// A mount that stands elsewhere goes to `place` with all below it. ENOMEM.
+// A mount that stands elsewhere goes to `place` with all below it. As graft().
 Result<void> graft_moved(Mount& m, const Path& place) REQUIRES(g_mount_tree_lock);
 // The mounts that came to other places by propagation when `m` came to its own. ENOMEM.
 Result<void> propagated_from(Mount& m, Vec<Ref<Mount>>& out) REQUIRES(g_mount_tree_lock);

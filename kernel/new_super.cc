@@ -12,12 +12,11 @@ namespace runsc::kernel {
 namespace {
 
 // Over what the mounter must have CAP_SYS_ADMIN; null: the first user namespace.
-Namespace* owner_of_kind(const Task& task, std::string_view type) {
+Namespace* owner_of_kind(const Task& task, const fs::Credentials& asker, std::string_view type) {
   if (type == "proc") return task.pid_namespace().owner();
   if (type == "mqueue") return task.namespaces().ipc().owner();
   if (type == "sysfs") return task.namespaces().net().owner();
-  if (type == "tmpfs" || type == "devpts" || type == "ramfs" || type == "overlay")
-    return task.creds().user_ns.get();
+  if (type == "tmpfs" || type == "devpts" || type == "ramfs" || type == "overlay") return asker.user_ns.get();
   return nullptr;
 }
 
@@ -49,16 +48,15 @@ Result<String> options_for(const fs::Credentials& creds, bool owned_root, std::s
 
 }  // namespace
 
-Result<Ref<fs::SuperBlock>> new_super(Task& task, std::string_view type, std::string_view source,
-                                      std::string_view data) {
+Result<Ref<fs::SuperBlock>> new_super(Task& task, const fs::Credentials& asker, std::string_view type,
+                                      std::string_view source, std::string_view data) {
   const fs::MountFunction mount = TRY(fs::find_filesystem(type));
-  Namespace* owner = owner_of_kind(task, type);
+  Namespace* owner = owner_of_kind(task, asker, type);
   if (!fs::is_capable(task.creds(), owner, fs::Cap::sys_admin)) return Errno::perm;
   const bool memory = type == "tmpfs" || type == "ramfs";
-  const fs::Credentials& creds = task.creds();
   String own;
-  if ((memory || type == "devpts") && (creds.user_ns || creds.fsuid != 0 || creds.fsgid != 0)) {
-    own = TRY(options_for(creds, memory, data));
+  if ((memory || type == "devpts") && (asker.user_ns || asker.fsuid != 0 || asker.fsgid != 0)) {
+    own = TRY(options_for(asker, memory, data));
     data = own.view();
   }
   Ref<fs::SuperBlock> super = TRY(mount(source, data));

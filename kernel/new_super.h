@@ -7,9 +7,10 @@
 
 namespace runsc::kernel {
 
-// ENODEV: no such kind; EPERM: not for this task; and what the file system says of its options.
-Result<Ref<fs::SuperBlock>> new_super(Task& task, std::string_view type, std::string_view source,
-                                      std::string_view data);
+// For who asked with these credentials, and has others by now, perhaps. ENODEV: no such kind; EPERM: not for
+// this task; and what the file system says of its options. The caller mounts it, or takes a MountHold.
+Result<Ref<fs::SuperBlock>> new_super(Task& task, const fs::Credentials& asker, std::string_view type,
+                                      std::string_view source, std::string_view data);
 // Some kinds show what somebody may have covered on purpose: EPERM, unless that is to be seen already. What
 // the mount must keep then (fs::mount_lock).
 Result<uint32_t> check_revealing(Task& task, const fs::SuperBlock& super, uint64_t flags);

@@ -10,6 +10,7 @@ class PseudoSuper : public SuperBlock {
   // `type`: static text.
   PseudoSuper(std::string_view type, uint64_t magic) : type_(type), magic_(magic) {}
   void set_root(Ref<Inode> root) { root_ = std::move(root); }
+  void unmounted() override { root_ = {}; }
   Ref<Inode> root() override { return root_; }
   std::string_view type_name() const override { return type_; }
   FsStat stat_fs() override;

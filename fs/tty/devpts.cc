@@ -11,15 +11,10 @@ namespace {
 constexpr uint64_t kPtsMajor = 136;
 constexpr uint64_t kRootIno = 1, kPtmxIno = 2, kFirstPtsIno = 3;
 
-// The instance for 5:2 nodes elsewhere. The pointer is not counted: ~DevPts clears it.
-SpinLock g_newest_lock{LockRank::leaf};
-DevPts* g_newest = nullptr;
-
-Ref<DevPts> newest() {
-  LockGuard guard(g_newest_lock);
-  if (!g_newest || !g_newest->try_ref()) return {};
-  return Ref<DevPts>::adopt(g_newest);
-}
+// The instances for 5:2 nodes elsewhere, the newest first. Not counted: ~DevPts takes itself off.
+constinit SpinLock g_newest_lock{LockRank::leaf};
+constinit DevPts* g_newest GUARDED_BY(g_newest_lock) = nullptr;
+constinit std::atomic<uint32_t> g_terminals{0};
 
 // A device node of the instance: ptmx (no tty) or a slave.
 class DeviceNode final : public Inode {
@@ -154,7 +149,7 @@ Result<uint32_t> parse_number(std::string_view text, uint32_t base) {
 
 Ref<DevPts> instance_of(Inode& inode) {
   if (inode.super().type_name() == "devpts") return Ref<DevPts>(static_cast<DevPts&>(inode.super()));
-  return newest();
+  return DevPts::newest();
 }
 
 }  // namespace
@@ -184,16 +179,36 @@ Result<Ref<SuperBlock>> DevPts::mount(std::string_view, std::string_view data) {
     }
   }
   pts->root_ = TRY(make_root(*pts));
-  {
-    LockGuard guard(g_newest_lock);
-    g_newest = pts.get();
-  }
   return Ref<SuperBlock>(pts);
 }
 
-DevPts::~DevPts() {
+DevPts::~DevPts() { withdraw(); }
+
+Ref<DevPts> DevPts::newest() {
   LockGuard guard(g_newest_lock);
-  if (g_newest == this) g_newest = nullptr;
+  if (!g_newest || !g_newest->try_ref()) return {};
+  return Ref<DevPts>::adopt(g_newest);
+}
+
+Ref<Dentry> DevPts::root_dentry() {
+  if (owner()) return {};
+  LockGuard guard(g_newest_lock);
+  if (std::exchange(serves_, true)) return {};
+  older_ = std::exchange(g_newest, this);
+  return {};
+}
+
+void DevPts::withdraw() {
+  LockGuard guard(g_newest_lock);
+  if (!std::exchange(serves_, false)) return;
+  DevPts** at = &g_newest;
+  while (*at != this) at = &(*at)->older_;
+  *at = older_;
+}
+
+void DevPts::unmounted() {
+  withdraw();
+  root_ = {};
 }
 
 FsStat DevPts::stat_fs() {
@@ -212,6 +227,8 @@ Result<Ref<Tty>> DevPts::allocate(const Credentials& creds) {
   uint32_t index = 0;
   while (index < nodes_.size() && nodes_[index]) ++index;
   if (index >= max_) return Errno::nospc;
+  // Several at once may pass by a few.
+  if (g_terminals.load(std::memory_order_relaxed) >= kMaxAll - (owner() ? kReserved : 0)) return Errno::nospc;
   if (index == nodes_.size()) TRY(nodes_.push_back({}));
   Ref<Tty> tty = TRY(Tty::create(index));
   Attr a;
@@ -226,6 +243,7 @@ Result<Ref<Tty>> DevPts::allocate(const Credentials& creds) {
   Ref<Inode> node = make_ref<DeviceNode>(*this, a, tty);
   if (!node) return Errno::nomem;
   nodes_[index] = std::move(node);
+  g_terminals.fetch_add(1, std::memory_order_relaxed);
   return tty;
 }
 
@@ -233,6 +251,7 @@ void DevPts::forget(const Tty& tty) {
   Ref<Inode> gone;
   LockGuard guard(lock_);
   if (tty.index() < nodes_.size()) gone = std::exchange(nodes_[tty.index()], {});
+  if (gone) g_terminals.fetch_sub(1, std::memory_order_relaxed);
 }
 
 Ref<Inode> DevPts::inode_of(uint32_t index) {
@@ -296,7 +315,7 @@ Result<Ref<File>> open_peer(const WalkContext& context, File& file, uint32_t fla
 }
 
 Result<ConsolePair> make_console(const Credentials& creds) {
-  Ref<DevPts> pts = newest();
+  Ref<DevPts> pts = DevPts::newest();
   if (!pts) return Errno::nodev;
   ConsolePair pair;
   pair.tty = TRY(pts->allocate(creds));

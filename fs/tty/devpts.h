@@ -14,17 +14,24 @@ class DevPts final : public SuperBlock {
   static constexpr uint32_t kMaxTtys = 1024;
   static constexpr uint64_t kMagic = 0x1cd1;
 
-  // Options: gid=, mode=, ptmxmode=, max=, newinstance. EINVAL. The newest instance serves device nodes 5:2
-  // that stand outside of any devpts.
+  // All terminals of all instances; the last of them are for those of the first user namespace.
+  static constexpr uint32_t kMaxAll = 4096, kReserved = 1024;
+
+  // Options: gid=, mode=, ptmxmode=, max=, newinstance. EINVAL. The newest of those that are mounted and
+  // belong to the first user namespace serves device nodes 5:2 that stand outside of any devpts.
   static Result<Ref<SuperBlock>> mount(std::string_view source, std::string_view data);
   ~DevPts() override;
 
   Ref<Inode> root() override { return root_; }
+  // Each mount has its own; asked for when there is one.
+  Ref<Dentry> root_dentry() override;
+  void unmounted() override;
   std::string_view type_name() const override { return "devpts"; }
   FsStat stat_fs() override;
   bool cache_names() const override { return false; }
   void show_options(TextSink& out) const override;
 
+  static Ref<DevPts> newest();
   // A new pair owned by `creds`. ENOSPC: all numbers are taken.
   Result<Ref<Tty>> allocate(const Credentials& creds);
   void forget(const Tty& tty);
@@ -37,11 +44,15 @@ class DevPts final : public SuperBlock {
   template <class T, class... A>
   friend Ref<T> runsc::make_ref(A&&...);
   DevPts() = default;
+  void withdraw();
   Mutex lock_{LockRank::hostfs};
   Vec<Ref<Inode>> nodes_ GUARDED_BY(lock_);  // by index; null: free
   Ref<Inode> root_;
   uint32_t gid_ = 0, mode_ = 0600, ptmx_mode_ = 0, max_ = kMaxTtys;
   bool gid_set_ = false;
+  // Among those that serve nodes elsewhere: guarded in devpts.cc.
+  bool serves_ = false;
+  DevPts* older_ = nullptr;
 };
 
 Result<Ref<File>> open_ptmx(Ref<Inode> inode, uint32_t flags, const Credentials& creds);

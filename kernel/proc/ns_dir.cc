@@ -1,5 +1,6 @@
 // /proc/PID/ns (namespaces(7)). Of some kinds there is one namespace only, and every process is in it.
 #include "fs/mount.h"
+#include "fs/namespace_inode.h"
 #include "fs/user_namespace.h"
 #include "kernel/clone.h"
 #include "kernel/namespace_file.h"
@@ -41,17 +42,17 @@ Ref<fs::PseudoSuper> g_nsfs GUARDED_BY(g_nsfs_lock);
 
 Result<Ref<fs::PseudoSuper>> nsfs() {
   LockGuard guard(g_nsfs_lock);
-  if (!g_nsfs) g_nsfs = make_ref<fs::PseudoSuper>("nsfs", kNsfsMagic);
+  if (!g_nsfs) g_nsfs = make_ref<fs::PseudoSuper>(fs::kNsfs, kNsfsMagic);
   if (!g_nsfs) return Errno::nomem;
   return g_nsfs;
 }
 
 uint32_t number_of(const Row& row, const Namespace* ns) { return ns ? ns->inode_number() : row.ino; }
 
-class NamespaceNode final : public fs::PseudoInode {
+class NamespaceNode final : public fs::NamespaceInode {
  public:
   NamespaceNode(fs::PseudoSuper& super, const Row& row, Ref<Namespace> ns)
-      : PseudoInode(super, fs::kRegular | 0444), row_(row), ns_(std::move(ns)) {}
+      : NamespaceInode(super, fs::kRegular | 0444), row_(row), ns_(std::move(ns)) {}
   Result<fs::Attr> get_attr() override {
     fs::Attr a = TRY(PseudoInode::get_attr());
     a.ino = number_of(row_, ns_.get());
@@ -59,6 +60,7 @@ class NamespaceNode final : public fs::PseudoInode {
     return a;
   }
   Result<Ref<fs::File>> open(uint32_t flags) override;
+  const Namespace* namespace_or_null() const override { return ns_.get(); }
   uint64_t type() const { return row_.type; }
   const Ref<Namespace>& ns() const { return ns_; }
 
@@ -218,7 +220,7 @@ Result<uint64_t> NamespaceFile::ioctl(uint32_t request, uint64_t argument, const
 namespace {
 const NamespaceNode* node_of(const fs::File& file) {
   const fs::Inode* inode = file.inode();
-  if (!inode || inode->super().type_name() != "nsfs") return nullptr;
+  if (!inode || inode->super().type_name() != fs::kNsfs) return nullptr;
   return static_cast<const NamespaceNode*>(inode);
 }
 }  // namespace
@@ -234,7 +236,7 @@ Ref<Namespace> namespace_of(const fs::File& file) {
 }
 
 Ref<Namespace> namespace_of(const fs::Inode& inode) {
-  if (inode.super().type_name() != "nsfs") return {};
+  if (inode.super().type_name() != fs::kNsfs) return {};
   return static_cast<const NamespaceNode&>(inode).ns();
 }
 

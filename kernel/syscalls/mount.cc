@@ -1,7 +1,6 @@
 // mount(2), umount2(2), pivot_root(2).
 #include "fs/filesystem.h"
 #include "fs/user_namespace.h"
-#include "kernel/namespace_file.h"
 #include "kernel/namespaces.h"
 #include "kernel/new_super.h"
 #include "kernel/pid.h"
@@ -30,7 +29,8 @@ Result<void> mount_new(Task& task, const fs::Path& target, std::string_view sour
   String type = TRY(path_argument(task, type_at));
   String data;
   if (data_at != 0) data = TRY(mm::copy_in_string(task.mm(), data_at, 4096));
-  Ref<fs::SuperBlock> super = TRY(new_super(task, type.view(), source, data.view()));
+  Ref<fs::SuperBlock> super = TRY(new_super(task, task.creds(), type.view(), source, data.view()));
+  fs::MountHold hold(Ref<fs::SuperBlock>(*super));  // if it is not mounted, it goes
   const uint32_t locks = TRY(check_revealing(task, *super, flags));
   Ref<fs::Inode> root = super->root();
   return fs::mount_on(target, std::move(super), std::move(root), flags, source, locks);
@@ -83,14 +83,6 @@ Result<void> move_tasks(const fs::Path& from, const fs::Path& to) {
   return {};
 }
 
-// A mount namespace that holds itself, by way of others perhaps, would never go: only older ones bind newer
-// ones.
-Result<void> check_namespace_loop(Task& task, const fs::Path& from) {
-  Ref<Namespace> ns = namespace_of(fs::inode_of(from));
-  if (!ns || ns->kind() != NamespaceKind::mount) return {};
-  return ns->inode_number() > task.namespaces().mounts().inode_number() ? Result<void>() : Errno::inval;
-}
-
 }  // namespace
 
 Result<void> sys_mount(Task& task, uint64_t source_at, uint64_t target_at, uint64_t type, uint64_t flags,
@@ -113,8 +105,8 @@ Result<void> sys_mount(Task& task, uint64_t source_at, uint64_t target_at, uint6
   if (flags & fs::kMsBind) {
     if (source.empty()) return Errno::inval;
     fs::Path from = TRY(walk_argument(task, source.view()));
-    TRY(check_namespace_loop(task, from));
-    return fs::bind_mount(from, target, fs::mount_flags(from), flags & fs::kMsRec);
+    if (fs::is_namespace_loop(task.namespaces().mounts(), fs::inode_of(from))) return Errno::inval;
+    return fs::bind_mount(from, target, from.mount ? from.mount->flags() : 0, flags & fs::kMsRec);
   }
   if (flags & (kUnbindable | kPrivate | kSlave | kShared)) return change_propagation(target, flags);
   if (flags & kMove) {

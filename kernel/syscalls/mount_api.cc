@@ -59,7 +59,7 @@ Result<int> sys_fsopen(Task& task, uint64_t name_at, uint32_t flags) {
   if (flags & ~kCloexec) return Errno::inval;
   String name = TRY(path_argument(task, name_at));
   (void)TRY(fs::find_filesystem(name.view()));
-  return install(task, make_ref<FsContextFile>(std::move(name)), flags & kCloexec);
+  return install(task, make_ref<FsContextFile>(std::move(name), task.creds_ref()), flags & kCloexec);
 }
 
 namespace {
@@ -119,7 +119,7 @@ Result<void> sys_fsconfig(Task& task, int fd, uint32_t command, uint64_t key_at,
   if (command != kSetFlag && command != kSetString) return Errno::inval;
   String key = TRY(mm::copy_in_string(task.mm(), key_at, kMostText)), value;
   if (command == kSetString) value = TRY(mm::copy_in_string(task.mm(), value_at, kMostText));
-  return context.set(task, key.view(), value.view(), command == kSetString);
+  return context.set(key.view(), value.view(), command == kSetString);
 }
 
 Result<int> sys_fsmount(Task& task, int fd, uint32_t flags, uint32_t attr) {

@@ -78,5 +78,40 @@ int main(void) {
   CHECK_EQ(OK(fcntl(fs, F_GETFD)), FD_CLOEXEC);
   FAILS(api_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0), EBUSY);
   OK(api_fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0));
+  // Only what is named changes, and never what a mount says.
+  OK(mkdir("r", 0755));
+  OK(mkdir("r2", 0755));
+  OK(mount("none", "r", "tmpfs", 0, NULL));
+  OK(mount("r", "r2", NULL, MS_BIND, NULL));
+  OK(set_at("r", 0, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, 0, 0));
+  fs = OK(api_fspick(AT_FDCWD, "r", 0));
+  OK(api_fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0));
+  FAILS(mkdir("r/x", 0755), EROFS);
+  OK(api_fsconfig(fs, FSCONFIG_SET_FLAG, "rw", NULL, 0));
+  OK(api_fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0));
+  FAILS(mkdir("r/x", 0755), EROFS);
+  OK(mkdir("r2/x", 0755));
+  shows("r", "ro,nodev,relatime");
+  // The file system itself, wherever it is mounted.
+  OK(api_fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0));
+  OK(mkdir("r2/y", 0755));
+  OK(api_fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0));
+  FAILS(mkdir("r2/z", 0755), EROFS);
+  shows("r2", "rw,relatime");
+  OK(mount("r2", "b", NULL, MS_BIND, NULL));
+  FAILS(mkdir("b/z", 0755), EROFS);
+  int other = OK(api_fspick(AT_FDCWD, "r2", 0));
+  OK(api_fsconfig(other, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0));
+  FAILS(mkdir("r2/z", 0755), EROFS);
+  OK(api_fsconfig(other, FSCONFIG_SET_FLAG, "rw", NULL, 0));
+  OK(api_fsconfig(other, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0));
+  OK(mkdir("b/z", 0755));
+  FAILS(mkdir("r/other", 0755), EROFS);
+  // As much as fits into a page.
+  char long_one[200];
+  memset(long_one, 'x', sizeof(long_one) - 1);
+  long_one[sizeof(long_one) - 1] = 0;
+  fs = OK(api_fsopen("proc", 0));
+  FAILS(api_fsconfig(fs, FSCONFIG_SET_STRING, "nonsense", long_one, 0), EINVAL);
   return 0;
 }

@@ -1,5 +1,6 @@
 // What came along into a mount namespace of less privilege is locked (mount_namespaces(7)).
 #include <grp.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 
@@ -86,7 +87,12 @@ int main(void) {
   // What kinds there are for it.
   IN_CHILD({
     enter(CLONE_NEWNS | CLONE_NEWIPC);
-    OK(mount("none", "c", "devpts", 0, NULL));
+    OK(mount("none", "c", "devpts", 0, "ptmxmode=666"));
+    int master = OK(open("c/ptmx", O_RDWR | O_NOCTTY)), zero = 0;
+    OK(ioctl(master, TIOCSPTLCK, &zero));
+    CHECK(abi_exists("c/0"));
+    OK(close(OK(open("c/0", O_RDWR | O_NOCTTY))));
+    OK(close(master));
     OK(umount2("c", 0));
     OK(mount("none", "c", "mqueue", 0, NULL));
     OK(umount2("c", 0));
