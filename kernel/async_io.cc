@@ -171,7 +171,9 @@ abi::SigInfo info_of(const Telling& t, bool readable) {
 void send_one(const Telling& t, Task& target, bool readable) {
   if (!may_signal(t.owner, target)) return;
   bool to_process = t.owner.type != OwnerType::thread;
-  if (queue_signal(target, to_process, info_of(t, readable), Origin::kernel)) return;
+  // A signal of somebody's choice kills no init.
+  const Origin origin = t.signal == 0 ? Origin::kernel : Origin::user;
+  if (queue_signal(target, to_process, info_of(t, readable), origin)) return;
   // The queue of real-time signals is full.
   (void)queue_signal(target, to_process, abi::SigInfo(abi::sig::io, abi::sig_code::kernel), Origin::kernel);
 }

@@ -117,9 +117,9 @@ void death_signals_locked(ThreadGroup& child) REQUIRES(g_tree_lock) {
     const Task& dying = Task::current();
     SigInfo info(s, sig_code::user);
     info.rt.pid = number_in_locked(ns, dying.pid());
-    if (Ref<fs::Credentials> creds = dying.creds_ref()) info.rt.uid = creds->uid;
+    info.rt.uid = uid_shown_to(child, &dying);
     (void)queue_signal_tree_locked(child, t, info,
-                                   ns.contains(dying.pid_namespace()) ? Origin::kernel : Origin::outside);
+                                   ns.contains(dying.pid_namespace()) ? Origin::user : Origin::outside);
   }
 }
 
@@ -151,18 +151,33 @@ void reparent_children_locked(ThreadGroup& group, Dropped& dropped) REQUIRES(g_t
 
 // ---- A PID namespace's end (pid_namespaces(7)): everybody else in it dies before its init is gone
 
-// True: nobody is left. Zombies among its own children go into `dropped`.
-bool end_namespace_step(ThreadGroup& init, PidNamespace& ns, Dropped& dropped) {
+void release_tracees_locked(Task& task, Dropped& dropped) REQUIRES(g_tree_lock) {
+  ptrace_leave_tracees_locked(task, [&](Task& t) REQUIRES(g_tree_lock) {
+    if (&t != t.group().leader) {
+      Released gone = release_thread_locked(t);
+      dropped.add(std::move(gone.thread));
+      dropped.add(std::move(gone.leader));
+    } else if (t.group().zombie) {
+      dropped.add(tell_parent_of_zombie_locked(t.group()));
+    }
+  });
+}
+
+// True: nobody is left. Zombies among its own children, and of those that it traced, go into `dropped`.
+bool end_namespace_step(Task& task, PidNamespace& ns, Dropped& dropped) {
+  ThreadGroup& init = task.group();
   LockGuard tree(g_tree_lock);
-  ns.ended = true;
+  const bool first = !std::exchange(ns.ended, true);
+  release_tracees_locked(task, dropped);
   uint32_t own = 0;
   for_each_thread_locked(init, [&](Task&) { ++own; });
   if (ns.tasks == own) {
     ns.init = nullptr;
     return true;
   }
+  // Nobody is born after the first time.
   for (ThreadGroup& g : all_groups())
-    if (&g != &init && !g.zombie && ns.contains(g.pid_namespace()))
+    if (first && &g != &init && !g.zombie && ns.contains(g.pid_namespace()))
       (void)queue_signal_tree_locked(g, nullptr, SigInfo(sig::kill, sig_code::kernel), Origin::outside);
   for (bool again = true; again;) {
     again = false;
@@ -181,13 +196,16 @@ void end_namespace(Task& task) {
   PidNamespace& ns = init.pid_namespace();
   // Who ends from now on is waited for by nobody.
   init.actions->exchange(sig::chld, SigAction{kSigIgn, 0, 0, 0});
-  ParkWaiter waiter;
+  // Of those who end with another signal, or none, only the second tells.
+  ParkWaiter waiter, child_waiter;
   ns.left.add(waiter);
+  init.child_wait.add(child_waiter);
   for (;;) {
     Dropped dropped;
-    if (end_namespace_step(init, ns, dropped)) break;
+    if (end_namespace_step(task, ns, dropped)) break;
     if (dropped.tasks.empty()) task.sched.park_event();
   }
+  init.child_wait.remove(child_waiter);
   ns.left.remove(waiter);
 }
 
@@ -244,15 +262,7 @@ bool leave_group(Task& task, int32_t status, Dropped& dropped) {
   LockGuard tree(g_tree_lock);
   task.dead = true;
   task.exit_code = status;
-  ptrace_leave_tracees_locked(task, [&](Task& t) REQUIRES(g_tree_lock) {
-    if (&t != t.group().leader) {
-      Released gone = release_thread_locked(t);
-      dropped.add(std::move(gone.thread));
-      dropped.add(std::move(gone.leader));
-    } else if (t.group().zombie) {
-      dropped.add(tell_parent_of_zombie_locked(t.group()));
-    }
-  });
+  release_tracees_locked(task, dropped);
   group.dead_threads.add(usage_of(task));
   bool last = --group.live_threads == 0;
   for (ThreadGroup& child : group.children)

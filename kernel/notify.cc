@@ -34,7 +34,8 @@ void notify_parent_locked(ThreadGroup& group, int code, int status) {
     info.child.status = status;
     info.child.utime = static_cast<int64_t>(tsc_to_ns(group.dead_threads.user_ticks) / kTickNs);
     info.child.stime = static_cast<int64_t>(tsc_to_ns(group.dead_threads.system_ticks) / kTickNs);
-    (void)queue_signal_tree_locked(*parent, nullptr, info, Origin::kernel);
+    // clone(2) chooses the signal.
+    (void)queue_signal_tree_locked(*parent, nullptr, info, Origin::user);
   }
   parent->child_wait.wake_all();
 }

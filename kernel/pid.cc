@@ -71,6 +71,7 @@ struct NestedTable {
     drop_remembered(pid);
   }
   static void unuse(NestedPid& pid) REQUIRES(g_tree_lock) {
+    DCHECK(pid.uses_ > 0, "a number is given back that nobody uses");
     if (--pid.uses_ != 0) return;
     pid.gone_ = true;
     NestedPid*& place = remembered()[next_remembered_++ % kRemembered];
@@ -128,6 +129,7 @@ Result<int32_t> number_for_new(PidNamespace& ns, int32_t wanted) REQUIRES(g_tree
   if (ns.ended) return Errno::nomem;
   if (wanted == 0) return free_number(ns);
   if (wanted < 1 || wanted >= kPidMax || (wanted != 1 && !ns.init)) return Errno::inval;
+  ns.wrapped = true;  // it may be a group's or a session's still, or become another's before its turn
   if (in_use(ns, wanted)) return Errno::exist;
   return wanted;
 }
@@ -177,7 +179,11 @@ PidNamespace& first_pid_namespace() { return *g_first; }
 Result<void> pid_allocate_locked(Task& task, std::span<const int32_t> wanted) {
   if (NestedPid* pid = task.nested_pid()) {
     Result<void> allocated = allocate_nested(task, *pid, wanted);
-    if (!allocated) NestedTable::take_out(*pid);
+    if (!allocated) {
+      NestedTable::take_out(*pid);
+      // Who is first there next is init even so.
+      if (PidNamespace& ns = pid->ns(); !ns.init && !ns.ended) ns.last = 0;
+    }
     return allocated;
   }
   TaskInternals::tid(task) = TaskInternals::own_tid(task) =

@@ -4,8 +4,10 @@
 
 #include "kernel/blocking.h"
 #include "kernel/namespaces.h"
+#include "kernel/notify.h"
 #include "kernel/pid.h"
 #include "kernel/signal/send.h"
+#include "kernel/signal/signal.h"
 #include "kernel/task.h"
 #include "mm/user_copy.h"
 
@@ -164,10 +166,15 @@ void PosixQueue::Due::send(Task& sender) const {
   if (!owner || what.by != NotifyBy::signal || what.signal == 0 || owner->exec_count.load() != exec_count)
     return;
   abi::SigInfo info(what.signal, abi::sig_code::mesgq);
-  info.rt.pid = number_in(owner->pid_namespace(), sender.pid());
-  info.rt.uid = sender.creds().uid;
+  const PidNamespace& ns = owner->pid_namespace();
+  {
+    LockGuard tree(g_tree_lock);
+    info.rt.pid = number_in_locked(ns, sender.pid());
+    info.rt.uid = uid_shown_to(*owner, &sender);
+  }
   info.rt.value = what.value;
-  send_signal_to_group(*owner, info);
+  (void)queue_signal_to_group(*owner, info,
+                              ns.contains(sender.pid_namespace()) ? Origin::user : Origin::outside);
 }
 
 // Until somebody has done what `self` waits for.

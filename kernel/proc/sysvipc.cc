@@ -1,4 +1,5 @@
 // /proc/sysvipc: of the namespace of whoever reads.
+#include "fs/user_namespace.h"
 #include "kernel/ipc/msg.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/ipc/shm.h"
@@ -19,8 +20,21 @@ void for_each(IpcTable& table, Show&& show) {
     if (auto object = table.at(i)) show(static_cast<Kind&>(**object));
 }
 
-void show_head(const IpcObject& o, TextSink& out) REQUIRES(o.lock) {
-  format(out, "{:10} {:10}  {:4o} ", o.key, o.id(), o.owner.mode);
+// What is shown of all kinds: copied under the object's lock, under which nothing is translated.
+struct Common {
+  int32_t key, id;
+  IpcOwner owner;
+};
+Common common_of(const IpcObject& o) REQUIRES(o.lock) { return {o.key, o.id(), o.owner}; }
+
+void show_head(const Common& c, TextSink& out) {
+  format(out, "{:10} {:10}  {:4o} ", c.key, c.id, c.owner.mode);
+}
+
+void show_owner(const IpcOwner& owner, TextSink& out) {
+  const fs::Credentials& viewer = Task::current().creds();
+  format(out, "{:5} {:5} {:5} {:5} ", fs::shown_uid(viewer, owner.uid), fs::shown_gid(viewer, owner.gid),
+         fs::shown_uid(viewer, owner.cuid), fs::shown_gid(viewer, owner.cgid));
 }
 
 Result<void> show_shm(TextSink& out) {
@@ -29,13 +43,18 @@ Result<void> show_shm(TextSink& out) {
       "atime      "
       "dtime      ctime                   rss                  swap\n");
   for_each<ShmSegment>(shm_table(Task::current()), [&](ShmSegment& s) {
-    LockGuard guard(s.lock);
-    ShmSegment::Use u = s.use();
-    show_head(s, out);
-    format(out, "{:21} {:5} {:5}  {:5} {:5} {:5} {:5} {:5} {:10} {:10} {:10} {:21} {:21}\n", s.size(),
-           number_for(Task::current(), u.creator), number_for(Task::current(), u.last), u.attached,
-           s.owner.uid, s.owner.gid, s.owner.cuid, s.owner.cgid, u.attach_time, u.detach_time, u.change_time,
-           0, 0);
+    Common c;
+    ShmSegment::Use u;
+    {
+      LockGuard guard(s.lock);
+      c = common_of(s);
+      u = s.use();
+    }
+    show_head(c, out);
+    format(out, "{:21} {:5} {:5}  {:5} ", s.size(), number_for(Task::current(), u.creator),
+           number_for(Task::current(), u.last), u.attached);
+    show_owner(c.owner, out);
+    format(out, "{:10} {:10} {:10} {:21} {:21}\n", u.attach_time, u.detach_time, u.change_time, 0, 0);
   });
   return {};
 }
@@ -43,10 +62,18 @@ Result<void> show_shm(TextSink& out) {
 Result<void> show_sem(TextSink& out) {
   out.write("       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
   for_each<SemSet>(sem_table(Task::current()), [&](SemSet& s) {
-    LockGuard guard(s.lock);
-    show_head(s, out);
-    format(out, "{:10} {:5} {:5} {:5} {:5} {:10} {:10}\n", s.size(), s.owner.uid, s.owner.gid, s.owner.cuid,
-           s.owner.cgid, s.operation_time(), s.change_time());
+    Common c;
+    int64_t operated, changed;
+    {
+      LockGuard guard(s.lock);
+      c = common_of(s);
+      operated = s.operation_time();
+      changed = s.change_time();
+    }
+    show_head(c, out);
+    format(out, "{:10} ", s.size());
+    show_owner(c.owner, out);
+    format(out, "{:10} {:10}\n", operated, changed);
   });
   return {};
 }
@@ -57,12 +84,18 @@ Result<void> show_msg(TextSink& out) {
       " rtime      "
       "ctime\n");
   for_each<MessageQueue>(msg_table(Task::current()), [&](MessageQueue& q) {
-    LockGuard guard(q.lock);
-    MessageQueue::Use u = q.use();
-    show_head(q, out);
-    format(out, " {:10} {:10} {:5} {:5} {:5} {:5} {:5} {:5} {:10} {:10} {:10}\n", u.bytes, u.count,
-           number_for(Task::current(), u.sender), number_for(Task::current(), u.receiver), q.owner.uid,
-           q.owner.gid, q.owner.cuid, q.owner.cgid, u.sent, u.received, u.changed);
+    Common c;
+    MessageQueue::Use u;
+    {
+      LockGuard guard(q.lock);
+      c = common_of(q);
+      u = q.use();
+    }
+    show_head(c, out);
+    format(out, " {:10} {:10} {:5} {:5} ", u.bytes, u.count, number_for(Task::current(), u.sender),
+           number_for(Task::current(), u.receiver));
+    show_owner(c.owner, out);
+    format(out, "{:10} {:10} {:10}\n", u.sent, u.received, u.changed);
   });
   return {};
 }

@@ -132,7 +132,7 @@ enum SemCommand : uint32_t {
   kSemStatAny
 };
 
-// The commands that are about one semaphore.
+// The commands that are about one semaphore; numbers of processes are those of the first namespace.
 Result<uint64_t> sem_one(Task& task, SemSet& set, int32_t number, uint32_t command, uint64_t argument) {
   auto value = static_cast<int32_t>(argument);
   if (command == kSetValue && (value < 0 || value > kSemVmx)) return Errno::range;
@@ -143,7 +143,7 @@ Result<uint64_t> sem_one(Task& task, SemSet& set, int32_t number, uint32_t comma
   SemSet::Semaphore s = set.semaphore(number);
   switch (command) {
     case kGetPid:
-      return static_cast<uint64_t>(number_for(task, s.pid));
+      return static_cast<uint64_t>(s.pid);
     case kGetValue:
       return static_cast<uint64_t>(s.value);
     case kGetNcount:
@@ -241,6 +241,11 @@ Result<uint64_t> sys_semctl(Task& task, int32_t id, int32_t number, uint32_t com
       return get_all(task, *set, argument);
     case kSetAll:
       return set_all(task, *set, argument);
+    case kGetPid: {
+      // Translated without the lock.
+      const uint64_t pid = TRY(sem_one(task, *set, number, command, argument));
+      return static_cast<uint64_t>(number_for(task, static_cast<int32_t>(pid)));
+    }
     default:
       return sem_one(task, *set, number, command, argument);
   }
@@ -276,10 +281,12 @@ Result<uint64_t> msg_stat(Task& task, MessageQueue& queue, uint64_t address, boo
            use.bytes,
            use.count,
            use.limit,
-           number_for(task, use.sender),
-           number_for(task, use.receiver),
+           use.sender,
+           use.receiver,
            {}};
   }
+  ids.sender = number_for(task, ids.sender);
+  ids.receiver = number_for(task, ids.receiver);
   TRY(mm::copy_out(task.mm(), UserPtr<MsgIds>(address), ids));
   return static_cast<uint64_t>(queue.id());
 }

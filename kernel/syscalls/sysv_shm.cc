@@ -49,8 +49,8 @@ ShmIds describe(const ShmSegment& s) REQUIRES(s.lock) {
   ids.attach_time = use.attach_time;
   ids.detach_time = use.detach_time;
   ids.change_time = use.change_time;
-  ids.creator = number_for(Task::current(), use.creator);
-  ids.last = number_for(Task::current(), use.last);
+  ids.creator = use.creator;
+  ids.last = use.last;
   ids.attached = use.attached;
   return ids;
 }
@@ -63,6 +63,8 @@ Result<uint64_t> stat(Task& task, ShmSegment& s, uint64_t address, bool any) {
     if (!any) TRY(s.owner.check(task.creds(), kRead));
     ids = describe(s);
   }
+  ids.creator = number_for(task, ids.creator);
+  ids.last = number_for(task, ids.last);
   TRY(mm::copy_out(task.mm(), UserPtr<ShmIds>(address), ids));
   return uint64_t{0};
 }

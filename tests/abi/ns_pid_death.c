@@ -1,5 +1,6 @@
 // When the init of a PID namespace dies, so do all others in it, and nobody is born there any more.
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 
 #include "abi.h"
 
@@ -138,6 +139,62 @@ static void parent_death(void) {
   CHECK_EQ(read(end[0], &c, 1), 0);
 }
 
+// It has ended, and is not reaped.
+static void await_end(pid_t child) {
+  siginfo_t info;
+  OK(waitid(P_PID, child, &info, WEXITED | WNOWAIT | __WALL));
+}
+
+// Init lets go of those whom it traces, and waits for none in particular.
+static void traced(void) {
+  pid_t init = OK(clone_with(CLONE_NEWPID));
+  if (init == 0) {
+    pid_t child = FORK(for (;;) pause());
+    OK(ptrace(PTRACE_ATTACH, child, NULL, NULL));
+    int status = WAIT_STATUS(child);
+    CHECK(WIFSTOPPED(status));
+    // One that is dead already, and waits for its tracer.
+    pid_t dead = FORK({
+      OK(ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+      _exit(3);
+    });
+    await_end(dead);
+    // And one who is its grandchild.
+    int told[2];
+    OK(pipe(told));
+    FORK({
+      pid_t grandchild = FORK(for (;;) pause());
+      CHECK_EQ(write(told[1], &grandchild, sizeof(grandchild)), sizeof(grandchild));
+      for (;;) pause();
+    });
+    pid_t grandchild;
+    CHECK_EQ(read(told[0], &grandchild, sizeof(grandchild)), sizeof(grandchild));
+    OK(ptrace(PTRACE_SEIZE, grandchild, NULL, NULL));
+    _exit(6);
+  }
+  WAIT_EXIT(init, 6);
+}
+
+// With whatever signal its children end.
+static void other_signals(void) {
+  const int kSignals[] = {0, SIGUSR1, SIGKILL};
+  for (unsigned i = 0; i < sizeof(kSignals) / sizeof(kSignals[0]); i++) {
+    pid_t init = OK(clone_with(CLONE_NEWPID));
+    if (init == 0) {
+      for (int n = 0; n < 3; n++) {
+        pid_t child = OK((pid_t)syscall(SYS_clone, kSignals[i], 0, 0, 0, 0));
+        if (child == 0)
+          for (;;) pause();
+      }
+      pid_t dead = OK((pid_t)syscall(SYS_clone, kSignals[i], 0, 0, 0, 0));
+      if (dead == 0) _exit(0);
+      await_end(dead);
+      _exit(8);
+    }
+    WAIT_EXIT(init, 8);
+  }
+}
+
 int main(void) {
   all_die();
   deeper_ones_too();
@@ -145,5 +202,7 @@ int main(void) {
   orphans();
   subreapers();
   parent_death();
+  traced();
+  other_signals();
   return 0;
 }

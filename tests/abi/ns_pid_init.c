@@ -1,4 +1,7 @@
 // The init of a PID namespace and signals (pid_namespaces(7), "The namespace init process").
+#include <mqueue.h>
+#include <sys/socket.h>
+
 #include "abi.h"
 
 static pid_t clone_with(unsigned long flags) {
@@ -113,6 +116,34 @@ static void everybody(void) {
   WAIT_OK(outside);
 }
 
+// Signals of its own choice come from inside, whoever sends them.
+static void chosen(void) {
+  pid_t init = OK(clone_with(CLONE_NEWPID));
+  if (init == 0) {
+    int pair[2];
+    OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+    OK(fcntl(pair[0], F_SETOWN, getpid()));
+    OK(fcntl(pair[0], F_SETSIG, SIGKILL));
+    OK(fcntl(pair[0], F_SETFL, O_ASYNC));
+    CHECK_EQ(write(pair[1], "", 1), 1);
+    OK(fcntl(pair[0], F_SETSIG, SIGSTOP));
+    CHECK_EQ(write(pair[1], "", 1), 1);
+    // A child that ends with one.
+    pid_t child = OK((pid_t)syscall(SYS_clone, SIGKILL, 0, 0, 0, 0));
+    if (child == 0) _exit(0);
+    CHECK_EQ(waitpid(child, NULL, __WALL), child);
+    // A queue that tells of a message with one.
+    struct mq_attr attr = {.mq_maxmsg = 1, .mq_msgsize = 8};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+    mqd_t queue = OK(mq_open("/ns_pid_init", O_CREAT | O_RDWR, 0600, &attr));
+    OK(mq_unlink("/ns_pid_init"));
+    OK(mq_notify(queue, &event));
+    OK(mq_send(queue, "x", 1, 0));
+    _exit(9);
+  }
+  WAIT_EXIT(init, 9);
+}
+
 int main(void) {
   OK(pipe(ready));
   OK(pipe(go));
@@ -120,5 +151,6 @@ int main(void) {
   from_above();
   faults();
   everybody();
+  chosen();
   return 0;
 }

@@ -29,8 +29,41 @@ static void refusals(void) {
   });
 }
 
+// A first one that is not born is not init: the next is.
+static void first_fails(void) {
+  IN_CHILD({
+    OK(unshare(CLONE_NEWPID));
+    FAILS(AS(0, 1, getpid()), EEXIST);
+    pid_t first = FORK(CHECK_EQ(getpid(), 1));
+    WAIT_OK(first);
+  });
+}
+
+// A number is taken while a process group or a session has it.
+static void groups(void) {
+  IN_CHILD({
+    OK(setsid());
+    pid_t leader = FORK(OK(setpgid(0, 0)); for (;;) pause());
+    pid_t member;
+    while (setpgid(leader, leader) != 0) CHECK_EQ(errno, EACCES);
+    member = FORK(for (;;) pause());
+    OK(setpgid(member, leader));
+    OK(kill(leader, SIGKILL));
+    WAIT_SIGNAL(leader, SIGKILL);
+    FAILS(AS(0, leader), EEXIST);
+    OK(kill(member, SIGKILL));
+    WAIT_SIGNAL(member, SIGKILL);
+    pid_t again = OK(AS(0, leader));
+    if (again == 0) _exit(0);
+    CHECK_EQ(again, leader);
+    WAIT_OK(again);
+  });
+}
+
 int main(void) {
   refusals();
+  first_fails();
+  groups();
   pid_t child = OK(AS(CLONE_NEWPID, 1, 31234));
   if (child == 0) {
     CHECK_EQ(getpid(), 1);
