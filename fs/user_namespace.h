@@ -24,7 +24,9 @@ class IdMap {
 
   bool empty() const { return count_.load(std::memory_order_acquire) == 0; }
   std::span<const Extent> extents() const {
-    return {extents_.data(), count_.load(std::memory_order_acquire)};
+    // The count first: before it is published there is nothing to look at.
+    const size_t count = count_.load(std::memory_order_acquire);
+    return count == 0 ? std::span<const Extent>() : std::span<const Extent>(extents_.data(), count);
   }
   // kNoId: none.
   uint32_t to_global(uint32_t id) const;

@@ -8,6 +8,8 @@
 #include "kernel/exit.h"
 #include "kernel/file_caps.h"
 #include "kernel/futex.h"
+#include "kernel/inspect.h"
+#include "kernel/namespaces.h"
 #include "kernel/pid.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/signal/signal.h"
@@ -92,20 +94,21 @@ struct FileIds {
   uint32_t uid = 0, gid = 0;
 };
 
-bool trusts_super(const fs::UserNamespace* ns, const fs::File& file) {
-  return fs::is_within(ns, static_cast<fs::UserNamespace*>(file.inode()->super().owner()));
+// Of a file system of others, or one that is not mounted where the task is, set-ID bits and capabilities mean
+// nothing.
+bool gives_privilege(const Task& task, const fs::File& file) {
+  if (!file.inode() || !file.path() || fs::mount_flags(file.path()) & fs::kMsNosuid) return false;
+  const auto* owner = static_cast<fs::UserNamespace*>(file.inode()->super().owner());
+  return fs::is_within(task.creds().user_ns.get(), owner) && task.namespaces().mounts().contains(file.path());
 }
 
 FileIds set_id_bits(Task& task, fs::File& file, const fs::Attr& attr) {
   FileIds ids;
-  if (task.creds().no_new_privs || task.seccomp.no_new_privs.load() || !file.path() ||
-      fs::mount_flags(file.path()) & fs::kMsNosuid)
+  if (task.creds().no_new_privs || task.seccomp.no_new_privs.load() || !gives_privilege(task, file))
     return ids;
-  // Of a file system of others, or of an owner who is nobody here, the bits mean nothing.
+  // Nor do the bits of an owner who is nobody here.
   const fs::UserNamespace* ns = task.creds().user_ns.get();
-  if (!trusts_super(ns, file) || fs::uid_in(ns, attr.uid) == fs::kNoId ||
-      fs::gid_in(ns, attr.gid) == fs::kNoId)
-    return ids;
+  if (fs::uid_in(ns, attr.uid) == fs::kNoId || fs::gid_in(ns, attr.gid) == fs::kNoId) return ids;
   ids.uid = attr.uid, ids.gid = attr.gid;
   ids.set_uid = attr.mode & fs::kSetUid;
   constexpr uint32_t kGroupExec = 010;
@@ -119,6 +122,7 @@ struct NewCreds {
   Ref<fs::Credentials> creds;
   bool secure = false;    // AT_SECURE
   bool dumpable = false;  // others may look at the process
+  uint32_t level = 0;     // of the user namespace whose privileged ones may do so in any case
 };
 
 // P'(permitted) before the ambient set, and whether it becomes effective. EPERM: a program that knows nothing
@@ -140,15 +144,20 @@ bool tracer_forbids_gain(const Task& task) {
   return is_traced(task) && !task.ptrace.tracer_is_capable;
 }
 
+// A program that the caller cannot read is hidden from root of namespaces to which its owner is nobody.
+uint32_t level_for(const fs::UserNamespace* ns, const fs::Attr& attr, bool readable) {
+  while (!readable && ns && (fs::uid_in(ns, attr.uid) == fs::kNoId || fs::gid_in(ns, attr.gid) == fs::kNoId))
+    ns = ns->parent();
+  return ns ? ns->level() : 0;
+}
+
 Result<NewCreds> exec_credentials(Task& task, fs::File& file) {
   const fs::Credentials& old = task.creds();
   const bool no_new_privs = old.no_new_privs || task.seccomp.no_new_privs.load();
   fs::Attr attr = TRY(file.get_attr());
   FileIds ids = set_id_bits(task, file, attr);
   FileCaps caps;
-  if (file.inode() && file.path() && !(fs::mount_flags(file.path()) & fs::kMsNosuid) &&
-      trusts_super(old.user_ns.get(), file))
-    caps = TRY(read_file_caps(*file.inode(), old));
+  if (gives_privilege(task, file)) caps = TRY(read_file_caps(*file.inode(), old));
   Ref<fs::Credentials> c = TRY(old.clone());
   if (ids.set_uid) c->euid = ids.uid;
   if (ids.set_gid) c->egid = ids.gid;
@@ -168,7 +177,8 @@ Result<NewCreds> exec_credentials(Task& task, fs::File& file) {
       set_id || (c->uid != fs::global_uid(c->user_ns.get(), 0) && (effective || c->permitted & ~c->ambient));
   bool readable = !file.inode() || fs::check_access(old, *file.inode(), attr, fs::kRead);
   bool dumpable = readable && c->euid == c->uid && c->egid == c->gid && !(c->permitted & ~old.permitted);
-  return NewCreds{std::move(c), secure, dumpable};
+  const uint32_t level = level_for(old.user_ns.get(), attr, readable);
+  return NewCreds{std::move(c), secure, dumpable, level};
 }
 
 // ---- The point of no return and after
@@ -233,7 +243,7 @@ Result<void> become(Task& task, LoadedProgram& program, const Arguments& args, N
   reset_signals(task, std::move(actions));
   switch_space(task, program);
   if (task.vfork) vfork_done(task);
-  task.group().dumpable.store(creds.dumpable ? 1 : 0, std::memory_order_relaxed);
+  set_dumpable(task.group(), creds.dumpable ? 1 : 0, creds.level);
   if (creds.secure) task.parent_death_signal.store(0, std::memory_order_relaxed);
   task.set_creds(std::move(creds.creds));
   task.set_comm(base_name(program.path.view()));

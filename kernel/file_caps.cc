@@ -67,9 +67,11 @@ Result<FileCaps> read_file_caps(fs::Inode& inode, const fs::Credentials& creds) 
 
 Result<size_t> file_caps_to_keep(const fs::Credentials& by, std::span<const std::byte> value,
                                  std::span<std::byte, kFileCapsMax> out) {
+  // The oldest kind has no place for whose it is.
+  if (value.size() == kSize1) return Errno::inval;
   const FileCaps caps = TRY(parse_file_caps(value));
   __builtin_memcpy(out.data(), value.data(), value.size());
-  if (value.size() == kSize1 || (value.size() == kSize2 && !by.user_ns)) return value.size();
+  if (value.size() == kSize2 && !by.user_ns) return value.size();
   const uint32_t root = fs::global_uid(by.user_ns.get(), caps.root);
   if (root == fs::kNoId) return Errno::inval;
   put_word(out, 0, (word(value, 0) & ~kRevisionMask) | kRevision3);

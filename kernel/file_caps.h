@@ -22,7 +22,7 @@ Result<FileCaps> parse_file_caps(std::span<const std::byte> value);
 // What a file has for `creds`: nothing where its file system keeps no such attribute. EINVAL: something else
 // stands there.
 Result<FileCaps> read_file_caps(fs::Inode& inode, const fs::Credentials& creds);
-// What setxattr(2) keeps of a value; its size. EINVAL: a root that is nobody.
+// What setxattr(2) keeps of a value; its size. EINVAL: a root that is nobody, or the oldest kind of value.
 Result<size_t> file_caps_to_keep(const fs::Credentials& by, std::span<const std::byte> value,
                                  std::span<std::byte, kFileCapsMax> out);
 // What getxattr(2) shows of a value that is kept, in its place; its size. EOVERFLOW: of others' namespaces.

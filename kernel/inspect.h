@@ -6,6 +6,13 @@
 
 namespace runsc::kernel {
 
+// What PR_GET_DUMPABLE tells of a process: 1 is for anybody who may. Kept with it, since only together do
+// they say who may look: how deep the user namespace is in which it was executed, of those above its own.
+int32_t dumpable(const ThreadGroup& group);
+void set_dumpable(ThreadGroup& group, int32_t value);
+// By execve(2), which settles both.
+void set_dumpable(ThreadGroup& group, int32_t value, uint32_t namespace_level);
+
 // FSCREDS: access through a file system (/proc). REALCREDS: through a system call.
 enum class InspectAs : uint8_t { fs_creds, real_creds };
 // May the current task have access to the target?

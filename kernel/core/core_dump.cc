@@ -4,6 +4,7 @@
 #include "kernel/base/log.h"
 #include "kernel/core/core_name.h"
 #include "kernel/exit.h"
+#include "kernel/inspect.h"
 #include "kernel/pid.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/signal/signal.h"
@@ -107,8 +108,7 @@ bool dumps_core(int signal) {
 int32_t dump_core(Task& task, const SigInfo& info) {
   const int32_t status = death_status(info.signo);
   ThreadGroup& group = task.group();
-  if (task.limit(static_cast<unsigned>(Resource::core)) < kLeastSize || group.dumpable.load() != 1)
-    return status;
+  if (task.limit(static_cast<unsigned>(Resource::core)) < kLeastSize || dumpable(group) != 1) return status;
   Ref<CoreDump> dump = begin(task, status);
   if (!dump) return status;
   wait_for_threads(task, *dump);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fs/mount.h"
+#include "kernel/inspect.h"
 #include "kernel/namespaces.h"
 #include "kernel/thread_group.h"
 #include "kernel/time/clock.h"
@@ -50,7 +51,7 @@ void put_specifier(Task& task, char letter, int signal, TextSink& out) {
     case 'g':
       return format(out, "{}", creds.gid);
     case 'd':
-      return format(out, "{}", task.group().dumpable.load());
+      return format(out, "{}", dumpable(task.group()));
     case 's':
       return format(out, "{}", signal);
     case 't':

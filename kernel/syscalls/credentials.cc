@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "fs/user_namespace.h"
+#include "kernel/inspect.h"
 #include "kernel/pid.h"
 #include "kernel/syscalls/tasks.h"
 #include "kernel/thread_group.h"
@@ -43,7 +44,7 @@ Result<void> change_creds(Task& task, F&& change) {
   const Credentials& old = task.creds();
   fix_capabilities(*c, old);
   if (c->euid != old.euid || c->egid != old.egid || c->fsuid != old.fsuid || c->fsgid != old.fsgid) {
-    task.group().dumpable.store(0, std::memory_order_relaxed);
+    set_dumpable(task.group(), 0);
     task.parent_death_signal.store(0, std::memory_order_relaxed);
   }
   task.set_creds(std::move(c));
@@ -234,7 +235,10 @@ Result<void> sys_setgroups(Task& task, int size, uint64_t list) {
   Vec<uint32_t> groups;
   TRY(groups.resize(static_cast<size_t>(size)));
   TRY(mm::copy_in_array(task.mm(), groups.span(), UserPtr<uint32_t>(list)));
-  for (uint32_t& gid : groups.span()) gid = TRY(meant_gid(task, gid));
+  for (uint32_t& gid : groups.span()) {
+    if (gid == kKeep) return Errno::inval;
+    gid = TRY(meant_gid(task, gid));
+  }
   std::sort(groups.begin(), groups.end());
   return change_creds(task, [&](Credentials& c) -> Result<void> {
     c.groups.swap(groups);

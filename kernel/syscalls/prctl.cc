@@ -1,4 +1,5 @@
 // prctl(2), arch_prctl(2), personality(2).
+#include "kernel/inspect.h"
 #include "kernel/pid.h"
 #include "kernel/syscalls/tasks.h"
 #include "kernel/thread_group.h"
@@ -145,10 +146,10 @@ Result<uint64_t> process_option(Task& task, int option, uint64_t a) {
       TRY(mm::copy_out(task.mm(), UserPtr<int32_t>(a), int32_t{task.parent_death_signal.load()}));
       return uint64_t{0};
     case kGetDumpable:
-      return static_cast<uint64_t>(group.dumpable.load());
+      return static_cast<uint64_t>(dumpable(group));
     case kSetDumpable:
       if (a > 1) return Errno::inval;
-      group.dumpable.store(static_cast<int32_t>(a));
+      set_dumpable(group, static_cast<int32_t>(a));
       return uint64_t{0};
     case kSetChildSubreaper: {
       LockGuard tree(g_tree_lock);

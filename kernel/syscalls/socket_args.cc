@@ -1,5 +1,6 @@
 #include "kernel/syscalls/socket_args.h"
 
+#include "fs/user_namespace.h"
 #include "kernel/abi/signal.h"
 #include "kernel/pid.h"
 
@@ -7,8 +8,11 @@ namespace runsc::kernel {
 
 namespace {
 
+// Another's number: -1, unless the caller has CAP_SYS_ADMIN where its own comes from.
 int32_t process_of(int32_t number) {
-  Ref<Task> target = find_task(Task::current(), number);
+  const Task& caller = Task::current();
+  if (!fs::is_capable(caller.creds(), caller.pid_namespace().owner(), fs::Cap::sys_admin)) return -1;
+  Ref<Task> target = find_task(caller, number);
   return target ? target->tid() : 0;
 }
 int32_t number_of(int32_t pid) { return number_for(Task::current(), pid); }

@@ -113,6 +113,22 @@ Result<void> join_process(Task& task, ThreadGroup& group, uint64_t kinds, Joined
   return {};
 }
 
+// Whether `ns` is of somebody with these credentials, or below one that is.
+bool is_own(const fs::Credentials& creds, const fs::UserNamespace* ns) {
+  for (; ns; ns = ns->parent())
+    if (ns->parent() == creds.user_ns.get() && ns->owner_uid() == creds.euid) return true;
+  return false;
+}
+
+// Capabilities that come with a namespace of others are for nobody to look at, or to get by a parent's death.
+void take_joined(Task& task, Ref<fs::Credentials> creds) {
+  if (!is_own(task.creds(), creds->user_ns.get())) {
+    set_dumpable(task.group(), 0);
+    task.parent_death_signal.store(0, std::memory_order_relaxed);
+  }
+  task.set_creds(std::move(creds));
+}
+
 }  // namespace
 
 Result<void> sys_unshare(Task& task, uint64_t flags) {
@@ -155,7 +171,7 @@ Result<void> sys_setns(Task& task, int fd, int type) {
   Ref<Namespaces> joined = TRY(Namespaces::create(std::move(to.parts)));
   if (flags & newipc) set_sem_undo(task, nullptr);
   task.set_namespaces(std::move(joined));
-  if (to.creds) task.set_creds(std::move(to.creds));
+  if (to.creds) take_joined(task, std::move(to.creds));
   if (flags & newns) {
     fs::Path root = task.namespaces().mounts().root();
     task.fs().set_root(root);

@@ -138,11 +138,11 @@ Result<void> set_value(Task& task, const Target& t, uint64_t name_at, uint64_t v
   if (size > 0) TRY(mm::copy_in_bytes(task.mm(), room.bytes().data(), value, size));
   if (t.read_only) return Errno::rofs;
   const bool file_caps = size > 0 && name.view() == kFileCapsName;
-  if (file_caps) (void)TRY(parse_file_caps(room.bytes().first(size)));
+  std::byte kept[kFileCapsMax];
+  size_t n = 0;
+  if (file_caps) n = TRY(file_caps_to_keep(task.creds(), room.bytes().first(size), kept));
   TRY(check_name(task, *t.inode, name.view(), true));
   if (file_caps) {
-    std::byte kept[kFileCapsMax];
-    const size_t n = TRY(file_caps_to_keep(task.creds(), room.bytes().first(size), kept));
     TRY(t.inode->set_xattr(name.view(), std::span(kept).first(n), flags));
   } else if (fs::is_acl_name(name.view())) {
     TRY(translate_acl(task.creds(), room.bytes(), AclTo::kept));

@@ -31,11 +31,11 @@ Result<PeerCredentials> checked_credentials(const Caller& caller, std::span<cons
   c.gid = fs::global_gid(mine.user_ns.get(), c.gid);
   if (c.uid == ~0u || c.gid == ~0u) return Errno::inval;
   const int32_t own = caller.number_of(caller.pid);
-  bool pid_ok = c.pid == own || mine.has_own(Cap::sys_admin);
+  c.pid = c.pid == own ? caller.pid : caller.process_of(c.pid);
+  const bool pid_ok = c.pid >= 0;  // else it is not for the caller to name
   bool uid_ok = c.uid == mine.uid || c.uid == mine.euid || c.uid == mine.suid || mine.has_own(Cap::setuid);
   bool gid_ok = c.gid == mine.gid || c.gid == mine.egid || c.gid == mine.sgid || mine.has_own(Cap::setgid);
   if (!pid_ok || !uid_ok || !gid_ok) return Errno::perm;
-  c.pid = c.pid == own ? caller.pid : caller.process_of(c.pid);
   if (c.pid == 0) return Errno::srch;
   return c;
 }

@@ -33,9 +33,14 @@ int main(void) {
   abi_put("roots", "x");
   struct vfs_cap_data two = {.magic_etc = VFS_CAP_REVISION_2, .data[0].permitted = 1 << CAP_NET_RAW};
   struct vfs_ns_cap_data got;
+  // The oldest kind says not whose it is: nobody can give it any more.
+  const uint32_t one[3] = {VFS_CAP_REVISION_1 | VFS_CAP_FLAGS_EFFECTIVE, ~0u, 0};
+  FAILS(setxattr("file", kName, one, sizeof(one), 0), EINVAL);
+  FAILS(setxattr("roots", kName, one, sizeof(one), 0), EINVAL);
   IN_CHILD({
     enter(1000, "0 1000 1");
     FAILS(setxattr("roots", kName, &two, sizeof(two), 0), EPERM);
+    FAILS(setxattr("file", kName, one, sizeof(one), 0), EINVAL);
     OK(setxattr("file", kName, &two, sizeof(two), 0));
     CHECK_EQ(OK(getxattr("file", kName, &got, sizeof(got))), sizeof(two));
     CHECK_EQ(got.magic_etc, VFS_CAP_REVISION_2);
