@@ -30,7 +30,7 @@ Result<void> mount_new(Task& task, const fs::Path& target, std::string_view sour
   String data;
   if (data_at != 0) data = TRY(mm::copy_in_string(task.mm(), data_at, 4096));
   Ref<fs::SuperBlock> super = TRY(new_super(task, task.creds(), type.view(), source, data.view()));
-  fs::MountHold hold(Ref<fs::SuperBlock>(*super));  // if it is not mounted, it goes
+  const fs::MountHold hold{Ref<fs::SuperBlock>(*super)};  // if it is not mounted, it goes
   const uint32_t locks = TRY(check_revealing(task, *super, flags));
   Ref<fs::Inode> root = super->root();
   return fs::mount_on(target, std::move(super), std::move(root), flags, source, locks);
