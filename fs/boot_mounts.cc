@@ -31,7 +31,7 @@ constexpr uint32_t kMaxMounts = 4096;
 constexpr uint64_t kPerMount = kMsRdonly | kMsNosuid | kMsNodev | kMsNoexec | kMsNoatime;
 
 Result<Ref<Mount>> mount_container_root(MountNamespace& ns, ContainerReader& reader, bool& read_only) {
-  hostcall::Handle root = reader.u32();
+  hostcall::Handle root = reader.handle();
   read_only = reader.u32() != 0;
   bool overlay = reader.u32() != 0;
   if (!reader.ok()) return Errno::inval;
@@ -131,7 +131,7 @@ Result<void> mount_all(const Builder& b, ContainerReader& reader) {
     MountSpec m;
     m.destination = reader.string();
     m.kind = static_cast<MountKind>(reader.u32());
-    m.handle = reader.u32();
+    m.handle = reader.handle();
     m.flags = reader.u64();
     m.data = reader.string();
     if (!reader.ok()) return Errno::inval;
@@ -193,8 +193,6 @@ Result<void> restrict_paths(const Builder& b, ContainerReader& reader) {
 }  // namespace
 
 Result<Ref<FsContext>> boot_mounts(MountNamespace& ns, ContainerReader& reader, uint32_t umask) {
-  register_filesystem("tmpfs", TmpfsSuper::mount);
-  register_filesystem("ramfs", TmpfsSuper::mount);
   bool read_only = false;
   Ref<Mount> root = TRY(mount_container_root(ns, reader, read_only));
   Builder b;

@@ -1,4 +1,5 @@
-// The container's tree of mounts, built at boot out of its description (kvm/hostcall/container_spec.h).
+// A container's tree of mounts, built before it starts out of its description
+// (kvm/hostcall/container_spec.h).
 #pragma once
 
 #include "fs/namespace.h"

@@ -4,6 +4,7 @@
 #include "kernel/base/check.h"
 #include "kernel/base/log.h"
 #include "kernel/blocking.h"
+#include "kernel/control/containers.h"
 #include "kernel/control/freezer.h"
 #include "kernel/executable.h"
 #include "kernel/ipc/sem.h"
@@ -113,6 +114,7 @@ Result<Ref<ThreadGroup>> new_group(Task& parent, const CloneRequest& r) {
   group->login_uid.store(old.login_uid.load());
   group->login_session.store(old.login_session.load());
   group->timer_slack_ns.store(old.timer_slack_ns.load());
+  group->container = old.container;
   group->auxv_start.store(old.auxv_start.load());
   group->auxv_end.store(old.auxv_end.load());
   inherit_executable(*group, old);
@@ -144,6 +146,8 @@ Result<void> link_child(Task& parent, Task& child, ThreadGroup* fresh, const Clo
   ThreadGroup& old = parent.group();
   LockGuard tree(g_tree_lock);
   if (old.must_leave.load(std::memory_order_relaxed)) return Errno::restartnointr;
+  const Container& container = *old.container;
+  if (container.tasks >= container.most_tasks) return Errno::again;
   TRY(pid_allocate_locked(child, r.set_tid));
   seccomp_inherit(parent, child);  // here, so that no TSYNC misses it
   ThreadGroup& group = fresh ? *fresh : old;

@@ -52,7 +52,7 @@ Result<ProcessSpec> read_process(ContainerReader& r) {
   s.terminal = r.u32() != 0;
   s.rows = r.u32();
   s.columns = r.u32();
-  for (auto& handle : s.stdio) handle = r.u32();
+  for (auto& handle : s.stdio) handle = r.handle();
   if (!r.ok() || s.argv.empty()) return Errno::inval;
   return s;
 }
@@ -61,16 +61,17 @@ Result<ProcessSpec> read_process(ContainerReader& r) {
 
 Result<ContainerSpec> read_container(ContainerReader& r) {
   ContainerSpec s;
-  if (r.u32() != hostcall::kContainerVersion) return Errno::inval;
+  if (r.u32() != hostcall::kContainerVersion || !r.read_handles()) return Errno::inval;
   s.hostname = TRY(String::from(r.string()));
   s.domainname = TRY(String::from(r.string()));
   s.wait_for_start = r.u32() != 0;
+  s.most_tasks = r.u32();
   s.process = TRY(read_process(r));
   return s;
 }
 
 Result<ProcessSpec> read_joining_process(ContainerReader& r) {
-  if (r.u32() != hostcall::kContainerVersion) return Errno::inval;
+  if (r.u32() != hostcall::kContainerVersion || !r.read_handles()) return Errno::inval;
   ProcessSpec s = TRY(read_process(r));
   if (!r.at_end()) return Errno::inval;
   return s;

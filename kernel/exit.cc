@@ -3,6 +3,7 @@
 #include "kernel/base/log.h"
 #include "kernel/blocking.h"
 #include "kernel/clone.h"
+#include "kernel/control/containers.h"
 #include "kernel/control/control.h"
 #include "kernel/core/core_dump.h"
 #include "kernel/executable.h"
@@ -250,6 +251,11 @@ bool others_left(ThreadGroup& init) {
 
 // ---- One thread
 
+bool is_init_of_container(ThreadGroup& group) {
+  LockGuard tree(g_tree_lock);
+  return group.container->init == &group;
+}
+
 // Out of the table; who calls drops it without locks.
 Ref<Task> remove_thread_locked(ThreadGroup& group, Task& task) REQUIRES(g_tree_lock) {
   unlink_thread_locked(group, task);
@@ -319,6 +325,7 @@ Ref<Task> tell_parent_of_zombie_locked(ThreadGroup& group) {
 // The last thread took the process with it.
 Ref<Task> become_zombie_locked(ThreadGroup& group) {
   group.zombie = true;
+  group.container->left.wake_all();
   group.parent_task = nullptr;
   if (!ptraced_by_other_locked(*group.leader, group.parent)) return tell_parent_of_zombie_locked(group);
   const ProcessEnd end = end_of(group.wait_status);
@@ -378,6 +385,7 @@ void exit_task(Task& task, int32_t status) {
   release_resources(task);
   if (last_live && group.pid == 1) end_container(task, group.exiting ? group.exit_code : status);
   if (last_live && group.own_pid == 1) end_namespace(task);
+  if (last_live && is_init_of_container(group)) end_container_of(task);
   Ref<ThreadGroup> keep(group);
   {
     Dropped dropped;

@@ -2,6 +2,7 @@
 
 #include "fs/dev/device.h"
 #include "fs/filesystem.h"
+#include "fs/overlay/overlay.h"
 #include "fs/special.h"
 #include "fs/tty/devpts.h"
 #include "kernel/ipc/mqueue_fs.h"
@@ -19,6 +20,8 @@ Result<Ref<fs::File>> open_char_device(Ref<fs::Inode> inode, const fs::Attr& att
 }  // namespace
 
 void register_filesystems() {
+  fs::register_filesystem("tmpfs", fs::TmpfsSuper::mount);
+  fs::register_filesystem("ramfs", fs::TmpfsSuper::mount);
   fs::register_filesystem("proc", mount_proc);
   fs::register_filesystem("sysfs", mount_sysfs);
   fs::register_filesystem("devpts", fs::DevPts::mount);

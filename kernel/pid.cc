@@ -1,6 +1,7 @@
 #include "kernel/pid.h"
 
 #include "kernel/base/check.h"
+#include "kernel/control/containers.h"
 #include "kernel/late.h"
 
 namespace runsc::kernel {
@@ -200,6 +201,7 @@ void pid_insert_locked(Task& task) {
     NestedTable::use(*pid);
     NestedTable::task(*pid) = &task;
   }
+  if (Container* container = task.group().container.get()) ++container->tasks;
   count_in(task, 1);
 }
 
@@ -211,6 +213,7 @@ void pid_remove_locked(Task& task) {
     NestedTable::task(*pid) = nullptr;
     NestedTable::unuse(*pid);
   }
+  if (Container* container = task.group().container.get()) --container->tasks;
   count_in(task, ~0u);
 }
 

@@ -1,6 +1,7 @@
 #include "kernel/thread_group.h"
 
 #include "kernel/base/check.h"
+#include "kernel/control/containers.h"
 #include "kernel/core/core_dump.h"
 #include "kernel/executable.h"
 #include "kernel/pid.h"

@@ -19,7 +19,8 @@ class File;
 
 namespace runsc::kernel {
 
-class CoreDump;  // kernel/core
+class CoreDump;   // kernel/core
+class Container;  // kernel/control/containers.h
 class PidNamespace;
 class Task;
 class Tty;
@@ -64,6 +65,7 @@ class ThreadGroup final : public RefCounted<ThreadGroup>,
   int32_t pid = 0, own_pid = 0;
   Ref<PidNamespace> own_namespace;  // null: the first
   PidNamespace& pid_namespace() const;
+  Ref<Container> container;    // null: a thread of the kernel
   uint32_t host_number = ~0u;  // by which the host knows a process that it started (kernel/control); ~0: none
   ThreadGroup* next_ended = nullptr;  // among those of the host that have ended
   // ---- Under g_tree_lock (plain reads of the numbers are allowed: they are hints then).

@@ -6,7 +6,6 @@
 #include "kernel/clone.h"
 #include "kernel/control/freezer.h"
 #include "kernel/exit.h"
-#include "kernel/namespaces.h"
 #include "kernel/pid.h"
 #include "kernel/signal/signal.h"
 #include "kernel/stdio/host_stream.h"
@@ -19,13 +18,10 @@ namespace {
 using hostcall::CommandKind;
 
 constinit std::atomic<bool> g_commands{false};
-// The command that starts the init: 0 before it came.
-constinit std::atomic<uint32_t> g_start{0};
-
-struct Queues : HeapObject {
-  WaitQueue commands, start;
+struct Queue : HeapObject {
+  WaitQueue commands;
 };
-constinit Queues* g_queues = nullptr;
+constinit Queue* g_queue = nullptr;
 
 constinit SpinLock g_ended_lock{LockRank::leaf};
 constinit ThreadGroup* g_ended GUARDED_BY(g_ended_lock) = nullptr;  // a count of each is held
@@ -43,78 +39,73 @@ abi::SigInfo signal_info(int number) {
   return {number, forced ? abi::sig_code::kernel : abi::sig_code::user};
 }
 
-void signal_all(int number) {
+void signal_all(const Container& container, int number) {
   LockGuard tree(g_tree_lock);
   for (ThreadGroup& g : all_groups())
-    if (!g.zombie) (void)queue_signal_tree_locked(g, nullptr, signal_info(number), Origin::outside);
+    if (!g.zombie && g.container.get() == &container)
+      (void)queue_signal_tree_locked(g, nullptr, signal_info(number), Origin::outside);
 }
 
-void send_signal(const hostcall::TakeCommand::Reply& c) {
+using Command = hostcall::TakeCommand::Reply;
+
+void send_signal(Container& container, const Command& c) {
   const auto number = static_cast<int>(c.value);
   if (!signal_valid(number)) return refuse_command(c.id, StartFailure::kFailed, "no such signal");
   if (c.flags & hostcall::kSignalAll)
-    signal_all(number);
+    signal_all(container, number);
   else if (!signal_from_host(c.process, number))
     return refuse_command(c.id, StartFailure::kFailed, "process already finished");
   answer_command(c.id, {}, true);
 }
 
-void start(const hostcall::TakeCommand::Reply& c) {
+void start(Container& container, const Command& c) {
   uint32_t none = 0;
-  if (!g_start.compare_exchange_strong(none, c.id))
+  if (!container.start.compare_exchange_strong(none, c.id))
     return refuse_command(c.id, StartFailure::kFailed, "cannot start an already running container");
-  g_queues->start.wake_all();
+  container.start_wait.wake_all();
 }
 
-// The namespaces where the init is now; its own PID namespace, not that of its children. EAGAIN: nowhere.
-Result<Ref<Namespaces>> namespaces_of_init() {
-  Ref<Task> init = find_task(init_group().pid);
-  Ref<Namespaces> namespaces = init ? init->namespaces_ref() : Ref<Namespaces>();
-  if (!namespaces) return Errno::again;
-  if (&namespaces->pid_for_children() == &init->pid_namespace()) return namespaces;
-  Namespaces::Parts parts = namespaces->parts();
-  parts.pid_for_children = Ref<PidNamespace>(init->pid_namespace());
-  return Namespaces::create(std::move(parts));
-}
-
-void join(const hostcall::TakeCommand::Reply& c) {
-  auto namespaces = namespaces_of_init();
-  if (!namespaces) return refuse_command(c.id, StartFailure::kFailed, "container not running");
-  join_container(c, std::move(*namespaces));
-}
-
-void obey(const hostcall::TakeCommand::Reply& c) {
+void obey_for(Container& container, const Command& c) {
   switch (c.kind) {
     case CommandKind::start:
-      return start(c);
+      return start(container, c);
     case CommandKind::execute:
-      return join(c);
+      return join_container(container, c);
+    case CommandKind::create:
+      return add_container(container, c);
     case CommandKind::signal:
-      return send_signal(c);
+      return send_signal(container, c);
     case CommandKind::resize:
       terminal_resized(c.process, c.value >> 16, c.value & 0xffff);
       return answer_command(c.id, {}, true);
     case CommandKind::processes:
-      return list_processes(c.id);
+      return list_processes(container, c.id);
     case CommandKind::pause:
-      freeze_tasks();
+      freeze_tasks(container);
       return answer_command(c.id, {}, true);
     case CommandKind::resume:
-      thaw_tasks();
+      thaw_tasks(container);
       return answer_command(c.id, {}, true);
   }
   refuse_command(c.id, StartFailure::kFailed, "unknown command");
 }
 
+void obey(const Command& c) {
+  const bool all = c.kind == CommandKind::signal && c.flags & hostcall::kSignalAll;
+  if (Ref<Container> container = find_container(c.container)) return obey_for(*container, c);
+  if (all) return answer_command(c.id, {}, true);  // there is nobody
+  refuse_command(c.id, StartFailure::kFailed, "container not running");
+}
+
 void take_commands(void*) {
   ParkWaiter waiter;
-  g_queues->commands.add(waiter);
+  g_queue->commands.add(waiter);
   for (;;) {
     while (!g_commands.exchange(false)) Task::current().sched.park_event();
     for (;;) {
       auto reply = hostcall::call<hostcall::TakeCommand>([](auto&) {});
       if (!reply || (**reply).id == 0) break;
-      const hostcall::TakeCommand::Reply command = **reply;
+      const Command command = **reply;
       obey(command);
     }
   }
@@ -147,9 +138,9 @@ void refuse_command(uint32_t id, uint32_t status, std::string_view text) {
 }
 
 Result<void> control_init() {
-  auto queues = make<Queues>();
-  if (!queues) return Errno::nomem;
-  g_queues = queues.release();
+  auto queue = make<Queue>();
+  if (!queue) return Errno::nomem;
+  g_queue = queue.release();
   TRY(start_kernel_thread("control", take_commands, nullptr));
   return {};
 }
@@ -163,27 +154,27 @@ bool signal_from_host(hostcall::ProcessNumber process, int signal) {
 }
 
 void control_wake() {
-  if (!g_queues) return;
+  if (!g_queue) return;
   g_commands.store(true);
-  g_queues->commands.wake_all();
+  g_queue->commands.wake_all();
 }
 
 bool wait_for_start(Task& init) {
+  Container& container = *init.group().container;
   ParkWaiter waiter;
-  g_queues->start.add(waiter);
-  (void)hostcall::call<hostcall::ContainerReady>([](auto&) {});
+  container.start_wait.add(waiter);
   // Of all signals only SIGKILL matters: it has no handlers yet.
-  while (g_start.load() == 0 && !kill_pending(init)) init.sched.park_event();
-  g_queues->start.remove(waiter);
-  return g_start.load() != 0;
+  while (container.start.load() == 0 && !kill_pending(init)) init.sched.park_event();
+  container.start_wait.remove(waiter);
+  return container.start.load() != 0;
 }
 
-void start_succeeded() {
-  if (uint32_t id = g_start.load()) answer_command(id, {}, true);
+void start_succeeded(const Container& container) {
+  if (uint32_t id = container.start.load()) answer_command(id, {}, true);
 }
 
-void start_failed(const StartFailure& failure) {
-  refuse_command(g_start.load(), failure.status, failure.view());
+void start_failed(const Container& container, const StartFailure& failure) {
+  refuse_command(container.start.load(), failure.status, failure.view());
 }
 
 void process_of_host_ended_locked(ThreadGroup& group) {

@@ -2,7 +2,9 @@
 // thread takes the commands (kvm/hostcall/control_calls.h) and answers them.
 #pragma once
 
+#include "kernel/control/containers.h"
 #include "kernel/control/process_start.h"
+#include "kernel/namespaces.h"
 #include "kernel/thread_group.h"
 #include "kvm/hostcall/calls.h"
 
@@ -16,12 +18,11 @@ void control_wake();
 // To a process that the host started; false: it is gone, or there is no such signal.
 bool signal_from_host(hostcall::ProcessNumber process, int signal);
 
-// For the init of a container that waits: says so to the host and comes back when it may go on. False: it was
-// killed meanwhile.
+// For the init of a container: comes back when the host lets it go on. False: it was killed meanwhile.
 bool wait_for_start(Task& init);
 // The answer to the command that let it go on; a success that nobody asked for is not told.
-void start_succeeded();
-void start_failed(const StartFailure& failure);
+void start_succeeded(const Container& container);
+void start_failed(const Container& container, const StartFailure& failure);
 
 // ---- Processes that the host started have no parent; who reaps them is told here.
 inline constexpr uint32_t kNotOfHost = ~0u;
@@ -33,9 +34,17 @@ void report_ended_processes();
 // The parts of control.cc.
 void answer_command(uint32_t id, std::string_view text, bool last, int32_t value = 0);
 void refuse_command(uint32_t id, uint32_t status, std::string_view text);
+// The body of a command. EINVAL, ENOMEM.
+Result<Vec<std::byte>> read_body(uint32_t command, uint32_t size);
+// The namespaces where the container's init is now; its own PID namespace, not that of its children. EAGAIN:
+// it has ended. ENOMEM.
+Result<Ref<Namespaces>> namespaces_of_init(Container& container);
 // kernel/control/join.cc: CommandKind::execute, answered by the new process itself.
-void join_container(const hostcall::TakeCommand::Reply& command, Ref<Namespaces> namespaces);
+void join_container(Container& container, const hostcall::TakeCommand::Reply& command);
+// kernel/control/add_container.cc: CommandKind::create, answered by the new init itself. It shares with
+// `first` what is not its own.
+void add_container(Container& first, const hostcall::TakeCommand::Reply& command);
 // kernel/control/process_list.cc
-void list_processes(uint32_t command);
+void list_processes(const Container& container, uint32_t command);
 
 }  // namespace runsc::kernel

@@ -8,35 +8,34 @@ namespace runsc::kernel {
 
 namespace {
 
-constinit bool g_frozen GUARDED_BY(g_tree_lock) = false;
-
 template <class F>
-void for_all_tasks_locked(F&& f) REQUIRES(g_tree_lock) {
-  for (ThreadGroup& g : all_groups()) for_each_thread_locked(g, f);
+void for_all_tasks_locked(const Container& container, F&& f) REQUIRES(g_tree_lock) {
+  for (ThreadGroup& g : all_groups())
+    if (g.container.get() == &container) for_each_thread_locked(g, f);
 }
 
 }  // namespace
 
-void freeze_tasks() {
+void freeze_tasks(Container& container) {
   LockGuard tree(g_tree_lock);
-  g_frozen = true;
-  for_all_tasks_locked([](Task& t) {
+  container.frozen = true;
+  for_all_tasks_locked(container, [](Task& t) {
     t.work.set(Work::freeze);
     sched_kick(t.sched);
   });
 }
 
-void thaw_tasks() {
+void thaw_tasks(Container& container) {
   LockGuard tree(g_tree_lock);
-  g_frozen = false;
-  for_all_tasks_locked([](Task& t) {
+  container.frozen = false;
+  for_all_tasks_locked(container, [](Task& t) {
     t.work.clear(Work::freeze);
     t.sched.unpark();
   });
 }
 
 void freeze_new_task_locked(Task& task) {
-  if (g_frozen) task.work.set(Work::freeze);
+  if (task.group().container->frozen) task.work.set(Work::freeze);
 }
 
 void wait_for_thaw(Task& task) {

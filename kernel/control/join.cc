@@ -16,26 +16,8 @@ struct Joining : HeapObject {
   uint32_t command = 0, body_size = 0;
 };
 
-Result<Vec<std::byte>> read_body(const Joining& joining) {
-  Vec<std::byte> body;
-  TRY(body.reserve(joining.body_size));
-  while (body.size() < joining.body_size) {
-    auto reply = hostcall::call<hostcall::ReadCommand>([&](auto& r) {
-      r.id = joining.command;
-      r.offset = static_cast<uint32_t>(body.size());
-    });
-    if (!reply) return reply.error();
-    const uint32_t n = (**reply).size;
-    if (n == 0 || n > sizeof hostcall::ReadCommand::Reply::bytes || n > joining.body_size - body.size())
-      return Errno::inval;
-    // The room is there: nothing allocates, so the reply stays as it is.
-    for (uint32_t i = 0; i < n; ++i) (void)body.push_back((**reply).bytes[i]);
-  }
-  return body;
-}
-
 Started<void> become_process(Task& task, const Joining& joining) {
-  auto body = read_body(joining);
+  auto body = read_body(joining.command, joining.body_size);
   if (!body) return StartFailure::of(StartFailure::kFailed, "process description: {}", reason(body.error()));
   hostcall::ContainerReader reader(std::span<const std::byte>(body->data(), body->size()));
   auto spec = read_joining_process(reader);
@@ -52,30 +34,64 @@ void join_entry(void* argument) {
   const uint32_t command = joining->command;
   Started<void> result = become_process(task, *joining);
   joining = nullptr;
-  if (result) return answer_command(command, {}, true, task.pid());
+  if (result) return answer_command(command, {}, true, task.own_pid());
   const StartFailure failure = result.error();
   refuse_command(command, failure.status, failure.view());
   exit_group(task, static_cast<int32_t>(failure.status << 8));
 }
 
-Result<void> join(const hostcall::TakeCommand::Reply& command, Ref<Namespaces> namespaces) {
-  if (command.body_size > kMaxBody || command.process == hostcall::kInitProcess) return Errno::inval;
+Result<void> join(Container& container, const hostcall::TakeCommand::Reply& command) {
+  if (command.process == container.number) return Errno::inval;
+  Ref<Namespaces> namespaces = TRY(namespaces_of_init(container));
   auto joining = make<Joining>();
   const fs::Path root = namespaces->mounts().root();
   auto context = make_ref<fs::FsContext>(root, root, 0u);
   if (!joining || !context) return Errno::nomem;
   joining->command = command.id;
   joining->body_size = command.body_size;
-  TRY(spawn_process(command.process, std::move(namespaces), std::move(context), join_entry, joining.get()));
+  TRY(spawn_process(command.process, Ref<Container>(container), std::move(namespaces), std::move(context),
+                    join_entry, joining.get()));
   (void)joining.release();  // the process's now
   return {};
 }
 
 }  // namespace
 
-void join_container(const hostcall::TakeCommand::Reply& command, Ref<Namespaces> namespaces) {
-  if (auto r = join(command, std::move(namespaces)); !r)
-    refuse_command(command.id, StartFailure::kFailed, reason(r.error()));
+Result<Vec<std::byte>> read_body(uint32_t command, uint32_t size) {
+  if (size > kMaxBody) return Errno::inval;
+  Vec<std::byte> body;
+  TRY(body.reserve(size));
+  while (body.size() < size) {
+    auto reply = hostcall::call<hostcall::ReadCommand>([&](auto& r) {
+      r.id = command;
+      r.offset = static_cast<uint32_t>(body.size());
+    });
+    if (!reply) return reply.error();
+    const uint32_t n = (**reply).size;
+    if (n == 0 || n > sizeof hostcall::ReadCommand::Reply::bytes || n > size - body.size())
+      return Errno::inval;
+    // The room is there: nothing allocates, so the reply stays as it is.
+    for (uint32_t i = 0; i < n; ++i) (void)body.push_back((**reply).bytes[i]);
+  }
+  return body;
+}
+
+Result<Ref<Namespaces>> namespaces_of_init(Container& container) {
+  Ref<Task> init = init_of(container);
+  Ref<Namespaces> namespaces = init ? init->namespaces_ref() : Ref<Namespaces>();
+  if (!namespaces) return Errno::again;
+  if (&namespaces->pid_for_children() == &init->pid_namespace()) return namespaces;
+  Namespaces::Parts parts = namespaces->parts();
+  parts.pid_for_children = Ref<PidNamespace>(init->pid_namespace());
+  return Namespaces::create(std::move(parts));
+}
+
+void join_container(Container& container, const hostcall::TakeCommand::Reply& command) {
+  auto r = join(container, command);
+  if (r) return;
+  const bool gone = r.error() == Errno::again || r.error() == Errno::nomem;
+  refuse_command(command.id, StartFailure::kFailed,
+                 gone && !init_of(container) ? "container not running" : reason(r.error()));
 }
 
 }  // namespace runsc::kernel

@@ -1,6 +1,7 @@
 #include "kernel/control/spawn.h"
 
 #include "kernel/clone.h"
+#include "kernel/control/freezer.h"
 #include "kernel/namespaces.h"
 #include "kernel/pid.h"
 #include "kernel/sched/scheduler.h"
@@ -19,12 +20,13 @@ void process_entry(void* argument) {
 
 }  // namespace
 
-Result<void> spawn_process(uint32_t number, Ref<Namespaces> namespaces, Ref<fs::FsContext> context,
-                           void (*entry)(void*), void* argument) {
+Result<void> spawn_process(uint32_t number, Ref<Container> container, Ref<Namespaces> namespaces,
+                           Ref<fs::FsContext> context, void (*entry)(void*), void* argument) {
   Ref<Task> task = TRY(Task::create());
   Ref<ThreadGroup> group = TRY(ThreadGroup::create());
   group->actions = TRY(SignalActions::create());
   group->host_number = number;
+  group->container = std::move(container);
   task->start_ns.store(monotonic_ns());
   TaskInternals::group(*task) = group;
   TaskInternals::user_state(*task) = TRY(arch::user_state_create());
@@ -46,6 +48,8 @@ Result<void> spawn_process(uint32_t number, Ref<Namespaces> namespaces, Ref<fs::
   TRY(sched_prepare(task->sched, process_entry, task.get()));
   {
     LockGuard tree(g_tree_lock);
+    Container& container_now = *group->container;
+    if (container_now.tasks >= container_now.most_tasks) return Errno::again;
     TRY(pid_allocate_locked(*task));
     group->pid = task->tid();
     group->own_pid = task->own_tid();
@@ -53,6 +57,8 @@ Result<void> spawn_process(uint32_t number, Ref<Namespaces> namespaces, Ref<fs::
     group->thread_count = group->active_threads = group->live_threads = 1;
     set_group_and_session_locked(*group, group->pid, group->pid);
     if (group->own_pid == 1) ns.init = group.get();
+    if (number == container_now.number) container_now.init = group.get();
+    freeze_new_task_locked(*task);
     all_groups().push_back(*group);
     pid_insert_locked(*task);
   }

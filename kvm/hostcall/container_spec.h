@@ -1,7 +1,9 @@
 // The container to run, as bytes: written by the host (ContainerWriter), read by the sentry
 // (ContainerReader). A sequence of little-endian u32/u64 and length-prefixed strings, in this order:
 //   u32 version (kContainerVersion)
-//   string hostname, string domainname, u32 wait (1: the init waits for CommandKind::start)
+//   u32 count, u32 handles: what is donated for it; below a handle is a place in this list, or kNoPlace
+//   string hostname (empty: as it is), string domainname, u32 wait (1: the init waits for CommandKind::start)
+//   u32 most tasks (~0: no limit)
 //   a process:
 //   strings argv, strings envp, string cwd
 //   u32 uid, u32 gid, u32 list additional gids, u32 umask
@@ -13,7 +15,7 @@
 //   and behind it: u32 root handle (donated directory), u32 root read-only, u32 root overlay in memory (1) or
 //   direct to the host (0) u32 count, then per mount in order: string destination, u32 kind (MountKind), u32
 //   handle, u64 flags (MS_*), string data strings masked paths, strings read-only paths
-// What joins a running container (CommandKind::execute) is u32 version and a process alone.
+// What joins a running container (CommandKind::execute) is version, handles and a process alone.
 // A list is its u32 count and its elements; a string is its u32 length and its bytes.
 #pragma once
 
@@ -24,7 +26,8 @@
 
 namespace runsc::hostcall {
 
-inline constexpr uint32_t kContainerVersion = 2;
+inline constexpr uint32_t kContainerVersion = 3;
+inline constexpr uint32_t kNoPlace = ~uint32_t{0};
 
 enum class MountKind : uint32_t {
   bind = 1,
@@ -51,6 +54,26 @@ class ContainerReader {
     at_ += n;
     return s;
   }
+  // The list of donated handles. False: it is not whole.
+  bool read_handles() {
+    const uint32_t count = u32();
+    if (count > (bytes_.size() - at_) / sizeof(uint32_t)) ok_ = false;
+    if (!ok_) return false;
+    handles_ = bytes_.subspan(at_, count * sizeof(uint32_t));
+    at_ += handles_.size();
+    return true;
+  }
+  // One of them; kNoPlace.
+  uint32_t handle() {
+    const uint32_t place = u32();
+    if (!ok_ || place == kNoPlace) return kNoPlace;
+    uint32_t handle = kNoPlace;
+    if (place >= handles_.size() / sizeof handle)
+      ok_ = false;
+    else
+      __builtin_memcpy(&handle, handles_.data() + place * sizeof handle, sizeof handle);
+    return handle;
+  }
   bool ok() const { return ok_; }
   bool at_end() const { return ok_ && at_ == bytes_.size(); }
 
@@ -66,7 +89,7 @@ class ContainerReader {
     at_ += sizeof v;
     return v;
   }
-  std::span<const std::byte> bytes_;
+  std::span<const std::byte> bytes_, handles_;
   size_t at_ = 0;
   bool ok_ = true;
 };

@@ -11,16 +11,24 @@ namespace runsc::hostcall {
 using ProcessNumber = uint32_t;
 inline constexpr ProcessNumber kInitProcess = 0;
 
+// A container goes by the number of its init.
+using ContainerNumber = ProcessNumber;
+inline constexpr ContainerNumber kFirstContainer = kInitProcess;
+
 enum class CommandKind : uint32_t {
-  start = 1,  // the init that waits for it executes; answered when it has
+  start = 1,  // the container's init, which waits for it, executes; answered when it has
   execute,    // a process joins the container; body: container_spec.h, the process; answered with its pid
-  signal,     // value: the number; flags: kSignalAll
+  signal,     // to a process, value: the number; flags: kSignalAll
   resize,     // value: rows << 16 | columns of the process's terminal
-  processes,  // answered with lines "PID PPID UID TTY NANOSECONDS COMMAND"
+  processes,  // of the container; answered with lines "PID PPID UID START_NS CPU_NS NUMBER COMMAND"
   pause,      // answered when every task was told: at once, but for what is on its way out of user code
   resume,
+  create,  // a further container, named by `process`; body: container_spec.h; flags: kOwnPid...; answered
+           // with the pid of its init when that waits for `start`
 };
 inline constexpr uint32_t kSignalAll = 1;  // every process of the container
+// What a further container does not share with the first one.
+inline constexpr uint32_t kOwnPid = 1, kOwnIpc = 2, kOwnUts = 4;
 
 struct TakeCommand {  // what EventKind::command announced; each is given once
   static constexpr Number kNumber = Number::take_command;
@@ -30,6 +38,7 @@ struct TakeCommand {  // what EventKind::command announced; each is given once
     CommandKind kind;
     ProcessNumber process;
     uint32_t value, flags;
+    ContainerNumber container;
     uint32_t body_size;
   };
 };
@@ -55,7 +64,7 @@ struct AnswerCommand {
   };
   using Reply = Empty;
 };
-struct ProcessEnded {  // and was reaped; never for the init (Exit)
+struct ProcessEnded {  // and was reaped; never for the first init (Exit)
   static constexpr Number kNumber = Number::process_ended;
   struct Request {
     ProcessNumber process;
@@ -63,7 +72,7 @@ struct ProcessEnded {  // and was reaped; never for the init (Exit)
   };
   using Reply = Empty;
 };
-struct ContainerReady {  // the init waits for CommandKind::start
+struct ContainerReady {  // the first init waits for CommandKind::start
   static constexpr Number kNumber = Number::container_ready;
   using Request = Empty;
   using Reply = Empty;

@@ -15,6 +15,7 @@ Expected<int> cmd_boot(const Options& options, std::span<const std::string> args
   const std::vector<std::string> rest = OCI_TRY(flags.parse(args));
   if (rest.size() != 1) return fail("boot is started by run and do");
   request.options = options;
+  request.id = rest[0];
   // The launcher says what went wrong, once.
   return boot(request) ? 0 : kExitSandbox;
 }

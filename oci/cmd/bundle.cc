@@ -6,6 +6,7 @@
 #include "oci/cmd/messages.h"
 #include "oci/host/file_io.h"
 #include "oci/sandbox/container_bytes.h"
+#include "oci/sandbox/pod.h"
 #include "oci/spec/parse.h"
 
 namespace runsc::oci {
@@ -41,6 +42,7 @@ Expected<LaunchRequest> read_launch_request(const Options& options, std::span<co
   request.spec = OCI_TRY(parse_spec(request.spec_text));
   // Says here, before anything is made, what the sandbox process would refuse.
   OCI_TRY(plan_container(request.spec));
+  request.sandbox = OCI_TRY(pod_of(request.spec));
   show_warnings(options, request.spec.warnings);
   return request;
 }

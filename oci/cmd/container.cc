@@ -3,7 +3,6 @@
 #include <pwd.h>
 #include <signal.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <charconv>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "oci/cgroup/cgroup.h"
@@ -18,6 +18,7 @@
 #include "oci/cmd/messages.h"
 #include "oci/control/client.h"
 #include "oci/host/file_io.h"
+#include "oci/sandbox/accompany.h"
 #include "oci/sandbox/hooks.h"
 #include "oci/sandbox/state_dir.h"
 #include "oci/spec/parse.h"
@@ -92,6 +93,21 @@ void kill_sandbox(const ContainerState& state) {
   ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
 }
 
+// Until the container is out of the pod's sandbox, where it ends a moment after who stands for it here.
+bool wait_in_sandbox(const StateDir& dir, const ContainerState& state, int timeout_ms) {
+  Expected<ControlClient> client =
+      ControlClient::send(dir.sandbox_path(state), {{"op", "wait"}, {"container", state.id}});
+  while (client) {
+    pollfd waiting{client->fd(), POLLIN, 0};
+    const int n = ::poll(&waiting, 1, timeout_ms);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    const Expected<Answer> answer = client->receive();
+    if (!answer || answer->ended) break;  // it is not there (any more)
+  }
+  return true;
+}
+
 void run_poststop(const Options& options, const StateDir& dir, const ContainerState& state) {
   const Expected<std::string> text = dir.read_spec();
   if (!text) return;
@@ -117,6 +133,8 @@ Expected<void> delete_one(const Options& options, const std::string& id, bool fo
     constexpr int kPatienceMs = 10'000;
     if (!wait_for_process(state.pid, kPatienceMs) && current_status(state) != "stopped")
       return fail("container " + id + " is still running");
+    if (!state.sandbox.empty() && !wait_in_sandbox(*dir, state, kPatienceMs))
+      return fail("container " + id + " is still running in its sandbox");
   }
   CgroupSet(state.cgroups).remove();
   run_poststop(options, *dir, state);
@@ -132,7 +150,7 @@ Expected<int> one_request(const Options& options, std::span<const std::string> a
   const std::string status = current_status(state);
   if (pausing ? status != "running" && status != "created" : status != "paused")
     return fail(std::string("cannot ") + op + " container " + id + ": it is " + status);
-  OCI_TRY(control(dir.path(), {{"op", op}}));
+  OCI_TRY(control(dir.sandbox_path(state), {{"op", op}, {"container", id}}));
   state.status = pausing ? "paused" : "running";
   OCI_TRY_VOID(dir.write(state));
   return 0;
@@ -183,7 +201,8 @@ Expected<int> cmd_kill(const Options& options, std::span<const std::string> args
   const StateDir dir = OCI_TRY(StateDir::open(options.root, rest[0]));
   const ContainerState state = OCI_TRY(dir.read());
   if (current_status(state) == "stopped") return all ? Expected<int>(0) : fail("container not running");
-  const auto answered = control(dir.path(), {{"op", "signal"}, {"signal", number}, {"all", all}});
+  const auto answered = control(
+      dir.sandbox_path(state), {{"op", "signal"}, {"container", state.id}, {"signal", number}, {"all", all}});
   // Dead before it could answer: that is what was wanted.
   if (!answered && number != SIGKILL) return std::unexpected(answered.error());
   if (!answered) kill_sandbox(state);
@@ -212,23 +231,28 @@ Expected<int> cmd_ps(const Options& options, std::span<const std::string> args) 
   if (rest.empty()) return fail("usage: runsc ps [flags] ID\n" + flags.usage());
   if (format != "table" && format != "json") return fail("invalid format option");
   const StateDir dir = OCI_TRY(StateDir::open(options.root, rest[0]));
-  const Answer answer = OCI_TRY(control(dir.path(), {{"op", "processes"}}));
+  const ContainerState state = OCI_TRY(dir.read());
+  const Answer answer =
+      OCI_TRY(control(dir.sandbox_path(state), {{"op", "processes"}, {"container", state.id}}));
   std::vector<std::vector<std::string>> rows = {{"UID", "PID", "PPID", "TIME", "CMD"}};
-  json pids = json::array();
+  std::set<pid_t> pids;  // on the host
   std::istringstream lines(answer.text);
   for (std::string line; std::getline(lines, line);) {
     std::istringstream fields(line);
     uint64_t pid = 0, parent = 0, uid = 0, start = 0, cpu = 0;
+    int64_t host_number = -1;
     std::string command;
-    if (!(fields >> pid >> parent >> uid >> start >> cpu >> command)) continue;
+    if (!(fields >> pid >> parent >> uid >> start >> cpu >> host_number >> command)) continue;
     const uint64_t seconds = cpu / 1'000'000'000;
     char time[32];
     std::snprintf(time, sizeof time, "%02u:%02u:%02u", static_cast<unsigned>(seconds / 3600 % 100),
                   static_cast<unsigned>(seconds / 60 % 60), static_cast<unsigned>(seconds % 60));
     rows.push_back({std::to_string(uid), std::to_string(pid), std::to_string(parent), time, command});
-    pids.push_back(pid);
+    // What the container started itself has no process on the host but the one that stands for all.
+    const auto known = answer.pids.find(host_number);
+    pids.insert(known != answer.pids.end() ? known->second : state.pid);
   }
-  OCI_TRY_VOID(print(format == "json" ? pids.dump() + "\n" : table(rows)));
+  OCI_TRY_VOID(print(format == "json" ? json(pids).dump() + "\n" : table(rows)));
   return 0;
 }
 
@@ -237,14 +261,14 @@ Expected<int> cmd_wait(const Options& options, std::span<const std::string> args
   std::string path;
   {
     const StateDir dir = OCI_TRY(StateDir::open(options.root, id));
-    if (current_status(OCI_TRY(dir.read())) == "stopped") return fail("container not running");
-    path = dir.path();
+    const ContainerState state = OCI_TRY(dir.read());
+    if (current_status(state) == "stopped") return fail("container not running");
+    path = dir.sandbox_path(state);
   }
-  ControlClient client = OCI_TRY(ControlClient::send(path, {{"op", "wait"}}));
+  ControlClient client = OCI_TRY(ControlClient::send(path, {{"op", "wait"}, {"container", id}}));
   Answer answer = OCI_TRY(client.receive());
   while (!answer.ended) answer = OCI_TRY(client.receive());
-  const int status = *answer.ended;
-  const int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  const int code = exit_status_of(*answer.ended);
   OCI_TRY_VOID(print(json({{"id", id}, {"exitStatus", code}}).dump() + "\n"));
   return 0;
 }

@@ -115,7 +115,8 @@ Expected<JoinRequest> plan(const StateDir& dir, const ExecFlags& own, std::span<
   if (root) add_home(process, root.get());
   document["env"] = process.env;
   JoinRequest request;
-  request.directory = dir.path();
+  request.directory = dir.sandbox_path(state);
+  request.container = state.id;
   request.process = document.dump(-1, ' ', false, json::error_handler_t::replace);
   request.terminal = process.terminal;
   request.size = process.console_size.value_or(WindowSize{});

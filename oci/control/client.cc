@@ -94,6 +94,10 @@ Expected<Answer> parse_answer(const json& message) {
   answer.value = integer("value");
   answer.ended = integer("ended");
   answer.text = text("text");
+  if (const auto it = message.find("pids"); it != message.end() && it->is_array())
+    for (const json& pair : *it)
+      if (pair.is_array() && pair.size() == 2 && pair[0].is_number_integer() && pair[1].is_number_integer())
+        answer.pids.emplace(pair[0].get<int64_t>(), pair[1].get<pid_t>());
   return answer;
 }
 

@@ -1,6 +1,10 @@
 // Host only. A command's side of the control socket (protocol.h).
 #pragma once
 
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -19,6 +23,7 @@ struct Answer {
   std::optional<int> value;
   std::optional<int> ended;  // wait status
   std::string text;
+  std::map<std::int64_t, pid_t> pids;  // processes: who stands on the host for one that it started
 };
 
 // One request and what comes of it. Errors are what the sandbox answers; "container not running" if it is

@@ -3,17 +3,27 @@
 // connection, one end of a SOCK_SEQPACKET pair on which the answers come; its end ends the request. Further
 // requests of the same kind of JSON may follow on the connection itself, without descriptors.
 //
+// Each names the container that it is about, "container": ID, where that is not the one of the state
+// directory.
+//
 //   {"op": "start"}                    lets a created container's init execute
-//   {"op": "exec", "rows", "columns"}  descriptors: process.json, then stdin, stdout, stderr or a terminal;
+//   {"op": "create", "pid", "flags"}   a further container; descriptors: its description (container_bytes.h),
+//   root,
+//                                      sources of bind mounts, then its streams or terminal; it is killed if
+//                                      the connection ends before it; flags: hostcall::kOwnPid...
+//   {"op": "exec", "pid", "rows", "columns"}
+//                                      descriptors: process.json, then stdin, stdout, stderr or a terminal;
 //                                      the process is killed if the connection ends before it
 //   {"op": "wait"}                     answered when the container's init ends
 //   {"op": "signal", "signal", "all"}  to the init, or the process that the connection stands for
 //   {"op": "resize", "rows", "columns"}
 //   {"op": "processes"}, {"op": "pause"}, {"op": "resume"}
+// "pid" is the process on the host that stands for what is started.
 // Answers:
-//   {"ok": true, "value": N, "text": "..."}     exec: value is the pid in the sandbox
+//   {"ok": true, "value": N, "text": "..."}     exec, create: value is the pid in the container
+//   ... "pids": [[NUMBER, PID], ...]            processes: who stands for those with a NUMBER
 //   {"error": "...", "status": N}               the exit status that the command should end with
-//   {"ended": N}                                exec, wait: the status as wait(2) has it
+//   {"ended": N}                                exec, create, wait: the status as wait(2) has it
 #pragma once
 
 #include <cstddef>
@@ -22,6 +32,7 @@ namespace runsc::oci {
 
 inline constexpr const char* kControlSocket = "control";
 inline constexpr size_t kMaxControlMessage = size_t{64} << 10;
-inline constexpr size_t kMaxControlFds = 5;
+// As many as Linux passes at once (SCM_MAX_FD).
+inline constexpr size_t kMaxControlFds = 253;
 
 }  // namespace runsc::oci

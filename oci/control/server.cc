@@ -28,7 +28,7 @@ using hostcall::CommandKind;
 using nlohmann::json;
 
 constexpr size_t kMaxConnections = 1024;
-constexpr size_t kMaxProcessBytes = size_t{4} << 20;
+constexpr size_t kMaxGivenBytes = size_t{4} << 20;
 
 std::string dump(const json& message) { return message.dump(-1, ' ', false, json::error_handler_t::replace); }
 
@@ -54,13 +54,27 @@ std::vector<UniqueFd> take_fds(msghdr& message) {
   return fds;
 }
 
-monitor::Command command_of(CommandKind kind, uint32_t process = 0, uint32_t value = 0, uint32_t flags = 0) {
+monitor::Command command_of(CommandKind kind, hostcall::ContainerNumber container, uint32_t process = 0,
+                            uint32_t value = 0, uint32_t flags = 0) {
   monitor::Command command;
   command.kind = kind;
+  command.container = container;
   command.process = process;
   command.value = value;
   command.flags = flags;
   return command;
+}
+
+std::string text_of(const json& request, const char* name) {
+  const auto it = request.find(name);
+  return it != request.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+// A file of the command's, as text.
+Expected<std::string> read_given(const UniqueFd& fd) {
+  struct stat st {};
+  if (::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode)) return fail("not a file");
+  return read_all(fd.get(), kMaxGivenBytes, "description");
 }
 
 uint32_t packed(const WindowSize& size) { return uint32_t{size.rows} << 16 | size.columns; }
@@ -166,7 +180,7 @@ void ControlServer::take_request(Connection& connection) {
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) {
     if (connection.process != 0)
-      sandbox_.command(command_of(CommandKind::signal, connection.process, SIGKILL));
+      sandbox_.command(command_of(CommandKind::signal, connection.container, connection.process, SIGKILL));
     connection.closed = true;
     connection.output.clear();
     return;
@@ -177,44 +191,95 @@ void ControlServer::take_request(Connection& connection) {
 
 void ControlServer::obey(Connection& connection, const std::string& text, std::vector<UniqueFd> fds) {
   const json request = json::parse(text, nullptr, false);
-  const auto op = request.is_object() ? request.find("op") : request.end();
-  if (!request.is_object() || op == request.end() || !op->is_string())
+  if (!request.is_object() || !request.contains("op") || !request["op"].is_string())
     return refuse(connection, "bad request");
-  const auto name = op->get<std::string>();
-  if (name == "start") return submit(connection, command_of(CommandKind::start));
-  if (name == "exec") return execute(connection, size_of(request), std::move(fds));
-  if (name == "processes") return submit(connection, command_of(CommandKind::processes));
-  if (name == "pause") return submit(connection, command_of(CommandKind::pause));
-  if (name == "resume") return submit(connection, command_of(CommandKind::resume));
+  const std::string name = text_of(request, "op"), id = text_of(request, "container");
+  if (name == "create") return create(connection, request, std::move(fds));
+  // What comes on a connection that stands for a process is about that.
+  if (connection.process != 0)
+    return obey_for(connection, connection.container, name, request, std::move(fds));
+  if (id.empty()) return obey_for(connection, hostcall::kFirstContainer, name, request, std::move(fds));
+  const auto it = containers_.find(id);
+  if (it != containers_.end()) return obey_for(connection, it->second, name, request, std::move(fds));
+  refuse(connection, "container not running");
+}
+
+void ControlServer::obey_for(Connection& connection, hostcall::ContainerNumber container,
+                             const std::string& name, const json& request, std::vector<UniqueFd> fds) {
+  if (name == "start") return submit(connection, command_of(CommandKind::start, container));
+  if (name == "exec") return execute(connection, container, request, std::move(fds));
+  if (name == "pause") return submit(connection, command_of(CommandKind::pause, container));
+  if (name == "resume") return submit(connection, command_of(CommandKind::resume, container));
+  if (name == "signal") return signal(connection, container, request);
+  if (name == "processes") {
+    connection.lists = true;
+    return submit(connection, command_of(CommandKind::processes, container));
+  }
   if (name == "resize") {
-    sandbox_.command(command_of(CommandKind::resize, connection.process, packed(size_of(request))));
+    const uint32_t process = connection.process != 0 ? connection.process : container;
+    sandbox_.command(command_of(CommandKind::resize, container, process, packed(size_of(request))));
     if (connection.process == 0) connection.closed = true;
     return;
   }
-  if (name == "signal") {
-    const auto all = request.find("all");
-    const bool everyone = all != request.end() && all->is_boolean() && all->get<bool>();
-    monitor::Command command = command_of(CommandKind::signal, connection.process, number(request, "signal"),
-                                          everyone ? hostcall::kSignalAll : 0);
-    connection.signals = connection.process == 0;
-    if (connection.signals) return submit(connection, std::move(command));
-    sandbox_.command(std::move(command));
-    return;
-  }
   if (name == "wait") {
-    connection.waits = connection.stays = true;
+    connection.waits = container;
+    connection.stays = true;
     return send(connection, dump({{"ok", true}}));
   }
   refuse(connection, "unknown operation " + name);
 }
 
-void ControlServer::execute(Connection& connection, const WindowSize& size, std::vector<UniqueFd> fds) {
+void ControlServer::signal(Connection& connection, hostcall::ContainerNumber container, const json& request) {
+  const auto all = request.find("all");
+  const bool everyone = all != request.end() && all->is_boolean() && all->get<bool>();
+  connection.signals = connection.process == 0;
+  monitor::Command command =
+      command_of(CommandKind::signal, container, connection.signals ? container : connection.process,
+                 number(request, "signal"), everyone ? hostcall::kSignalAll : 0);
+  if (connection.signals) return submit(connection, std::move(command));
+  sandbox_.command(std::move(command));
+}
+
+void ControlServer::stand_for(Connection& connection, const json& request) {
+  const auto used = [this](uint32_t n) {
+    return std::any_of(connections_.begin(), connections_.end(),
+                       [n](const Connection& c) { return c.process == n; });
+  };
+  do {
+    if (++last_process_ == UINT32_MAX) last_process_ = 1;
+  } while (used(last_process_));
+  connection.process = last_process_;
+  connection.pid = static_cast<pid_t>(number(request, "pid"));
+  connection.stays = true;
+}
+
+void ControlServer::create(Connection& connection, const json& request, std::vector<UniqueFd> fds) {
+  const std::string id = text_of(request, "container");
+  if (connection.process != 0 || connection.command != 0 || id.empty())
+    return refuse(connection, "bad request");
+  if (containers_.contains(id)) return refuse(connection, "container with id " + id + " already exists");
+  if (fds.size() < 2) return refuse(connection, "create: descriptors are missing");
+  const Expected<std::string> description = read_given(fds[0]);
+  if (!description) return refuse(connection, "create: " + description.error().text);
+  std::vector<monitor::UniqueFd> donated;
+  for (size_t i = 1; i < fds.size(); ++i) donated.emplace_back(fds[i].release());
+  const auto handles = sandbox_.donate(std::move(donated));
+  if (!handles) return refuse(connection, handles.error().message);
+  stand_for(connection, request);
+  connection.container = connection.process;
+  containers_.emplace(id, connection.container);
+  monitor::Command command = command_of(CommandKind::create, hostcall::kFirstContainer, connection.process, 0,
+                                        number(request, "flags"));
+  command.body = with_handles(*handles, *description);
+  submit(connection, std::move(command));
+}
+
+void ControlServer::execute(Connection& connection, hostcall::ContainerNumber container, const json& request,
+                            std::vector<UniqueFd> fds) {
   if (connection.process != 0 || connection.command != 0) return refuse(connection, "bad request");
   if (fds.size() < 2) return refuse(connection, "exec: descriptors are missing");
-  struct stat st {};
-  if (::fstat(fds[0].get(), &st) != 0 || !S_ISREG(st.st_mode)) return refuse(connection, "exec: not a file");
-  const Expected<std::string> text = read_all(fds[0].get(), kMaxProcessBytes, "process");
-  if (!text) return refuse(connection, text.error().text);
+  const Expected<std::string> text = read_given(fds[0]);
+  if (!text) return refuse(connection, "exec: " + text.error().text);
   const Expected<Process> process = parse_process_text(*text);
   if (!process) return refuse(connection, process.error().text);
   if (fds.size() != (process->terminal ? 2 : 4))
@@ -223,11 +288,10 @@ void ControlServer::execute(Connection& connection, const WindowSize& size, std:
   for (size_t i = 1; i < fds.size(); ++i) streams.emplace_back(fds[i].release());
   const auto handles = sandbox_.donate(std::move(streams));
   if (!handles) return refuse(connection, handles.error().message);
-  if (++last_process_ == UINT32_MAX) last_process_ = 1;
-  connection.process = last_process_;
-  connection.stays = true;
-  monitor::Command command = command_of(CommandKind::execute, connection.process);
-  command.body = joining_process_bytes(*process, size, *handles);
+  stand_for(connection, request);
+  connection.container = container;
+  monitor::Command command = command_of(CommandKind::execute, container, connection.process);
+  command.body = joining_process_bytes(*process, size_of(request), *handles);
   submit(connection, std::move(command));
 }
 
@@ -258,6 +322,7 @@ void ControlServer::take_answer(const monitor::Notice& notice) {
   if (it == connections_.end()) return;
   it->command = 0;
   if (notice.status != 0) {
+    forget(it->process);
     it->process = 0;
     return refuse(*it, notice.text, notice.status);
   }
@@ -266,18 +331,31 @@ void ControlServer::take_answer(const monitor::Notice& notice) {
   for (size_t at = 0; at + kPart < notice.text.size(); at += kPart)
     send(*it, dump({{"more", notice.text.substr(at, kPart)}}));
   const size_t rest = notice.text.empty() ? 0 : (notice.text.size() - 1) / kPart * kPart;
-  send(*it, dump({{"ok", true}, {"value", notice.value}, {"text", notice.text.substr(rest)}}));
+  json answer = {{"ok", true}, {"value", notice.value}, {"text", notice.text.substr(rest)}};
+  if (it->lists) {
+    json& pids = answer["pids"] = json::array({json::array({hostcall::kInitProcess, pid_})});
+    for (const Connection& c : connections_)
+      if (c.process != 0 && c.pid > 0) pids.push_back({c.process, c.pid});
+  }
+  send(*it, dump(answer));
   if (!it->stays && it->output.empty()) it->closed = true;
 }
 
 void ControlServer::take_end(const monitor::Notice& notice) {
+  if (notice.process == hostcall::kInitProcess) return;
+  forget(notice.process);
   for (Connection& c : connections_) {
-    if (c.process != notice.process || notice.process == 0) continue;
+    if (c.process != notice.process && c.waits != notice.process) continue;
     c.process = 0;
     c.stays = false;
     send(c, dump({{"ended", notice.status}}));
     if (c.output.empty()) c.closed = true;
   }
+}
+
+void ControlServer::forget(hostcall::ContainerNumber container) {
+  if (container != hostcall::kFirstContainer)
+    std::erase_if(containers_, [container](const auto& entry) { return entry.second == container; });
 }
 
 void ControlServer::finish(int wait_status) {
@@ -286,7 +364,7 @@ void ControlServer::finish(int wait_status) {
   const auto failure = sandbox_.commands().start_failure();
   for (Connection& c : connections_) {
     if (c.closed) continue;
-    if (c.waits) send(c, dump({{"ended", wait_status}}));
+    if (c.waits) send(c, dump({{"ended", *c.waits == hostcall::kFirstContainer ? wait_status : SIGKILL}}));
     // What joined went down with the init.
     if (c.process != 0 && c.command == 0) send(c, dump({{"ended", SIGKILL}}));
     if (c.command != 0 && c.signals)

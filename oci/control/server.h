@@ -3,10 +3,14 @@
 #pragma once
 
 #include <poll.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #include <list>
 #include <map>
 #include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +30,11 @@ struct ControlFds {
 
 class ControlServer {
  public:
-  ControlServer(monitor::Sandbox& sandbox, ControlFds fds) : sandbox_(sandbox), fds_(std::move(fds)) {}
+  // `id`: of the container that the sandbox starts and ends with. Before the jail: it asks for its own pid.
+  ControlServer(monitor::Sandbox& sandbox, std::string id, ControlFds fds)
+      : sandbox_(sandbox), pid_(::getpid()), fds_(std::move(fds)) {
+    containers_.emplace(std::move(id), hostcall::kFirstContainer);
+  }
   // Starts the one thread, which lives as long as the process.
   Expected<void> start();
   // After the container's end, before the process's: tells everybody who waits.
@@ -37,11 +45,14 @@ class ControlServer {
  private:
   struct Connection {
     UniqueFd fd;
-    uint32_t command = 0;  // whose answer is waited for
-    uint32_t process = 0;  // what exec started
-    bool stays = false;    // after the answer: exec, wait
+    uint32_t command = 0;                     // whose answer is waited for
+    uint32_t process = 0;                     // what exec or create started
+    hostcall::ContainerNumber container = 0;  // whose process that is
+    pid_t pid = 0;                            // who stands for it on the host
+    bool stays = false;                       // after the answer: exec, create, wait
     bool signals = false;  // the command is a signal: the container's end is no failure of it
-    bool waits = false;    // for the init's end
+    bool lists = false;    // the command asks for processes
+    std::optional<hostcall::ContainerNumber> waits;  // for the end of its init
     bool closed = false;
     std::list<std::string> output;  // what did not fit into the socket yet
   };
@@ -57,17 +68,28 @@ class ControlServer {
   void take_answer(const monitor::Notice& notice);
   void take_end(const monitor::Notice& notice);
   void obey(Connection& connection, const std::string& text, std::vector<UniqueFd> fds);
-  void execute(Connection& connection, const WindowSize& size, std::vector<UniqueFd> fds);
+  void obey_for(Connection& connection, hostcall::ContainerNumber container, const std::string& name,
+                const nlohmann::json& request, std::vector<UniqueFd> fds);
+  void create(Connection& connection, const nlohmann::json& request, std::vector<UniqueFd> fds);
+  void execute(Connection& connection, hostcall::ContainerNumber container, const nlohmann::json& request,
+               std::vector<UniqueFd> fds);
+  void signal(Connection& connection, hostcall::ContainerNumber container, const nlohmann::json& request);
+  // Its process gets a number, and goes when the connection does.
+  void stand_for(Connection& connection, const nlohmann::json& request);
   void submit(Connection& connection, monitor::Command command);
+  // A container that is no more.
+  void forget(hostcall::ContainerNumber container);
   void send(Connection& connection, std::string message);
   void refuse(Connection& connection, const std::string& error, uint32_t status = kExitError);
   void flush(Connection& connection);
   void drop_closed();
 
   monitor::Sandbox& sandbox_;
+  const pid_t pid_;
   ControlFds fds_;
   std::mutex mutex_;  // all below; held by the thread but for its waits
   Connections connections_;
+  std::map<std::string, hostcall::ContainerNumber> containers_;  // by their ids
   uint32_t last_process_ = 0;
 };
 

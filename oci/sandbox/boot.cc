@@ -135,7 +135,7 @@ Expected<std::unique_ptr<monitor::Sandbox>> create_sandbox(const BootRequest& re
   config.mode = mode_of(request.options.kvm_mode);
   config.memory_limit = memory_limit(spec);
   config.cpus = cpu_count(request.options, spec);
-  config.container = container_bytes(spec, plan, size, request.wait_for_start);
+  config.container = container_bytes(spec, plan, {size, request.wait_for_start, false});
   config.donated = OCI_TRY(donate(tree, spec.process->terminal));
   config.debug_log_fd = request.debug_log ? kDebugLogFd : -1;
   config.log_level = request.options.debug ? kLogDebug : kLogInfo;
@@ -187,12 +187,13 @@ Expected<void> start_and_run(const BootRequest& request) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   __sanitizer_sandbox_on_notify(nullptr);
 #endif
+  ControlServer control(
+      *sandbox, request.id,
+      {std::move(signals), UniqueFd(kControlFd), spec.process->terminal ? STDIN_FILENO : -1, kReportFd});
   OCI_TRY_VOID(tree.enter());
   OCI_TRY_VOID(drop_privileges());
   OCI_TRY_VOID(close_jail());
 
-  ControlServer control(*sandbox, {std::move(signals), UniqueFd(kControlFd),
-                                   spec.process->terminal ? STDIN_FILENO : -1, kReportFd});
   OCI_TRY_VOID(control.start());
   run_and_leave(*sandbox, control);
 }

@@ -18,6 +18,7 @@ inline constexpr int kChildFds = 8;
 
 struct BootRequest {
   Options options;
+  std::string id;
   bool debug_log = false;  // kDebugLogFd is open
   // stdin is a pseudo-terminal of the container's own, to become the controlling terminal.
   bool console = false;

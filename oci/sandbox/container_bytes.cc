@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <optional>
 
 #include "kvm/hostcall/container_spec.h"
@@ -15,7 +16,8 @@ using hostcall::MountKind;
 using Writer = hostcall::ContainerWriter<std::string>;
 
 constexpr uint32_t kDefaultUmask = 022;
-constexpr uint32_t kNoHandle = UINT32_MAX;
+using hostcall::kNoPlace;
+constexpr uint32_t kNoLimit = UINT32_MAX;
 
 struct KindName {
   std::string_view type;
@@ -109,8 +111,8 @@ void write_credentials(Writer& writer, const Process& process) {
   writer.u32(process.no_new_privileges ? 1 : 0);
 }
 
-void write_process(Writer& writer, const Process& process, const WindowSize& terminal,
-                   std::span<const uint32_t> stdio) {
+// The streams' places begin at `stdio`.
+void write_process(Writer& writer, const Process& process, const WindowSize& terminal, uint32_t stdio) {
   writer.strings(process.args);
   writer.strings(process.env);
   writer.string(process.cwd);
@@ -124,14 +126,14 @@ void write_process(Writer& writer, const Process& process, const WindowSize& ter
   writer.u32(process.terminal ? 1 : 0);
   writer.u32(terminal.rows);
   writer.u32(terminal.columns);
-  for (size_t i = 0; i < 3; ++i) writer.u32(stdio[process.terminal ? 0 : i]);
+  for (uint32_t i = 0; i < 3; ++i) writer.u32(stdio + (process.terminal ? 0 : i));
 }
 
-void write_mount(Writer& writer, const std::string& destination, MountKind kind, uint32_t handle,
+void write_mount(Writer& writer, const std::string& destination, MountKind kind, uint32_t place,
                  const Mount& mount) {
   writer.string(destination);
   writer.u32(static_cast<uint32_t>(kind));
-  writer.u32(handle);
+  writer.u32(place);
   writer.u64(mount.flags);
   writer.string(mount.data);
 }
@@ -140,10 +142,10 @@ void write_mounts(Writer& writer, const Spec& spec) {
   // The devices that the specification promises need a place even where config.json mounts none.
   const bool add_dev = !has_mount_at(spec, "/dev");
   writer.u32(static_cast<uint32_t>(spec.mounts.size()) + (add_dev ? 1 : 0));
-  if (add_dev) write_mount(writer, "/dev", MountKind::devtmpfs, kNoHandle, Mount{});
-  uint32_t next_handle = 1;
+  if (add_dev) write_mount(writer, "/dev", MountKind::devtmpfs, kNoPlace, Mount{});
+  uint32_t next_place = 1;
   for (const Mount& mount : spec.mounts) {
-    write_mount(writer, mount.destination, *kind_of(mount), mount.bind ? next_handle++ : kNoHandle, mount);
+    write_mount(writer, mount.destination, *kind_of(mount), mount.bind ? next_place++ : kNoPlace, mount);
   }
 }
 
@@ -166,18 +168,16 @@ Expected<ContainerPlan> plan_container(Spec& spec) {
   return plan;
 }
 
-std::string container_bytes(const Spec& spec, const ContainerPlan& plan, const WindowSize& terminal,
-                            bool wait_for_start) {
+std::string container_description(const Spec& spec, const ContainerPlan& plan, const StartForm& form) {
   std::string bytes;
   Writer writer(bytes);
-  writer.u32(hostcall::kContainerVersion);
-  writer.string(host_name(spec));
-  writer.string(spec.domainname);
-  writer.u32(wait_for_start ? 1 : 0);
-  const auto first = static_cast<uint32_t>(plan.sources.size());
-  const uint32_t stdio[] = {first, first + 1, first + 2};
-  write_process(writer, *spec.process, terminal, stdio);
-  writer.u32(0);  // handle of the root
+  writer.string(form.keep_host_name ? std::string() : host_name(spec));
+  writer.string(form.keep_host_name ? std::string() : spec.domainname);
+  writer.u32(form.wait_for_start ? 1 : 0);
+  const int64_t most_tasks = spec.linux_.resources.pids_limit.value_or(0);
+  writer.u32(most_tasks > 0 && most_tasks < kNoLimit ? static_cast<uint32_t>(most_tasks) : kNoLimit);
+  write_process(writer, *spec.process, form.terminal, static_cast<uint32_t>(plan.sources.size()));
+  writer.u32(0);  // place of the root
   writer.u32(spec.root.readonly ? 1 : 0);
   writer.u32(1);  // writes stay in memory
   write_mounts(writer, spec);
@@ -186,13 +186,29 @@ std::string container_bytes(const Spec& spec, const ContainerPlan& plan, const W
   return bytes;
 }
 
+std::string with_handles(std::span<const uint32_t> handles, std::string_view description) {
+  std::string bytes;
+  Writer writer(bytes);
+  writer.u32(hostcall::kContainerVersion);
+  writer.u32(static_cast<uint32_t>(handles.size()));
+  for (const uint32_t handle : handles) writer.u32(handle);
+  bytes.append(description);
+  return bytes;
+}
+
+std::string container_bytes(const Spec& spec, const ContainerPlan& plan, const StartForm& form) {
+  constexpr size_t kStreams = 3;
+  std::vector<uint32_t> handles(plan.sources.size() + kStreams);
+  std::iota(handles.begin(), handles.end(), 0U);
+  return with_handles(handles, container_description(spec, plan, form));
+}
+
 std::string joining_process_bytes(const Process& process, const WindowSize& terminal,
                                   std::span<const uint32_t> stdio) {
   std::string bytes;
   Writer writer(bytes);
-  writer.u32(hostcall::kContainerVersion);
-  write_process(writer, process, terminal, stdio);
-  return bytes;
+  write_process(writer, process, terminal, 0);
+  return with_handles(stdio, bytes);
 }
 
 }  // namespace runsc::oci

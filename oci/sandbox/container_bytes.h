@@ -21,10 +21,19 @@ struct ContainerPlan {
 // Refuses what the sandbox cannot honour, by its JSON path; adds what it ignores to spec.warnings.
 Expected<ContainerPlan> plan_container(Spec& spec);
 
-// `terminal`: the size of the terminal, where process.terminal is set. `plan` is of the same spec.
-// `wait_for_start`: the init stops before its program until it is told to start.
-std::string container_bytes(const Spec& spec, const ContainerPlan& plan, const WindowSize& terminal,
-                            bool wait_for_start);
+// How a container is started.
+struct StartForm {
+  WindowSize terminal;          // its size, where process.terminal is set
+  bool wait_for_start = false;  // the init stops before its program until it is told to start
+  bool keep_host_name = false;  // it shares the one that there is
+};
+
+// The container, but for the list of handles. `plan` is of the same spec.
+std::string container_description(const Spec& spec, const ContainerPlan& plan, const StartForm& form);
+// What the sentry reads: the description, with the handles that the donated descriptors got, in their order.
+std::string with_handles(std::span<const uint32_t> handles, std::string_view description);
+// With handles from 0 on.
+std::string container_bytes(const Spec& spec, const ContainerPlan& plan, const StartForm& form);
 
 // What joins a running container. `stdio`: handles of the three streams, or of the terminal alone.
 std::string joining_process_bytes(const Process& process, const WindowSize& terminal,

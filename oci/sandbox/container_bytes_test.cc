@@ -85,12 +85,14 @@ TEST_CASE("the sentry reads what config.json says", "[oci][sandbox]") {
   CHECK(plan->sources[1].read_only);
   CHECK(plan->sources[1].field == "config.json: mounts[7].source");
 
-  const std::string bytes = container_bytes(spec, *plan, {24, 80}, true);
+  const std::string bytes = container_bytes(spec, *plan, {{24, 80}, true, false});
   ContainerReader reader(std::as_bytes(std::span(bytes)));
   CHECK(reader.u32() == hostcall::kContainerVersion);
+  CHECK(reader.read_handles());
   CHECK(reader.string() == "runsc");
   CHECK(reader.string().empty());
-  CHECK(reader.u32() == 1);  // waits
+  CHECK(reader.u32() == 1);           // waits
+  CHECK(reader.u32() == UINT32_MAX);  // tasks
   CHECK(read_strings(reader) == std::vector<std::string>{"sh", "-c", "true"});
   CHECK(read_strings(reader) == spec.process->env);
   CHECK(reader.string() == "/");
@@ -115,7 +117,7 @@ TEST_CASE("a container without /dev gets one", "[oci][sandbox]") {
   document["mounts"] = json::array();
   document["process"]["terminal"] = false;
   Spec spec = parse(document);
-  const std::string bytes = container_bytes(spec, *plan_container(spec), {}, false);
+  const std::string bytes = container_bytes(spec, *plan_container(spec), {});
   CHECK(bytes.find("/dev") != std::string::npos);
 }
 

@@ -10,7 +10,8 @@
 namespace runsc::oci {
 
 struct JoinRequest {
-  std::string directory;  // the container's state
+  std::string directory;  // the sandbox's state
+  std::string container;  // its id
   std::string process;    // its JSON
   bool terminal = false;
   WindowSize size;

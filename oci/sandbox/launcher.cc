@@ -22,9 +22,10 @@
 #include "oci/host/debug_log.h"
 #include "oci/host/file_io.h"
 #include "oci/sandbox/boot.h"
+#include "oci/sandbox/child.h"
 #include "oci/sandbox/hooks.h"
 #include "oci/sandbox/pid_file.h"
-#include "oci/sandbox/report.h"
+#include "oci/sandbox/pod.h"
 #include "oci/sandbox/signals.h"
 #include "oci/sandbox/stdio.h"
 #include "oci/sandbox/terminal.h"
@@ -120,84 +121,6 @@ Expected<HostTerminal> open_terminal(const LaunchRequest& request) {
   return terminal;
 }
 
-// The sandbox process from the outside: its reports, its end, and the signals that it gets handed on.
-class Child {
- public:
-  Child(pid_t pid, int signals, int report) : pid_(pid), signals_(signals), report_(report) {}
-
-  pid_t pid() const { return pid_; }
-  bool started() const { return outcome_.started; }
-  bool ready() const { return outcome_.ready; }
-  bool gone() const { return reaped_ && report_closed_; }
-
-  // Until something happened: a report, the end, a signal.
-  Expected<void> wait() {
-    std::array<pollfd, 2> waits = {pollfd{signals_, POLLIN, 0},
-                                   pollfd{report_closed_ ? -1 : report_, POLLIN, 0}};
-    if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return fail_errno("poll");
-    if (waits[1].revents != 0) read_more();
-    if (waits[0].revents != 0) take_signal();
-    return {};
-  }
-
-  void kill() {
-    if (reaped_) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, &child_status_, 0);
-    reaped_ = true;
-  }
-
-  Expected<int> exit_status() const {
-    if (outcome_.error) return std::unexpected(*outcome_.error);
-    if (outcome_.wait_status && WIFSIGNALED(*outcome_.wait_status))
-      return 128 + WTERMSIG(*outcome_.wait_status);
-    if (outcome_.wait_status) return WEXITSTATUS(*outcome_.wait_status);
-    if (WIFSIGNALED(child_status_)) {
-      const int signo = WTERMSIG(child_status_);
-      const char* name = ::sigdescr_np(signo);
-      std::string text = "the sandbox was killed by signal " + std::to_string(signo);
-      if (name != nullptr) text.append(" (").append(name).append(")");
-      return fail(text, signo == SIGKILL ? 128 + SIGKILL : kExitSandbox);
-    }
-    return fail("the sandbox ended without a word, status " + std::to_string(WEXITSTATUS(child_status_)),
-                kExitSandbox);
-  }
-
- private:
-  void read_more() {
-    char chunk[4096];
-    const ssize_t got = ::read(report_, chunk, sizeof chunk);
-    if (got < 0 && errno == EINTR) return;
-    if (got <= 0) {
-      report_closed_ = true;
-      return;
-    }
-    // Messages are few and short; a jailed writer that sends more is not listened to.
-    constexpr size_t kLongest = 65536;
-    if (lines_.size() < kLongest) lines_.append(chunk, static_cast<size_t>(got));
-    read_report(lines_, outcome_);
-  }
-
-  void take_signal() {
-    signalfd_siginfo info;
-    if (::read(signals_, &info, sizeof info) != sizeof info) return;
-    if (info.ssi_signo != SIGCHLD) {
-      if (!reaped_) ::kill(pid_, static_cast<int>(info.ssi_signo));
-    } else if (!reaped_ && ::waitpid(pid_, &child_status_, WNOHANG) == pid_) {
-      reaped_ = true;
-    }
-  }
-
-  pid_t pid_;
-  int signals_;
-  int report_;
-  bool reaped_ = false;
-  bool report_closed_ = false;
-  int child_status_ = 0;
-  std::string lines_;
-  Report outcome_;
-};
-
 struct Way {
   bool wait_for_start = false;  // the init waits
   bool detached = false;        // the sandbox outlives the command
@@ -285,6 +208,7 @@ ContainerState state_of(const LaunchRequest& request, pid_t pid, bool detached) 
   state.owner = ::geteuid();
   state.detached = detached;
   state.annotations = request.spec.annotations;
+  state.sandbox = request.sandbox.value_or("");
   return state;
 }
 
@@ -309,9 +233,8 @@ Expected<pid_t> enter_and_start(ChildSetup& setup, const CgroupSet& cgroups) {
   return start_process(setup);
 }
 
-Expected<Launch> start_sandbox(const Options& options, const LaunchRequest& request, Way way) {
-  OCI_TRY_VOID(fill_standard_fds());
-  Launch launch{OCI_TRY(StateDir::create(options.root, request.id)), CgroupSet(), {}, {}, {}, {}, {}};
+// A process of its own for the sandbox.
+Expected<pid_t> start_alone(const Options& options, const LaunchRequest& request, Way way, Launch& launch) {
   ChildFds fds = OCI_TRY(open_child_fds(options, request, launch.state_dir, launch.report));
   HostTerminal& terminal = launch.terminal.emplace(OCI_TRY(open_terminal(request)));
   launch.signals = OCI_TRY(take_signals());
@@ -327,7 +250,42 @@ Expected<Launch> start_sandbox(const Options& options, const LaunchRequest& requ
       tty, tty, tty, fds.spec.get(), fds.report.get(), fds.state.get(), fds.log.get(), fds.control.get()};
   if (terminal.shared) terminal.raw.emplace(OCI_TRY(RawTerminal::enter(*terminal.shared)));
   if (!options.ignore_cgroups) launch.cgroups = OCI_TRY(CgroupSet::create(request.spec.linux_, request.id));
-  Expected<pid_t> started = enter_and_start(setup, launch.cgroups);
+  return enter_and_start(setup, launch.cgroups);
+}
+
+// In the sandbox of its pod.
+Expected<pid_t> start_in_pod(const Options& options, const LaunchRequest& request, Way way, Launch& launch) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
+  launch.report.reset(ends[0]);
+  UniqueFd report(ends[1]);
+  HostTerminal& terminal = launch.terminal.emplace(OCI_TRY(open_terminal(request)));
+  launch.signals = OCI_TRY(take_signals());
+  const int tty = terminal.console ? terminal.console.get() : terminal.shared.value_or(-1);
+  if (terminal.shared) terminal.raw.emplace(OCI_TRY(RawTerminal::enter(*terminal.shared)));
+  if (!options.ignore_cgroups) launch.cgroups = OCI_TRY(CgroupSet::create(request.spec.linux_, request.id));
+  Expected<std::vector<UniqueFd>> doors = launch.cgroups.doors();
+  if (!doors) return std::unexpected(doors.error());
+  MemberRequest member{request.spec,
+                       request.id,
+                       request.bundle,
+                       options.root + "/" + *request.sandbox,
+                       launch.state_dir.path(),
+                       tty,
+                       static_cast<bool>(terminal.console),
+                       way.detached,
+                       std::move(*doors),
+                       std::move(report)};
+  Expected<pid_t> pid = start_member(std::move(member));
+  terminal.console.reset();
+  return pid;
+}
+
+Expected<Launch> start_sandbox(const Options& options, const LaunchRequest& request, Way way) {
+  OCI_TRY_VOID(fill_standard_fds());
+  Launch launch{OCI_TRY(StateDir::create(options.root, request.id)), CgroupSet(), {}, {}, {}, {}, {}};
+  Expected<pid_t> started = request.sandbox ? start_in_pod(options, request, way, launch)
+                                            : start_alone(options, request, way, launch);
   if (!started) {
     launch.cgroups.remove();
     return std::unexpected(started.error());
@@ -398,7 +356,7 @@ Expected<void> stay(const Options& options, Launch& launch, const LaunchRequest&
 }  // namespace
 
 Expected<int> launch_and_wait(const Options& options, const LaunchRequest& request) {
-  const bool gated = has_hooks(request.spec.hooks);
+  const bool gated = request.sandbox || has_hooks(request.spec.hooks);
   Launch launch = OCI_TRY(start_sandbox(options, request, {gated, false}));
   const Expected<void> stayed = stay(options, launch, request, gated);
   end(launch);
@@ -430,7 +388,7 @@ Expected<std::string> start_created(const StateDir& dir) {
   const std::string status = current_status(state);
   if (status == "stopped") return fail("cannot start a container that has stopped");
   if (status != "created") return fail("cannot start an already running container");
-  OCI_TRY(control(dir.path(), {{"op", "start"}}));
+  OCI_TRY(control(dir.sandbox_path(state), {{"op", "start"}, {"container", state.id}}));
   state.status = "running";
   OCI_TRY_VOID(dir.write(state));
   const Spec spec = OCI_TRY(parse_spec(OCI_TRY(dir.read_spec())));

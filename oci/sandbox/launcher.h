@@ -1,6 +1,7 @@
 // Host only. Starts a sandbox process for one container, and stays with it in the foreground or leaves it.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "oci/cmd/options.h"
@@ -12,11 +13,12 @@ namespace runsc::oci {
 
 struct LaunchRequest {
   std::string id;
-  std::string bundle;          // directory that relative paths of config.json count from
-  std::string spec_text;       // config.json, as it was read once
-  Spec spec;                   // the same, parsed
-  std::string pid_file;        // empty: none
-  std::string console_socket;  // empty: the terminal is the caller's
+  std::string bundle;                  // directory that relative paths of config.json count from
+  std::string spec_text;               // config.json, as it was read once
+  Spec spec;                           // the same, parsed
+  std::string pid_file;                // empty: none
+  std::string console_socket;          // empty: the terminal is the caller's
+  std::optional<std::string> sandbox;  // the container whose sandbox it joins: pod.h
 };
 
 // The exit status that the command ends with: the container's own, or 128 and the number of the signal that

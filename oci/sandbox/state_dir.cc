@@ -127,19 +127,18 @@ StateDir::~StateDir() {
   ::rmdir(path_.c_str());
 }
 
+std::string StateDir::sandbox_path(const ContainerState& state) const {
+  return state.sandbox.empty() ? path_ : path_.substr(0, path_.rfind('/') + 1) + state.sandbox;
+}
+
 Expected<void> StateDir::write(const ContainerState& state) const {
   const nlohmann::ordered_json document = {
-      {"ociVersion", state.oci_version},
-      {"id", state.id},
-      {"status", state.status},
-      {"pid", state.pid},
-      {"startTime", state.start_time},
-      {"bundle", state.bundle},
-      {"rootfs", state.rootfs},
-      {"created", state.created},
-      {"owner", state.owner},
-      {"detached", state.detached},
-      {"cgroups", state.cgroups},
+      {"ociVersion", state.oci_version},  {"id", state.id},
+      {"status", state.status},           {"pid", state.pid},
+      {"startTime", state.start_time},    {"bundle", state.bundle},
+      {"rootfs", state.rootfs},           {"sandbox", state.sandbox},
+      {"created", state.created},         {"owner", state.owner},
+      {"detached", state.detached},       {"cgroups", state.cgroups},
       {"annotations", state.annotations},
   };
   const std::string text = document.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
@@ -182,6 +181,8 @@ Expected<ContainerState> StateDir::read() const {
     document.at("startTime").get_to(state.start_time);
     document.at("bundle").get_to(state.bundle);
     document.at("rootfs").get_to(state.rootfs);
+    document.at("sandbox").get_to(state.sandbox);
+    if (!state.sandbox.empty()) OCI_TRY_VOID(check_id(state.sandbox));
     document.at("created").get_to(state.created);
     document.at("owner").get_to(state.owner);
     document.at("detached").get_to(state.detached);

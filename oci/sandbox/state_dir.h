@@ -23,6 +23,7 @@ struct ContainerState {
   uint64_t start_time = 0;  // of that process, so that another one with its number is not taken for it
   std::string bundle;
   std::string rootfs;
+  std::string sandbox;    // the container whose sandbox it shares; empty: its own
   std::string created;    // RFC 3339
   uint32_t owner = 0;     // user id
   bool detached = false;  // stays until `delete`; else the directory goes with the command that runs it
@@ -54,6 +55,8 @@ class StateDir {
   ~StateDir();
 
   const std::string& path() const { return path_; }
+  // The directory of the sandbox that the container is in.
+  std::string sandbox_path(const ContainerState& state) const;
   int fd() const { return directory_.get(); }
   void keep() { temporary_ = false; }
   // Replaces state.json in one step.

@@ -51,6 +51,7 @@ void CommandQueue::take(hostcall::TakeCommand::Reply& reply) {
   reply.process = command.process;
   reply.value = command.value;
   reply.flags = command.flags;
+  reply.container = command.container;
   reply.body_size = static_cast<std::uint32_t>(command.body.size());
   taken_[id].body = std::move(command.body);
   submitted_.pop_front();

@@ -21,6 +21,7 @@ struct Command {
   hostcall::CommandKind kind{};
   hostcall::ProcessNumber process = 0;
   std::uint32_t value = 0, flags = 0;
+  hostcall::ContainerNumber container = 0;
   std::string body;  // at most kMostBody
   static constexpr std::size_t kMostBody = std::size_t{4} << 20;
 };

@@ -1,0 +1,44 @@
+#include "kernel/control/container_setup.h"
+
+#include "fs/boot_mounts.h"
+#include "kernel/control/containers.h"
+
+namespace runsc::kernel {
+
+namespace {
+
+std::unexpected<StartFailure> failed(std::string_view what, Errno e) {
+  return StartFailure::of(StartFailure::kFailed, "{}: {}", what, reason(e));
+}
+
+// Mounts the container's tree and moves there.
+Result<void> enter_mounts(Task& task, hostcall::ContainerReader& reader, uint32_t umask) {
+  Namespaces::Parts parts = task.namespaces().parts();
+  parts.mounts = TRY(fs::MountNamespace::create());
+  Ref<fs::FsContext> context = TRY(fs::boot_mounts(*parts.mounts, reader, umask));
+  task.set_namespaces(TRY(Namespaces::create(std::move(parts))));
+  task.set_fs(std::move(context));
+  return {};
+}
+
+}  // namespace
+
+Started<Prepared> set_up_container(Task& task, std::span<const std::byte> bytes) {
+  hostcall::ContainerReader reader(bytes);
+  auto spec = read_container(reader);
+  if (!spec) return failed("container description", spec.error());
+  {
+    LockGuard tree(g_tree_lock);
+    task.group().container->most_tasks = spec->most_tasks;
+  }
+  UtsNamespace& uts = task.namespaces().uts();
+  if (!spec->hostname.view().empty()) (void)uts.set_hostname(spec->hostname.view());
+  if (!spec->domainname.view().empty()) (void)uts.set_domainname(spec->domainname.view());
+  if (auto r = enter_mounts(task, reader, spec->process.umask); !r)
+    return failed("mounting the container's file systems", r.error());
+  auto program = prepare_process(task, spec->process);
+  if (!program) return std::unexpected(program.error());
+  return Prepared{std::move(*spec), std::move(*program)};
+}
+
+}  // namespace runsc::kernel

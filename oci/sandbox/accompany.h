@@ -1,0 +1,19 @@
+// Host only. For a command that stands on the host for a process in a sandbox.
+#pragma once
+
+#include "oci/control/client.h"
+#include "oci/host/error.h"
+#include "oci/host/unique_fd.h"
+
+namespace runsc::oci {
+
+// The signals that are for the process, from now on to be read here: signalfd(2).
+Expected<UniqueFd> take_forwarded_signals();
+// Hands signals on until the process ends: its wait status. `terminal`: whose size it has; -1: none.
+Expected<int> accompany(ControlClient& client, int signals, int terminal);
+// Of a wait status, as shells have it.
+int exit_status_of(int wait_status);
+// Lets go of the caller's streams.
+void close_standard_streams();
+
+}  // namespace runsc::oci
