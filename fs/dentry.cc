@@ -247,6 +247,20 @@ void dcache_shrink() {
   }
 }
 
+void dcache_forget_super(const SuperBlock& super) {
+  for (size_t n = dcache_size(); n > 0; --n) {
+    Ref<Dentry> d = DentryCache::next_candidate();
+    if (!d) return;
+    Ref<Dentry> parent = d->parent();
+    if (!parent || &parent->inode()->super() != &super) continue;
+    // With the last name in it a directory becomes unused itself.
+    while (DentryCache::try_evict(*d, true) && parent) {
+      d = std::move(parent);
+      parent = d->parent();
+    }
+  }
+}
+
 void dcache_forget_children(Dentry& directory) {
   for (size_t n = dcache_size(); n > 0; --n) {
     Ref<Dentry> d = DentryCache::next_candidate();

@@ -65,5 +65,7 @@ size_t dcache_size();
 void dcache_set_limit(size_t limit);
 // Drops every unused name (low memory, unmount).
 void dcache_shrink();
+// Names in a file system that nobody mounts any more, as far as nobody uses them.
+void dcache_forget_super(const SuperBlock& super);
 
 }  // namespace runsc::fs

@@ -16,6 +16,7 @@ SuperBlock::SuperBlock() : dev_(make_dev(0, next_minor.fetch_add(1, std::memory_
 MountHold::~MountHold() {
   if (super_->mount_count.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   if (notify::anybody()) notify::tell_unmounted(*super_);
+  dcache_forget_super(*super_);
   super_->unmounted();
 }
 

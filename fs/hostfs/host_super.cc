@@ -18,6 +18,10 @@ Result<Ref<HostSuper>> HostSuper::create(hostcall::Handle root, Sharing sharing)
   return super;
 }
 
+HostSuper::~HostSuper() {
+  (void)hostcall::call<hostcall::Close>([&](hostcall::HandleRequest& r) { r = {handle_, 0}; });
+}
+
 Ref<Inode> HostSuper::root() { return root_; }
 
 void HostSuper::unmounted() { root_ = {}; }

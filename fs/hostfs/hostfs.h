@@ -19,7 +19,9 @@ class HostSuper final : public SuperBlock {
  public:
   // `root`: a donated directory, or a donated regular file or special file (a bind of a file). Errors of the
   // host; ENOMEM.
+  // The handle is its own from then on.
   static Result<Ref<HostSuper>> create(hostcall::Handle root, Sharing sharing);
+  ~HostSuper() override;
 
   Ref<Inode> root() override;
   Ref<HostInode> host_root() { return root_; }

@@ -1,6 +1,7 @@
 #include "kernel/stdio/donated_stream.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "fs/hostfs/hostfs.h"
 #include "kvm/hostcall/client.h"
@@ -12,9 +13,8 @@ namespace {
 
 using namespace fs;
 
-constexpr size_t kMaxStreams = 64;
 constinit SpinLock g_lock{LockRank::fs_context};
-constinit DonatedStream* g_streams[kMaxStreams] GUARDED_BY(g_lock) = {};
+constinit DonatedStream* g_streams GUARDED_BY(g_lock) = nullptr;  // all of them
 
 Result<hostcall::HostStat> stat_of(hostcall::Handle handle) {
   auto reply = hostcall::call<hostcall::Stat>([&](auto& r) { r = {handle, 0}; });
@@ -36,18 +36,15 @@ DonatedStream::DonatedStream(Ref<HostHandle> handle, mm::Page& page, const hostc
       uid_(owner),
       gid_(stat.gid) {
   LockGuard guard(g_lock);
-  for (DonatedStream*& slot : g_streams)
-    if (!slot) {
-      slot = this;
-      break;
-    }
+  next_ = std::exchange(g_streams, this);
 }
 
 DonatedStream::~DonatedStream() {
   {
     LockGuard guard(g_lock);
-    for (DonatedStream*& slot : g_streams)
-      if (slot == this) slot = nullptr;
+    DonatedStream** at = &g_streams;
+    while (*at != this) at = &(*at)->next_;
+    *at = next_;
   }
   mm::put_page(page_);
 }
@@ -68,8 +65,8 @@ Result<Ref<DonatedStream>> DonatedStream::adopt(hostcall::Handle handle, uint32_
 
 void DonatedStream::ready(hostcall::Handle handle, uint32_t events) {
   LockGuard guard(g_lock);
-  for (DonatedStream* s : g_streams)
-    if (s && s->handle_->number() == handle) s->queue_.wake_all(events | poll_bit::err | poll_bit::hup);
+  for (DonatedStream* s = g_streams; s; s = s->next_)
+    if (s->handle_->number() == handle) s->queue_.wake_all(events | poll_bit::err | poll_bit::hup);
 }
 
 template <class Call>

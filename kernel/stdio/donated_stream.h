@@ -46,7 +46,8 @@ class DonatedStream final : public RefCounted<DonatedStream> {
   Result<size_t> write_page(mm::IoBuf& buf) REQUIRES(io_lock_);
 
   const Ref<fs::HostHandle> handle_;
-  mm::Page& page_;  // one page goes back and forth with each call; io_lock_
+  DonatedStream* next_ = nullptr;  // in the list of all, under its lock
+  mm::Page& page_;                 // one page goes back and forth with each call; io_lock_
   const uint32_t flags_, type_;
   const uint64_t ino_;
   const bool is_null_;

@@ -118,7 +118,23 @@ void run_poststop(const Options& options, const StateDir& dir, const ContainerSt
     show_warnings(options, {ran.error().text});
 }
 
-Expected<void> delete_one(const Options& options, const std::string& id, bool force) {
+Expected<int> one_request(const Options& options, std::span<const std::string> args, const char* op) {
+  const std::string id = OCI_TRY(only_id(args, FlagSet(), (std::string(op) + " ID").c_str()));
+  const StateDir dir = OCI_TRY(StateDir::open(options.root, id));
+  ContainerState state = OCI_TRY(dir.read());
+  const bool pausing = std::string_view(op) == "pause";
+  const std::string status = current_status(state);
+  if (pausing ? status != "running" && status != "created" : status != "paused")
+    return fail(std::string("cannot ") + op + " container " + id + ": it is " + status);
+  OCI_TRY(control(dir.sandbox_path(state), {{"op", op}, {"container", id}}));
+  state.status = pausing ? "paused" : "running";
+  OCI_TRY_VOID(dir.write(state));
+  return 0;
+}
+
+}  // namespace
+
+Expected<void> delete_container(const Options& options, const std::string& id, bool force) {
   Expected<StateDir> dir = StateDir::open(options.root, id);
   if (!dir) {
     const bool absent = dir.error().text == "container does not exist";
@@ -141,22 +157,6 @@ Expected<void> delete_one(const Options& options, const std::string& id, bool fo
   dir->remove();
   return {};
 }
-
-Expected<int> one_request(const Options& options, std::span<const std::string> args, const char* op) {
-  const std::string id = OCI_TRY(only_id(args, FlagSet(), (std::string(op) + " ID").c_str()));
-  const StateDir dir = OCI_TRY(StateDir::open(options.root, id));
-  ContainerState state = OCI_TRY(dir.read());
-  const bool pausing = std::string_view(op) == "pause";
-  const std::string status = current_status(state);
-  if (pausing ? status != "running" && status != "created" : status != "paused")
-    return fail(std::string("cannot ") + op + " container " + id + ": it is " + status);
-  OCI_TRY(control(dir.sandbox_path(state), {{"op", op}, {"container", id}}));
-  state.status = pausing ? "paused" : "running";
-  OCI_TRY_VOID(dir.write(state));
-  return 0;
-}
-
-}  // namespace
 
 Expected<int> cmd_state(const Options& options, std::span<const std::string> args) {
   const std::string id = OCI_TRY(only_id(args, FlagSet(), "state ID"));
@@ -201,8 +201,11 @@ Expected<int> cmd_kill(const Options& options, std::span<const std::string> args
   const StateDir dir = OCI_TRY(StateDir::open(options.root, rest[0]));
   const ContainerState state = OCI_TRY(dir.read());
   if (current_status(state) == "stopped") return all ? Expected<int>(0) : fail("container not running");
-  const auto answered = control(
-      dir.sandbox_path(state), {{"op", "signal"}, {"container", state.id}, {"signal", number}, {"all", all}});
+  // A sandbox that does not do it itself is killed as a whole.
+  constexpr int kKillPatienceMs = 2'000;
+  const auto answered = control(dir.sandbox_path(state),
+                                {{"op", "signal"}, {"container", state.id}, {"signal", number}, {"all", all}},
+                                number == SIGKILL ? kKillPatienceMs : kControlPatienceMs);
   // Dead before it could answer: that is what was wanted.
   if (!answered && number != SIGKILL) return std::unexpected(answered.error());
   if (!answered) kill_sandbox(state);
@@ -217,7 +220,7 @@ Expected<int> cmd_delete(const Options& options, std::span<const std::string> ar
   if (ids.empty()) return fail("usage: runsc delete [flags] ID...\n" + flags.usage());
   Expected<int> result = 0;
   for (const std::string& id : ids) {
-    if (const auto done = delete_one(options, id, force); !done && result)
+    if (const auto done = delete_container(options, id, force); !done && result)
       result = std::unexpected(done.error());
   }
   return result;

@@ -21,7 +21,8 @@ Expected<int> cmd_run(const Options& options, std::span<const std::string> args)
   OCI_TRY_VOID(launch_created(options, request));
   Expected<int> started = start(options, request.id);
   if (started) return started;
-  if (auto dir = StateDir::open(options.root, request.id)) dir->remove();
+  if (const auto gone = delete_container(options, request.id, true); !gone)
+    show_warnings(options, {gone.error().text});
   return started;
 }
 

@@ -1,6 +1,7 @@
 #include "oci/control/client.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -158,8 +159,12 @@ Expected<Answer> ControlClient::receive() {
   }
 }
 
-Expected<Answer> control(const std::string& directory, const json& request) {
+Expected<Answer> control(const std::string& directory, const json& request, int patience_ms) {
   ControlClient client = OCI_TRY(ControlClient::send(directory, request));
+  pollfd waiting{client.fd(), POLLIN, 0};
+  int n;
+  while ((n = ::poll(&waiting, 1, patience_ms)) < 0 && errno == EINTR) continue;
+  if (n == 0) return fail("the sandbox does not answer", kExitSandbox);
   return client.receive();
 }
 

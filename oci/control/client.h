@@ -44,7 +44,9 @@ class ControlClient {
   UniqueFd fd_;
 };
 
-// One request, one answer.
-Expected<Answer> control(const std::string& directory, const nlohmann::json& request);
+// One request, one answer, within `patience_ms` (-1: however long it takes).
+inline constexpr int kControlPatienceMs = 30'000;
+Expected<Answer> control(const std::string& directory, const nlohmann::json& request,
+                         int patience_ms = kControlPatienceMs);
 
 }  // namespace runsc::oci

@@ -198,6 +198,7 @@ void ControlServer::obey(Connection& connection, const std::string& text, std::v
   // What comes on a connection that stands for a process is about that.
   if (connection.process != 0)
     return obey_for(connection, connection.container, name, request, std::move(fds));
+  if (connection.stood) return;  // too late
   if (id.empty()) return obey_for(connection, hostcall::kFirstContainer, name, request, std::move(fds));
   const auto it = containers_.find(id);
   if (it != containers_.end()) return obey_for(connection, it->second, name, request, std::move(fds));
@@ -250,7 +251,7 @@ void ControlServer::stand_for(Connection& connection, const json& request) {
   } while (used(last_process_));
   connection.process = last_process_;
   connection.pid = static_cast<pid_t>(number(request, "pid"));
-  connection.stays = true;
+  connection.stays = connection.stood = true;
 }
 
 void ControlServer::create(Connection& connection, const json& request, std::vector<UniqueFd> fds) {

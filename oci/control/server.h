@@ -49,6 +49,7 @@ class ControlServer {
     uint32_t process = 0;                     // what exec or create started
     hostcall::ContainerNumber container = 0;  // whose process that is
     pid_t pid = 0;                            // who stands for it on the host
+    bool stood = false;                       // it has stood for a process, which may have ended
     bool stays = false;                       // after the answer: exec, create, wait
     bool signals = false;  // the command is a signal: the container's end is no failure of it
     bool lists = false;    // the command asks for processes

@@ -388,7 +388,7 @@ Expected<std::string> start_created(const StateDir& dir) {
   const std::string status = current_status(state);
   if (status == "stopped") return fail("cannot start a container that has stopped");
   if (status != "created") return fail("cannot start an already running container");
-  OCI_TRY(control(dir.sandbox_path(state), {{"op", "start"}, {"container", state.id}}));
+  OCI_TRY(control(dir.sandbox_path(state), {{"op", "start"}, {"container", state.id}}, -1));
   state.status = "running";
   OCI_TRY_VOID(dir.write(state));
   const Spec spec = OCI_TRY(parse_spec(OCI_TRY(dir.read_spec())));

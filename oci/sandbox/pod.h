@@ -1,5 +1,5 @@
-// Host only. Containers that share a sandbox: which one a container belongs to, and the process that stands on
-// the host for one that came later.
+// Host only. Containers that share a sandbox: which one a container belongs to, and the process that stands
+// on the host for one that came later.
 #pragma once
 
 #include <sys/types.h>

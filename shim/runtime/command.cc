@@ -109,6 +109,8 @@ oci::Expected<pid_t> spawn(const Command& command) {
     if (!moved.back()) return oci::fail_errno("fcntl");
     ::posix_spawn_file_actions_adddup2(&plan.actions, moved.back().get(), place);
   }
+  // Asio opens its sockets without FD_CLOEXEC.
+  ::posix_spawn_file_actions_addclosefrom_np(&plan.actions, static_cast<int>(fds.size()));
   if (!command.folder.empty()) ::posix_spawn_file_actions_addchdir_np(&plan.actions, command.folder.c_str());
   std::vector<std::string> args = command.args;
   std::vector<std::string> more = command.environment;

@@ -182,11 +182,20 @@ Async<Result<task::StartResponse>> TaskService::start(task::StartRequest request
     done = co_await start_init(*container);
   } else {
     done = co_await start_exec(*container, *process);
+    // Who waits for it already must not wait for ever.
+    if (!done) end_unstarted(**process);
   }
   if (!done) co_return std::unexpected(done.error());
   task::StartResponse response;
   response.set_pid(static_cast<uint32_t>((*process)->pid));
   co_return response;
+}
+
+void TaskService::end_unstarted(Process& process) {
+  constexpr int kNeverRan = 255;
+  process.exit = {kNeverRan << 8, std::chrono::system_clock::now()};
+  process.phase = Phase::stopped;
+  process.exited.set();
 }
 
 Async<Result<void>> TaskService::start_init(ContainerPtr container) {
@@ -264,6 +273,8 @@ Async<Result<task::DeleteResponse>> TaskService::remove(task::DeleteRequest requ
   if (!container) co_return std::unexpected(container.error());
   const Result<ProcessPtr> process = find_process(**container, request.exec_id());
   if (!process) co_return std::unexpected(process.error());
+  // A start that is under way comes first.
+  { const AsyncMutex::Guard started = co_await (*process)->changing.lock(); }
   if ((*process)->phase == Phase::running) {
     co_return refuse(Code::failed_precondition, "process must be stopped before it can be deleted");
   }
@@ -272,6 +283,7 @@ Async<Result<task::DeleteResponse>> TaskService::remove(task::DeleteRequest requ
     if (!removed) co_return std::unexpected(removed.error());
   } else {
     if ((*process)->io) (*process)->io->close();
+    if ((*process)->phase == Phase::created) end_unstarted(**process);
     (*container)->execs.erase(request.exec_id());
   }
   task::DeleteResponse response;
@@ -287,6 +299,8 @@ Async<Result<void>> TaskService::remove_container(ContainerPtr container) {
   const Result<void> removed = co_await container->runtime.remove(container->id, never_started);
   if (!removed) co_return std::unexpected(removed.error());
   if (never_started) co_await init->exited.wait_for(kEndLimit);
+  for (const auto& [exec_id, process] : container->execs)
+    if (process->phase == Phase::created) end_unstarted(*process);
   discard(*container);
   containers_.erase(container->id);
   events::TaskDelete event;

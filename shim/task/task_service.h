@@ -63,6 +63,8 @@ class TaskService {
   Async<Result<void>> open_io(ContainerPtr container, ProcessPtr process);
   Async<Result<void>> start_init(ContainerPtr container);
   Async<Result<void>> start_exec(ContainerPtr container, ProcessPtr process);
+  // A process that will not run any more.
+  static void end_unstarted(Process& process);
   Async<Result<void>> remove_container(ContainerPtr container);
   static void discard(Container& container);
 
