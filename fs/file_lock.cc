@@ -141,11 +141,30 @@ Result<void> FileLocks::set_flock(LockType type, const void* owner, int32_t pid)
   return {};
 }
 
+Result<void> FileLocks::note_waiter(const FileLock& lock) {
+  LockGuard guard(lock_);
+  for (const FileLock* w : waiters_)
+    if (w == &lock) return {};
+  return waiters_.push_back(&lock);
+}
+
+void FileLocks::forget_waiter(const FileLock& lock) {
+  LockGuard guard(lock_);
+  for (size_t i = waiters_.size(); i-- > 0;)
+    if (waiters_[i] == &lock) waiters_.erase(i);
+}
+
 Result<void> FileLocks::snapshot(Vec<Shown>& out) {
   LockGuard guard(lock_);
-  for (const FileLock& l : records_)
-    TRY(out.push_back(
-        {l.pid < 0 ? Shown::Kind::description : Shown::Kind::record, l.type, l.pid, l.start, l.end}));
+  auto show = [&](const FileLock& l, bool waits) {
+    const auto kind = l.pid < 0 ? Shown::Kind::description : Shown::Kind::record;
+    return out.push_back({kind, l.type, l.pid, l.start, l.end, waits});
+  };
+  for (const FileLock& l : records_) {
+    TRY(show(l, false));
+    for (const FileLock* w : waiters_)
+      if (conflict(*w) == &l) TRY(show(*w, true));
+  }
   for (const Flock& f : flocks_) TRY(out.push_back({Shown::Kind::flock, f.type, f.pid, 0, ~uint64_t{0}}));
   return {};
 }

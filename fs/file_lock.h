@@ -35,12 +35,17 @@ class FileLocks final : public InodeAttachment {
   // Everything of an owner.
   void drop_owner(const void* owner);
   WaitQueue& queue() { return queue_; }
-  // All that is held now: ENOMEM.
+  // A request for a record lock waits, for /proc/locks; the caller keeps `lock` until forget_waiter().
+  // ENOMEM.
+  Result<void> note_waiter(const FileLock& lock);
+  void forget_waiter(const FileLock& lock);
+  // All that is held now, each with those that wait for it behind it: ENOMEM.
   struct Shown {
     enum class Kind : uint8_t { record, description, flock } kind;
     LockType type;
     int32_t pid;
     uint64_t start, end;  // [start, end)
+    bool waits = false;
   };
   Result<void> snapshot(Vec<Shown>& out);
 
@@ -55,6 +60,7 @@ class FileLocks final : public InodeAttachment {
 
   Mutex lock_{LockRank::inode_child};
   Vec<FileLock> records_ GUARDED_BY(lock_);
+  Vec<const FileLock*> waiters_ GUARDED_BY(lock_);
   struct Flock {
     LockType type;
     const void* owner;

@@ -102,6 +102,9 @@ class Inode : public RefCounted<Inode> {
   SuperBlock& super() const { return super_; }
 
   virtual Result<Ref<Inode>> lookup(std::string_view name);  // ENOENT
+  // It was looked up in `directory`, whose names are not cached: nodes that are made anew each time take a
+  // number that stays.
+  virtual void found_in(const Inode& directory, std::string_view name) { (void)directory, (void)name; }
   virtual Result<Ref<Inode>> create(std::string_view name,
                                     const NewNode& node);  // regular, FIFO, device, socket
   virtual Result<Ref<Inode>> make_dir(std::string_view name, const NewNode& node);

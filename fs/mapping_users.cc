@@ -24,13 +24,15 @@ void MappingUsers::forget_unused_name() {
   std::swap(gone.dentry, name_.dentry);
 }
 
+bool MappingUsers::path(Path& out) const {
+  LockGuard guard(lock_);
+  out = name_;
+  return static_cast<bool>(out);
+}
+
 void MappingUsers::describe(TextSink& out) const {
   Path path;
-  {
-    LockGuard guard(lock_);
-    path = name_;
-  }
-  if (!path) return;
+  if (!this->path(path)) return;
   Result<String> name = path_name(path, {});
   if (name) out.write(name->view());
 }

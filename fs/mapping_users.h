@@ -17,6 +17,7 @@ class MappingUsers {
   void set_name(const Path& path);
   void forget_unused_name();
   void describe(TextSink& out) const;
+  bool path(Path& out) const;  // false: it has none
 
  private:
   mutable Mutex lock_{LockRank::mapping};

@@ -82,6 +82,30 @@ Ref<Mount> mounted_on(const Mount* mount, const Dentry& dentry) {
   return m ? Ref<Mount>(*m) : Ref<Mount>();
 }
 
+bool is_mount_point_here(const Mount& at, const Dentry& dentry) {
+  if (dentry.mounts.load(std::memory_order_acquire) == 0) return false;
+  LockGuard guard(names_lock());
+  for (const Mount* m = MountTree::first; m; m = MountTree::next(*m))
+    if (m->mountpoint_locked() == &dentry && m->ns_locked() == at.ns_locked()) return true;
+  return false;
+}
+
+void detach_mounts_on(const Dentry& dentry) {
+  if (dentry.mounts.load(std::memory_order_acquire) == 0) return;
+  LockGuard guard(g_mount_tree_lock);
+  // From the leaves: the list is in order of mounting, but mounts can move.
+  for (Mount* m = MountTree::last; m;) {
+    const Mount* top = m;
+    while (top && top->mountpoint_locked() != &dentry) top = top->parent_locked();
+    if (!top || MountTree::has_children(*m)) {
+      m = MountTree::prev(*m);
+      continue;
+    }
+    MountTree::detach(*m);
+    m = MountTree::last;
+  }
+}
+
 Path mount_place(const Mount& mount) {
   Path p;
   LockGuard guard(names_lock());

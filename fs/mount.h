@@ -111,6 +111,11 @@ class MountNamespace final : public Namespace {
 Ref<Mount> mounted_on(const Mount* mount, const Dentry& dentry);
 // Where `mount` stands: both null for the root of the tree.
 Path mount_place(const Mount& mount);
+// Whether something stands there in the tree of mounts that `at` is in.
+bool is_mount_point_here(const Mount& at, const Dentry& dentry);
+// What was removed takes the mounts with it that other namespaces have there, and all below them. No inode is
+// locked.
+void detach_mounts_on(const Dentry& dentry);
 // Enters the mounts that stand on the path, down to the last one.
 void enter_mounts(Path& path);
 

@@ -137,6 +137,28 @@ Result<void> remove_entry(Inode& dir, Dentry& child, std::string_view name, bool
   return dir.remove_dir(name, inode);
 }
 
+// `child`: dropped by the caller, after the directory is unlocked.
+Result<void> remove_last(const WalkContext& context, Walker& w, bool directory, Ref<Dentry>& child) {
+  Inode& dir = inode_of(w.at());
+  LockGuard guard(dir.lock);
+  child = TRY(lookup_child_locked(*w.at().dentry, w.last()));
+  if (child->negative()) return Errno::noent;
+  Inode& inode = *child->inode();
+  if (!directory && w.trailing_slash()) return inode.is_dir() ? Errno::isdir : Errno::notdir;
+  TRY(check_removal(context, w.at(), inode));
+  if (directory && !inode.is_dir()) return Errno::notdir;
+  if (!directory && inode.is_dir()) return Errno::isdir;
+  if (is_mount_point_here(*w.at().mount, *child)) return Errno::busy;
+  bool last_name = TRY(is_last_name(inode));
+  TRY(remove_entry(dir, *child, w.last(), directory));
+  notify_removed(inode, last_name);
+  dcache_drop(*child, true);
+  if (directory && notify::anybody() && notify::is_watched(inode)) dcache_forget_children(*child);
+  if (child->ref_count() == 1) notify_ended(inode);  // nobody has it open
+  notify_gone(dir, w.last(), directory);
+  return {};
+}
+
 }  // namespace
 
 Result<void> remove(const WalkContext& context, const Path& start, std::string_view path, bool directory) {
@@ -151,24 +173,9 @@ Result<void> remove(const WalkContext& context, const Path& start, std::string_v
   }
   TRY(check_writable_mount(w.at()));
   TRY(check_access(context.creds, w.at(), kExec));
-  Inode& dir = inode_of(w.at());
-  Ref<Dentry> child;  // dropped after the directory is unlocked
-  LockGuard guard(dir.lock);
-  child = TRY(lookup_child_locked(*w.at().dentry, w.last()));
-  if (child->negative()) return Errno::noent;
-  Inode& inode = *child->inode();
-  if (!directory && w.trailing_slash()) return inode.is_dir() ? Errno::isdir : Errno::notdir;
-  TRY(check_removal(context, w.at(), inode));
-  if (directory && !inode.is_dir()) return Errno::notdir;
-  if (!directory && inode.is_dir()) return Errno::isdir;
-  if (child->mounts.load(std::memory_order_acquire) != 0) return Errno::busy;
-  bool last_name = TRY(is_last_name(inode));
-  TRY(remove_entry(dir, *child, w.last(), directory));
-  notify_removed(inode, last_name);
-  dcache_drop(*child, true);
-  if (directory && notify::anybody() && notify::is_watched(inode)) dcache_forget_children(*child);
-  if (child->ref_count() == 1) notify_ended(inode);  // nobody has it open
-  notify_gone(dir, w.last(), directory);
+  Ref<Dentry> child;
+  TRY(remove_last(context, w, directory, child));
+  detach_mounts_on(*child);
   return {};
 }
 

@@ -29,8 +29,8 @@ class FsContext final : public RefCounted<FsContext> {
 inline constexpr uint32_t kFollow = 1,  // follow a symbolic link in the last component
     kEmptyPath = 2,                     // AT_EMPTY_PATH: "" is `start`
     kDirectoryOnly = 4,                 // ENOTDIR unless a directory
-    kNoXdev = 8, kNoMagicLinks = 16, kNoSymlinks = 32, kBeneath = 64,
-                          kInRoot = 128;  // RESOLVE_* of openat2(2)
+    kNoXdev = 8, kNoMagicLinks = 16, kNoSymlinks = 32, kBeneath = 64, kInRoot = 128,
+                          kCachedOnly = 256;  // RESOLVE_* of openat2(2)
 
 // Everything a walk needs to know of the caller.
 struct WalkContext {

@@ -71,6 +71,7 @@ class PageCache final : public mm::Mappable {
   Result<mm::MappedPage> get_page(uint64_t offset, bool write) override;
   size_t get_pages_around(uint64_t offset, size_t count, mm::MappedPage* out) override;
   void describe(TextSink& out) const override { mappings_.describe(out); }
+  bool file_path(Path& out) const override { return mappings_.path(out); }
   uint64_t device() const override { return dev_; }
   uint64_t inode_number() const override { return ino_; }
   // Only pages of the source must be asked for again before they are written.

@@ -11,6 +11,7 @@ Result<Ref<Dentry>> lookup_child_locked(Dentry& directory, std::string_view name
   Result<Ref<Inode>> found = dir.lookup(name);
   if (!found && found.error() != Errno::noent) return found.error();
   Inode* now = found ? found->get() : nullptr;
+  if (now && !dir.super().cache_names()) now->found_in(dir, name);
   if (known) {
     if (known->inode() == now) return known;
     dcache_drop(*known, true);
@@ -24,6 +25,16 @@ Result<Ref<Dentry>> lookup_child(const Path& at, std::string_view name) {
     if (Ref<Dentry> d = dcache_find(*at.dentry, name)) return d;
   LockGuard guard(dir.lock);
   return lookup_child_locked(*at.dentry, name);
+}
+
+Result<Ref<Dentry>> lookup_cached(const Path& at, std::string_view name) {
+  if (!inode_of(at).super().cache_names()) return Errno::again;
+  if (Ref<Dentry> d = dcache_find(*at.dentry, name)) return d;
+  return Errno::again;
+}
+
+Result<Ref<Dentry>> Walker::child(std::string_view name) const {
+  return flags_ & kCachedOnly ? lookup_cached(at_, name) : lookup_child(at_, name);
 }
 
 Result<void> Walker::begin(const Path& start, std::string_view path) {
@@ -99,7 +110,7 @@ Result<void> Walker::step() {
   TRY(check_access(context_.creds, at_, kExec));
   if (kind_ == LastKind::dot) return {};
   if (kind_ == LastKind::dotdot) return go_up();
-  Ref<Dentry> next = TRY(lookup_child(at_, component_));
+  Ref<Dentry> next = TRY(child(component_));
   if (next->negative()) return Errno::noent;
   if (next->inode()->type() == kSymlink) {
     TRY(follow(next));
@@ -113,7 +124,7 @@ Result<void> Walker::step() {
 
 Result<Ref<Dentry>> Walker::lookup_last() {
   TRY(check_access(context_.creds, at_, kExec));
-  return lookup_child(at_, last_);
+  return child(last_);
 }
 
 Result<void> Walker::follow(const Ref<Dentry>& link) {

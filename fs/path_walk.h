@@ -41,6 +41,7 @@ class Walker {
   };
   Result<bool> next_component();  // false: no more
   bool more_after() const;
+  Result<Ref<Dentry>> child(std::string_view name) const;
   Result<void> step();
   Result<void> go_up();
   Result<void> restart_at_root();
@@ -58,6 +59,8 @@ class Walker {
 // `name` in the directory `at`, with mounts not entered; from the cache or the file system. Negative dentries
 // are a success. EACCES is not checked here.
 Result<Ref<Dentry>> lookup_child(const Path& at, std::string_view name);
+// The same without asking the file system: EAGAIN if the cache does not tell.
+Result<Ref<Dentry>> lookup_cached(const Path& at, std::string_view name);
 // The same for callers that hold the lock of the directory's inode.
 Result<Ref<Dentry>> lookup_child_locked(Dentry& directory, std::string_view name);
 

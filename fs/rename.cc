@@ -123,15 +123,15 @@ void tell_rename(const Side& from, const Side& to, uint32_t flags, bool last_nam
   notify_moved({to_dir, to.name, from_dir, from.name, *to.dentry->inode()});
 }
 
-Result<void> rename_sides(const WalkContext& context, Side& from, Side& to, uint32_t flags) {
+// Whether what `to` was has gone.
+Result<bool> rename_sides(const WalkContext& context, Side& from, Side& to, uint32_t flags) {
   TwoLocks locks(*from.dir.dentry, *to.dir.dentry);
   from.dentry = TRY(lookup_child_locked(*from.dir.dentry, from.name));
   to.dentry = TRY(lookup_child_locked(*to.dir.dentry, to.name));
   TRY(check_shape(from, to, flags));
-  if (from.dentry->inode() == to.dentry->inode()) return {};  // links to one file: rename(2) does nothing
+  if (from.dentry->inode() == to.dentry->inode()) return false;  // links to one file: rename(2) does nothing
   TRY(check_rights(context, from, to, flags));
-  if (from.dentry->mounts.load(std::memory_order_acquire) != 0 ||
-      to.dentry->mounts.load(std::memory_order_acquire) != 0)
+  if (is_mount_point_here(*from.dir.mount, *from.dentry) || is_mount_point_here(*to.dir.mount, *to.dentry))
     return Errno::busy;
   bool last_name = TRY(is_last_name(to.dentry->inode()));
   TRY(rename_in_fs(from, to, flags));
@@ -147,7 +147,7 @@ Result<void> rename_sides(const WalkContext& context, Side& from, Side& to, uint
     dcache_drop(*to.dentry, false);
   }
   if (notify::anybody()) tell_rename(from, to, flags, last_name);
-  return {};
+  return !(flags & kExchange) && !to.dentry->negative();
 }
 
 }  // namespace
@@ -169,7 +169,8 @@ Result<void> rename(const WalkContext& context, const Path& old_start, std::stri
   TRY(check_access(context.creds, to_walk.at(), kExec));
   Side from{from_walk.at(), from_walk.last(), from_walk.trailing_slash(), {}};
   Side to{to_walk.at(), to_walk.last(), to_walk.trailing_slash(), {}};
-  return rename_sides(context, from, to, flags);
+  if (TRY(rename_sides(context, from, to, flags))) detach_mounts_on(*to.dentry);
+  return {};
 }
 
 }  // namespace runsc::fs

@@ -220,6 +220,31 @@ void vfork_done(Task& child) {
 }
 
 namespace {
+
+// SCHED_RESET_ON_FORK (sched(7)): no real time, and no better niceness than the ordinary one.
+void copy_scheduling(const SchedEntity& parent, SchedEntity& child) {
+  const bool reset = parent.reset_on_fork.load();
+  const bool real_time = parent.rt_priority.load() > 0;
+  const int32_t nice = parent.nice.load();
+  child.affinity.store(parent.affinity.load());
+  child.policy.store(reset && real_time ? 0 : parent.policy.load());
+  child.rt_priority.store(reset ? 0 : parent.rt_priority.load());
+  child.nice.store(reset && (real_time || nice < 0) ? 0 : nice);
+}
+
+// A priority of its own goes along, into a context of the child's own or, with CLONE_IO, in the common one.
+Result<void> copy_io_context(const Task& parent, Task& child, uint64_t flags) {
+  Ref<IoContext> theirs = parent.io_context_ref();
+  if (!theirs) return {};
+  if (flags & io) {
+    child.set_io_context(std::move(theirs));
+    return {};
+  }
+  const uint32_t priority = theirs->priority.load(std::memory_order_relaxed);
+  if (priority != 0) TRY(child.make_io_context())->priority.store(priority, std::memory_order_relaxed);
+  return {};
+}
+
 // What a tracer may want to know of this clone.
 PtraceEvent event_of(const CloneRequest& r) {
   if (r.flags & vfork) return PtraceEvent::vfork;
@@ -238,12 +263,9 @@ Result<int32_t> clone_task(Task& parent, const CloneRequest& request) {
   TaskInternals::group(*child) = fresh ? fresh : Ref<ThreadGroup>(parent.group());
   copy_signal_state(parent, *child, f);
   child->set_comm(parent.comm().text);
-  child->sched.affinity.store(parent.sched.affinity.load());
-  child->sched.nice.store(parent.sched.nice.load());
-  child->sched.policy.store(parent.sched.policy.load());
-  child->sched.rt_priority.store(parent.sched.rt_priority.load());
+  copy_scheduling(parent.sched, child->sched);
   child->personality.store(parent.personality.load());
-  child->io_priority.store(parent.io_priority.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  TRY(copy_io_context(parent, *child, f));
   child->start_ns.store(monotonic_ns());
   if (!(f & vm)) {
     child->rseq_address = parent.rseq_address;

@@ -319,7 +319,11 @@ Ref<Task> tell_parent_of_zombie_locked(ThreadGroup& group) {
   const ProcessEnd end = end_of(group.wait_status);
   bool silent = group.exit_signal == sig::chld && ignores_children_locked(*group.parent);
   notify_parent_locked(group, end.code, end.value);
-  return silent && !is_traced(*group.leader) ? reap_locked(group) : nullptr;
+  if (!silent || is_traced(*group.leader)) return nullptr;
+  // Nobody waits: what it used counts for nobody (getrusage(2)).
+  group.dead_threads = {};
+  group.dead_children = {};
+  return reap_locked(group);
 }
 
 // The last thread took the process with it.

@@ -20,6 +20,14 @@ Result<size_t> futex_requeue(Task& task, uint64_t from, uint64_t to, bool shared
 Result<size_t> futex_wake_op(Task& task, uint64_t address, uint64_t address2, bool shared, uint32_t wake,
                              uint32_t wake2, uint32_t operation);
 
+// futex_waitv(2): waits until one of them is woken and tells which. EAGAIN: one has another value.
+struct FutexChoice {
+  uint64_t address;
+  uint32_t value;
+  bool shared;
+};
+Result<int> futex_wait_any(Task& task, std::span<const FutexChoice> choices, uint64_t deadline_ns);
+
 // Locks with priority inheritance: EDEADLK, EAGAIN (`only_try`), ESRCH (no such owner), EPERM, ETIMEDOUT.
 Result<void> futex_lock_pi(Task& task, uint64_t address, bool shared, uint64_t deadline_ns, bool only_try);
 Result<void> futex_unlock_pi(Task& task, uint64_t address, bool shared);

@@ -106,6 +106,25 @@ void Task::set_namespaces(Ref<Namespaces> namespaces) {
   std::swap(namespaces_, namespaces);
 }
 
+Ref<IoContext> Task::io_context_ref() const {
+  LockGuard guard(ref_lock_);
+  return io_context_;
+}
+
+Result<Ref<IoContext>> Task::make_io_context() {
+  if (Ref<IoContext> own = io_context_ref()) return own;
+  Ref<IoContext> fresh = make_ref<IoContext>();
+  if (!fresh) return Errno::nomem;
+  LockGuard guard(ref_lock_);
+  if (!io_context_) io_context_ = std::move(fresh);
+  return Ref<IoContext>(io_context_);
+}
+
+void Task::set_io_context(Ref<IoContext> context) {
+  LockGuard guard(ref_lock_);
+  std::swap(io_context_, context);
+}
+
 void Task::set_comm(std::string_view name) {
   name = name.substr(0, sizeof comm_ - 1);
   LockGuard guard(ref_lock_);

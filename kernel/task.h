@@ -44,6 +44,11 @@ struct IoCounts {
   }
 };
 
+// What ioprio_set(2) gave: a task's own, or with CLONE_IO of several.
+struct IoContext : RefCounted<IoContext> {
+  std::atomic<uint32_t> priority{0};
+};
+
 class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_hook<> {
  public:
   // Memory of tasks is only ever reused for tasks: an unpark() that comes late, when who was woken has
@@ -84,6 +89,9 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   Ref<fs::FsContext> fs_ref() const;
   Ref<fs::Credentials> creds_ref() const;
   Ref<Namespaces> namespaces_ref() const;
+  Ref<IoContext> io_context_ref() const;  // null: it never had one
+  // The one it has, or a new one. ENOMEM.
+  Result<Ref<IoContext>> make_io_context();
 
   // The task itself replaces what it uses.
   void set_mm(Ref<mm::AddressSpace> mm);
@@ -91,6 +99,7 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   void set_fs(Ref<fs::FsContext> fs);
   void set_creds(Ref<fs::Credentials> creds);
   void set_namespaces(Ref<Namespaces> namespaces);
+  void set_io_context(Ref<IoContext> context);
 
   // RLIMIT_* (getrlimit(2)), soft.
   uint64_t limit(unsigned resource) const;
@@ -129,7 +138,6 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   std::atomic<uint64_t> start_ns{0};
   std::atomic<uint32_t> personality{0};
   IoCounts io;
-  std::atomic<uint32_t> io_priority{0};  // ioprio_set(2)
   // The last fault, as signal frames show it (struct sigcontext).
   struct FaultState {
     uint64_t trap = 0, error = 0, address = 0;
@@ -155,6 +163,7 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   Ref<fs::FsContext> fs_;
   Ref<fs::Credentials> creds_;
   Ref<Namespaces> namespaces_;
+  Ref<IoContext> io_context_;
   char comm_[16] GUARDED_BY(ref_lock_) = {};
   arch::UserRegs regs_{};
   arch::UserState* user_state_ = nullptr;

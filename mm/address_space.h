@@ -117,6 +117,12 @@ class AddressSpace final : public RefCounted<AddressSpace> {
   // The one that is there, or `fresh` if there was none: who comes first wins.
   SpaceAttachment& attach(Unique<SpaceAttachment> fresh);
 
+  // clear_refs of proc(5): the machine forgets which pages were used, of anonymous memory or of files. What
+  // is used anew counts from here.
+  enum class Refs : uint8_t { all, anonymous, file };
+  void clear_referenced(Refs which);
+  // /proc/PID/clear_refs 5: the peak of resident memory is what is resident now.
+  void reset_peak_resident();
   MemoryUsage usage() const;
   arch::UserSpace& user_space() { return user_space_; }
 

@@ -9,6 +9,10 @@
 #include "kernel/base/result.h"
 #include "mm/phys.h"
 
+namespace runsc::fs {
+struct Path;
+}
+
 namespace runsc::mm {
 
 // One page for a PTE: RAM with a reference taken for the caller, or a page of the file window (page ==
@@ -40,6 +44,11 @@ class Mappable : public HeapObject {
   }
   // Text of /proc/PID/maps: path, and dev/inode numbers.
   virtual void describe(TextSink& out) const = 0;
+  // Where the file that is mapped stands, for /proc/PID/map_files; false: it is none of a file system.
+  virtual bool file_path(fs::Path& out) const {
+    (void)out;
+    return false;
+  }
   virtual uint64_t device() const = 0;
   virtual uint64_t inode_number() const = 0;
   // Whether shared mappings must ask for each page again, with `write`, before it is written. Pure memory

@@ -94,7 +94,7 @@ void Epoll::scan_locked(Take&& take) {
       batch.pop_front();
     }
     if (item->event_.events == 0) continue;  // a spent EPOLLONESHOT
-    uint32_t bits = item->file_.poll() & (item->event_.events | kAlways) & ~kPrivateBits;
+    uint32_t bits = item->file_.poll() & item->event_.events & ~kPrivateBits;
     if (!bits) continue;
     bool more = take(*item, bits);
     bool keep = !more || (item->event_.events != 0 && !(item->event_.events & epoll_bit::edge));
@@ -197,6 +197,7 @@ bool Epoll::nesting_ok(Epoll& from, const Epoll& target, unsigned depth) {
 }
 
 Result<void> Epoll::add(int fd, File& file, EpollEvent event) {
+  event.events |= kAlways;  // nobody can decline them; none at all means a spent EPOLLONESHOT
   if (file.inode() && (file.inode()->type() == kRegular || file.inode()->type() == kDirectory))
     return Errno::perm;
   LockGuard watch(g_watch_lock);
@@ -209,12 +210,13 @@ Result<void> Epoll::add(int fd, File& file, EpollEvent event) {
   items_.insert(i);
   i.attach(file);
   if (WaitQueue* q = file.watch_queue())
-    q->add(i, (event.events | kAlways) & ~kPrivateBits, event.events & epoll_bit::exclusive);
+    q->add(i, event.events & ~kPrivateBits, event.events & epoll_bit::exclusive);
   mark_ready(i);  // what is ready already is found by the next scan
   return {};
 }
 
 Result<void> Epoll::modify(int fd, File& file, EpollEvent event) {
+  event.events |= kAlways;
   LockGuard guard(lock_);
   EpollItem* item = find_locked(fd, file);
   if (!item) return Errno::noent;
@@ -223,7 +225,7 @@ Result<void> Epoll::modify(int fd, File& file, EpollEvent event) {
   item->spent_.store(false, std::memory_order_relaxed);  // seen by notify() through the queue's lock
   if (WaitQueue* q = file.watch_queue()) {
     q->remove(*item);
-    q->add(*item, (event.events | kAlways) & ~kPrivateBits);
+    q->add(*item, event.events & ~kPrivateBits);
   }
   mark_ready(*item);
   return {};

@@ -78,6 +78,7 @@ class HostMapping final : public mm::Mappable {
   Result<mm::MappedPage> get_page(uint64_t offset, bool write) override;
   size_t get_pages_around(uint64_t offset, size_t count, mm::MappedPage* out) override;
   void describe(TextSink& out) const override { users_.describe(out); }
+  bool file_path(Path& out) const override { return users_.path(out); }
   uint64_t device() const override;
   uint64_t inode_number() const override;
   bool tracks_writes() const override { return !writable_.load(std::memory_order_acquire); }

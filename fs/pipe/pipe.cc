@@ -244,6 +244,14 @@ void Pipe::drop_end(bool reader, bool writer) {
   uint32_t events = 0;
   if (reader && readers_.fetch_sub(1, std::memory_order_acq_rel) == 1) events |= poll_bit::err | kWriteBits;
   if (writer && writers_.fetch_sub(1, std::memory_order_acq_rel) == 1) events |= poll_bit::hup | kReadBits;
+  // What nobody has open any more is empty: a FIFO begins anew (fifo(7)).
+  if (events && !has_readers() && !has_writers()) {
+    LockGuard guard(lock_);
+    if (!has_readers() && !has_writers() && !taking_) {
+      while (used_ > 0) pop_front();
+      bytes_ = 0;
+    }
+  }
   if (events) queue_.wake_all(events);
 }
 

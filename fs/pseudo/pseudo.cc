@@ -84,14 +84,15 @@ class DirFile final : public File {
     }
     class Shifted final : public DirSink {
      public:
-      explicit Shifted(DirSink& to) : to_(to) {}
-      bool add(std::string_view name, uint64_t ino, uint8_t type, uint64_t next) override {
-        return to_.add(name, ino, type, next + 2);
+      Shifted(DirSink& to, uint64_t directory) : to_(to), directory_(directory) {}
+      bool add(std::string_view name, uint64_t, uint8_t type, uint64_t next) override {
+        return to_.add(name, PseudoInode::ino_in(directory_, name), type, next + 2);
       }
 
      private:
       DirSink& to_;
-    } shifted(sink);
+      const uint64_t directory_;
+    } shifted(sink, node_->ino());
     return TRY(node_->list(shifted, offset - 2)) + 2;
   }
 
@@ -130,10 +131,24 @@ FsStat PseudoSuper::stat_fs() {
   return s;
 }
 
+// FNV-1a of the way there, above the numbers that next_ino() gives out.
+uint64_t PseudoInode::ino_in(uint64_t directory, std::string_view name) {
+  constexpr uint64_t kPrime = 0x100000001b3, kBasis = 0xcbf29ce484222325, kBits = (uint64_t{1} << 46) - 1;
+  uint64_t hash = kBasis;
+  for (unsigned shift = 0; shift < 64; shift += 8) hash = (hash ^ (directory >> shift & 0xff)) * kPrime;
+  for (char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * kPrime;
+  return (hash & kBits) | (kBits + 1);
+}
+
+void PseudoInode::found_in(const Inode& directory, std::string_view name) {
+  // Nodes of these file systems alone are found in their directories.
+  ino_.store(ino_in(static_cast<const PseudoInode&>(directory).ino(), name), std::memory_order_relaxed);
+}
+
 Result<Attr> PseudoInode::get_attr() {
   Attr a;
   a.dev = super().dev();
-  a.ino = ino_;
+  a.ino = ino();
   a.mode = mode_;
   a.nlink = is_dir() ? 2 : 1;
   a.uid = uid_;
@@ -193,8 +208,7 @@ Result<Ref<Inode>> StaticDir::lookup(std::string_view name) {
 Result<uint64_t> StaticDir::list(DirSink& sink, uint64_t offset) {
   for (; offset < entries_.size(); ++offset) {
     const StaticEntry& e = entries_[offset];
-    // Inode numbers of made-up files are made at lookup: any number but 0 does here.
-    if (!sink.add(e.name, ino_ * 4096 + offset + 1, type_of(e), offset + 1)) break;
+    if (!sink.add(e.name, 0, type_of(e), offset + 1)) break;
   }
   return offset;
 }

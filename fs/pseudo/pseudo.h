@@ -8,7 +8,8 @@ namespace runsc::fs {
 class PseudoSuper : public SuperBlock {
  public:
   // `type`: static text.
-  PseudoSuper(std::string_view type, uint64_t magic) : type_(type), magic_(magic) {}
+  PseudoSuper(std::string_view type, uint64_t magic) : type_(type), magic_(magic), born_(now_realtime()) {}
+  Time born() const { return born_; }
   void set_root(Ref<Inode> root) { root_ = std::move(root); }
   void unmounted() override { root_ = {}; }
   Ref<Inode> root() override { return root_; }
@@ -20,6 +21,7 @@ class PseudoSuper : public SuperBlock {
  private:
   const std::string_view type_;
   const uint64_t magic_;
+  const Time born_;
   Ref<Inode> root_;
   std::atomic<uint64_t> next_ino_{1};
 };
@@ -30,13 +32,16 @@ class PseudoInode : public Inode {
   Result<void> set_attr(const SetAttr& attr) override;  // EPERM, but times are silently kept
   void set_owner(uint32_t uid, uint32_t gid) { uid_ = uid, gid_ = gid; }
   PseudoSuper& pseudo() const { return static_cast<PseudoSuper&>(super()); }
-  uint64_t ino() const { return ino_; }
+  uint64_t ino() const { return ino_.load(std::memory_order_relaxed); }
+  // The number of what the directory with this number calls by this name.
+  static uint64_t ino_in(uint64_t directory, std::string_view name);
+  void found_in(const Inode& directory, std::string_view name) override;
 
  protected:
   PseudoInode(PseudoSuper& super, uint32_t mode)
-      : Inode(super, mode), mode_(mode), ino_(super.next_ino()), born_(now_realtime()) {}
+      : Inode(super, mode), mode_(mode), ino_(super.next_ino()), born_(super.born()) {}
   const uint32_t mode_;
-  const uint64_t ino_;
+  std::atomic<uint64_t> ino_;  // settled where the name is found, at once or never
   const Time born_;
   uint32_t uid_ = 0, gid_ = 0;
 };
@@ -58,7 +63,8 @@ class TextNode : public PseudoInode {
 class DirNode : public PseudoInode {
  public:
   Result<Ref<File>> open(uint32_t flags) override;
-  // Entries but "." and ".."; `offset` counts from 0 at will of the node; returns the new offset.
+  // Entries but "." and ".."; `offset` counts from 0 at will of the node; returns the new offset. Inode
+  // numbers that it gives do not count: ino_in() makes them.
   virtual Result<uint64_t> list(DirSink& sink, uint64_t offset) = 0;
   // The process that a directory of procfs stands for; 0: it stands for none, -1: for one that is gone.
   virtual int32_t process() const { return 0; }

@@ -30,7 +30,8 @@ Result<size_t> TmpfsRegularFile::read(mm::IoBuf& buf, uint64_t offset) {
 
 Result<size_t> TmpfsRegularFile::write(mm::IoBuf& buf, uint64_t offset) {
   if (buf.remaining() == 0) return size_t{0};
-  if (node_->seals()->load(std::memory_order_relaxed) & seal::write) return Errno::perm;
+  if (node_->seals()->load(std::memory_order_relaxed) & (seal::write | seal::future_write))
+    return Errno::perm;
   LockGuard guard(node_->lock);
   if (flags() & open_flag::append) offset = node_->cache().size();
   if ((node_->seals()->load(std::memory_order_relaxed) & seal::grow) &&
@@ -68,7 +69,7 @@ Result<void> TmpfsRegularFile::allocate(int mode, uint64_t offset, uint64_t size
   PageCache& cache = node_->cache();
   uint32_t seals = node_->seals()->load(std::memory_order_relaxed);
   LockGuard guard(node_->lock);
-  if ((mode & (kPunchHole | kZeroRange)) && (seals & seal::write)) return Errno::perm;
+  if ((mode & (kPunchHole | kZeroRange)) && (seals & (seal::write | seal::future_write))) return Errno::perm;
   if (mode & kPunchHole) {
     if (!(mode & kKeepSize)) return Errno::opnotsupp;
     node_->touch(true);

@@ -284,6 +284,7 @@ Result<Ref<File>> open_pts(Ref<Inode> inode, uint32_t flags) {
   Ref<Tty> tty = static_cast<DeviceNode&>(*inode).tty();
   if (!tty) return Errno::nxio;
   if (tty->locked()) return Errno::io;
+  if (tty->exclusive() && !job_control::current_has_sys_admin()) return Errno::busy;
   Ref<File> file = make_ref<TtySlave>(tty, flags, std::move(inode));
   if (!file) return Errno::nomem;
   if (!(flags & open_flag::noctty)) (void)tty->become_controlling(false);

@@ -197,6 +197,7 @@ void LineDiscipline::push_input(uint8_t c, bool line_end, bool eof) {
 
 void LineDiscipline::receive_byte(uint8_t c, uint64_t& signals) {
   if (termios_.iflag & tio::istrip) c &= 0x7f;
+  if ((termios_.iflag & tio::iuclc) && has(tio::iexten) && c >= 'A' && c <= 'Z') c += 'a' - 'A';
   if (literal_next_) {
     literal_next_ = false;
     if (has(tio::echo)) echo(c);

@@ -39,6 +39,10 @@ class Tty final : public RefCounted<Tty> {
   void set_window_size(WindowSize size);  // SIGWINCH to the foreground group when it changes
   void unlock() { locked_.store(false, std::memory_order_relaxed); }
   bool locked() const { return locked_.load(std::memory_order_relaxed); }
+  bool exclusive() {
+    LockGuard guard(lock_);
+    return exclusive_;
+  }
 
   int32_t session() const { return session_.load(std::memory_order_relaxed); }
   int32_t foreground_group() const { return foreground_.load(std::memory_order_relaxed); }

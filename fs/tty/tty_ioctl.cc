@@ -36,6 +36,7 @@ enum Request : uint32_t {
   kTiocgetd = 0x5424,
   kTcsbrkp = 0x5425,
   kTiocgsid = 0x5429,
+  kTiocgdev = 0x80045432,
   kTiocgptn = 0x80045430,
   kTiocsptlck = 0x40045431,
   kTiocgptlck = 0x80045439,
@@ -181,6 +182,10 @@ Result<uint64_t> Tty::queue_ioctl(bool master, uint32_t request, uint64_t argume
       }
       return give(context, argument, on);
     }
+    case kTiocgdev: {  // of the slave, whichever side asks
+      constexpr uint32_t kSlaveMajor = 136;
+      return give<uint32_t>(context, argument, (index_ & 0xff) | kSlaveMajor << 8 | (index_ & ~0xffu) << 12);
+    }
     case kTiocgetd:
       return give<int32_t>(context, argument, 0);
     case kTiocsetd:
@@ -192,6 +197,10 @@ Result<uint64_t> Tty::queue_ioctl(bool master, uint32_t request, uint64_t argume
 }
 
 Result<uint64_t> Tty::ioctl(bool master, uint32_t request, uint64_t argument, const IoctlContext& context) {
+  if (!master) {
+    LockGuard guard(lock_);
+    if (hung_up_) return request == kTiocspgrp ? Errno::notty : Errno::io;
+  }
   switch (request) {
     case kTcgets: {
       Termios t;

@@ -120,7 +120,7 @@ Result<Unique<Message>> MessageQueue::copy(Task& task, int64_t place, uint64_t r
   TRY(owner.check(task.creds(), 0444));
   for (Message& m : messages_) {
     if (place-- > 0) continue;
-    if (m.bytes.size() > room && !cut) return Errno::toobig;
+    if (m.bytes.size() > room) return cut ? Errno::inval : Errno::toobig;
     twin->type = m.type;
     for (std::byte b : m.bytes) TRY(twin->bytes.push_back(b));
     return twin;

@@ -30,6 +30,9 @@ class Arguments {
   const Vec<String>& env() const { return env_; }
   uint64_t string_bytes() const { return bytes_; }
 
+  // execveat(2) through a descriptor that is about to be closed: a script cannot be opened again.
+  bool script_unreachable = false;
+
  private:
   Result<void> account(std::string_view s);
   Result<void> read_array(mm::AddressSpace& space, uint64_t array, Vec<String>& out);

@@ -184,6 +184,7 @@ Result<Ref<fs::File>> open_executable(Task& task, const fs::Path& start, std::st
                                       uint32_t walk_flags) {
   fs::WalkContext context = task.walk_context();
   fs::Path at = TRY(fs::walk(context, start, path, walk_flags | fs::kFollow));
+  if (fs::inode_of(at).type() == fs::kSymlink) return Errno::loop;  // the descriptor of one
   if (fs::inode_of(at).type() != fs::kRegular) return Errno::acces;
   if (fs::mount_flags(at) & fs::kMsNoexec) return Errno::acces;
   TRY(fs::check_access(task.creds(), at, fs::kExec));
@@ -212,6 +213,7 @@ Result<LoadedProgram> load_program(Task& task, Ref<fs::File> file, std::string_v
       p.path = std::move(name);
       return p;
     }
+    if (args.script_unreachable) return Errno::noent;
     if (depth == kMaxScripts) return Errno::loop;
     args.remove_first_arg();
     TRY(args.insert_arg(0, name.view()));

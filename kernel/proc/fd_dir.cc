@@ -126,8 +126,7 @@ class FdDir final : public fs::DirNode {
       FixedText name(room);
       format(name, "{}", fd);
       uint64_t next = static_cast<uint64_t>(fd) + 1;
-      if (!sink.add(name.view(), ino() * 4096 + next, info_ ? kDtReg : kDtLnk, next))
-        return static_cast<uint64_t>(fd);
+      if (!sink.add(name.view(), 0, info_ ? kDtReg : kDtLnk, next)) return static_cast<uint64_t>(fd);
       offset = next;
     }
     return offset;

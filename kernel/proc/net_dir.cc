@@ -74,7 +74,7 @@ class NetDir final : public fs::DirNode {
   }
   Result<uint64_t> list(fs::DirSink& sink, uint64_t offset) override {
     for (; offset < std::size(kRows); ++offset)
-      if (!sink.add(kRows[offset].name, ino() * 64 + offset, kDtReg, offset + 1)) break;
+      if (!sink.add(kRows[offset].name, 0, kDtReg, offset + 1)) break;
     return offset;
   }
 

@@ -60,11 +60,11 @@ class ProcRoot final : public fs::StaticDir {
       if (offset < links) return offset;
     }
     if (offset == links) {
-      if (!sink.add("self", ino() * 4096 + links + 1, kDtLnk, links + 1)) return offset;
+      if (!sink.add("self", 0, kDtLnk, links + 1)) return offset;
       ++offset;
     }
     if (offset == links + 1) {
-      if (!sink.add("thread-self", ino() * 4096 + links + 2, kDtLnk, kFirstPid)) return offset;
+      if (!sink.add("thread-self", 0, kDtLnk, kFirstPid)) return offset;
       offset = kFirstPid;
     }
     if (offset < kFirstPid) offset = kFirstPid;
@@ -76,7 +76,7 @@ class ProcRoot final : public fs::StaticDir {
       FixedText name(room);
       format(name, "{}", next.number);
       uint64_t at = kFirstPid + static_cast<uint64_t>(next.number);
-      if (!sink.add(name.view(), at + 1'000'000, kDtDir, at + 1)) return at;
+      if (!sink.add(name.view(), 0, kDtDir, at + 1)) return at;
       offset = at + 1;
     }
   }

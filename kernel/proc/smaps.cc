@@ -24,7 +24,7 @@ void Sizes::add_page(mm::Pte pte) {
   const uint64_t users = page ? page->map_count.load(std::memory_order_relaxed) : 1;
   const bool dirty = pte.anon() || pte.bits() & mm::Pte::kDirty;
   rss += mm::kPageSize;
-  referenced += mm::kPageSize;
+  if (!pte.present() || pte.bits() & mm::Pte::kAccessed) referenced += mm::kPageSize;
   if (pte.anon()) anonymous += mm::kPageSize;
   const uint64_t share = (mm::kPageSize << kShift) / (users ? users : 1);
   pss_fraction += share;

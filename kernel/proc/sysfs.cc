@@ -107,7 +107,7 @@ class TopologyDir final : public fs::DirNode {
   }
   Result<uint64_t> list(fs::DirSink& sink, uint64_t offset) override {
     for (; offset < std::size(kTopology); ++offset)
-      if (!sink.add(kTopology[offset].name, ino() * 64 + offset + 1, kDtReg, offset + 1)) break;
+      if (!sink.add(kTopology[offset].name, 0, kDtReg, offset + 1)) break;
     return offset;
   }
 
@@ -129,7 +129,7 @@ class OneCpuDir final : public fs::StaticDir {
   Result<uint64_t> list(fs::DirSink& sink, uint64_t offset) override {
     const uint64_t files = entries().size();
     if (offset < files) offset = TRY(StaticDir::list(sink, offset));
-    if (offset == files && sink.add("topology", ino() * 4096 + files + 1, kDtDir, files + 1)) ++offset;
+    if (offset == files && sink.add("topology", 0, kDtDir, files + 1)) ++offset;
     return offset;
   }
 
@@ -166,7 +166,7 @@ class CpuDir final : public fs::StaticDir {
       char room[12];
       FixedText name(room);
       format(name, "cpu{}", offset - files);
-      if (!sink.add(name.view(), ino() * 4096 + offset + 1, kDtDir, offset + 1)) break;
+      if (!sink.add(name.view(), 0, kDtDir, offset + 1)) break;
     }
     return offset;
   }

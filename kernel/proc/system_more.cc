@@ -21,7 +21,7 @@ uint32_t minor_of(uint64_t dev) {
 
 void show_lock(uint64_t number, const fs::FileLocks::Shown& lock, const fs::Attr& attr, TextSink& out) {
   using Kind = fs::FileLocks::Shown::Kind;
-  format(out, "{}: {}ADVISORY  {} {} {:02x}:{:02x}:{} {} ", number,
+  format(out, "{}: {}{}ADVISORY  {} {} {:02x}:{:02x}:{} {} ", number, lock.waits ? "-> " : "",
          lock.kind == Kind::flock    ? "FLOCK  "
          : lock.kind == Kind::record ? "POSIX  "
                                      : "OFDLCK ",
@@ -50,7 +50,8 @@ Result<void> locks_of(fs::FdTable& files, Vec<Ref<fs::Inode>>& seen, uint64_t& n
     TRY(locks->snapshot(list));
     fs::Attr attr = TRY((*file)->get_attr());
     for (const fs::FileLocks::Shown& lock : list)
-      if (lock.pid <= 0 || number_for(Task::current(), lock.pid) != 0) show_lock(++number, lock, attr, out);
+      if (lock.pid <= 0 || number_for(Task::current(), lock.pid) != 0)
+        show_lock(lock.waits ? number : ++number, lock, attr, out);
   }
   return {};
 }

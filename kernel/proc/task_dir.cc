@@ -1,4 +1,6 @@
 // The directory /proc/PID, and /proc/PID/task/TID.
+#include <array>
+
 #include "fs/mount.h"
 #include "kernel/core/core_dump.h"
 #include "kernel/inspect.h"
@@ -16,10 +18,25 @@ constexpr uint8_t kDtDir = 4, kDtReg = 8, kDtLnk = 10;
 using TaskShow = Result<void> (*)(Task& task, TextSink& out);
 using TaskLink = Result<fs::Path> (*)(Task& task);
 
+Result<void> show_title(Task& task, uint64_t from, uint64_t to, TextSink& out) {
+  HeapText text;
+  TRY(show_memory(task, from, to - from < mm::kPageSize ? to : from + mm::kPageSize, text));
+  TRY(text.status());
+  const size_t end = text.view().find('\0');
+  out.write(text.view().substr(0, end == std::string_view::npos ? end : end + 1));
+  return {};
+}
+
 Result<void> show_cmdline(Task& task, TextSink& out) {
   Ref<mm::AddressSpace> mm = task.mm_ref();
   if (!mm) return {};
   auto layout = mm->layout();
+  // A process that wrote over the end of its arguments gave itself a title, which may go on where its
+  // environment was: up to the first zero, and no longer than a page.
+  std::byte last{};
+  if (layout.arg_end > layout.arg_start && layout.env_start == layout.arg_end &&
+      mm->read_remote(layout.arg_end - 1, std::span(&last, 1)) && last != std::byte{})
+    return show_title(task, layout.arg_start, layout.env_end, out);
   return show_memory(task, layout.arg_start, layout.arg_end, out);
 }
 
@@ -170,7 +187,14 @@ struct LinkRow {
   TaskLink link;
 };
 constexpr LinkRow kLinks[] = {{"cwd", link_cwd}, {"exe", link_exe}, {"root", link_root}};
-constexpr std::string_view kDirs[] = {"fd", "fdinfo", "net", "ns", "task"};
+// map_files and task: of processes alone.
+constexpr std::string_view kDirs[] = {"attr", "fd", "fdinfo", "map_files", "net", "ns", "task"};
+
+// The tables of text files that this directory shows.
+std::array<std::span<const TextRow>, 5> text_files(bool process) {
+  return {kBothText, more_files(), more_files_of(process), memory_files(),
+          process ? process_memory_files() : std::span<const TextRow>()};
+}
 
 void own_by(fs::PseudoInode& node, Task& task) {
   if (Ref<fs::Credentials> c = task.creds_ref()) node.set_owner(c->euid, c->egid);
@@ -248,7 +272,7 @@ class ThreadsDir final : public fs::DirNode {
       FixedText name(room);
       format(name, "{}", t.number);
       uint64_t next = static_cast<uint64_t>(t.number) + 1;
-      if (!sink.add(name.view(), next + 1'000'000, kDtDir, next)) return static_cast<uint64_t>(t.number);
+      if (!sink.add(name.view(), 0, kDtDir, next)) return static_cast<uint64_t>(t.number);
       offset = next;
     }
   }
@@ -281,6 +305,12 @@ class TaskDir final : public fs::DirNode {
       return make_ns_dir(pseudo(), task_);
     } else if (name == "mem") {
       return make_mem_node(pseudo(), task_);
+    } else if (name == "pagemap") {
+      return make_pagemap_node(pseudo(), task_);
+    } else if (name == "attr") {
+      return make_attribute_dir(pseudo(), task_);
+    } else if (name == "map_files" && process_) {
+      return make_map_files_dir(pseudo(), task_);
     } else if (name == "net") {
       return make_net_dir(pseudo(), *task_);
     } else if (is_id_map(name)) {
@@ -291,9 +321,7 @@ class TaskDir final : public fs::DirNode {
     } else {
       for (const LinkRow& row : kLinks)
         if (row.name == name) node = make_ref<TaskLinkNode>(pseudo(), task_, row.link);
-      for (const TextRow& row : kBothText)
-        if (row.name == name) node = make_ref<TaskText>(pseudo(), task_, row);
-      for (std::span<const TextRow> rows : {more_files(), more_files_of(process_)})
+      for (std::span<const TextRow> rows : text_files(process_))
         for (const TextRow& row : rows)
           if (row.name == name) node = make_ref<TaskText>(pseudo(), task_, row);
       if (!node && !known(name)) return Errno::noent;
@@ -306,18 +334,16 @@ class TaskDir final : public fs::DirNode {
     if (is_gone(*task_)) return Errno::noent;
     uint64_t at = 0;
     auto put = [&](std::string_view name, uint8_t type) {
-      bool go = at < offset || sink.add(name, ino() * 64 + at, type, at + 1);
+      bool go = at < offset || sink.add(name, 0, type, at + 1);
       if (go) ++at;
       return go;
     };
     for (std::string_view name : kDirs)
-      if ((name != "task" || process_) && !put(name, kDtDir)) return at;
+      if ((process_ || (name != "task" && name != "map_files")) && !put(name, kDtDir)) return at;
     for (const LinkRow& row : kLinks)
       if (!put(row.name, kDtLnk)) return at;
-    if (!put("mem", kDtReg) || !put("stat", kDtReg)) return at;
-    for (const TextRow& row : kBothText)
-      if (!put(row.name, kDtReg)) return at;
-    for (std::span<const TextRow> rows : {more_files(), more_files_of(process_)})
+    if (!put("mem", kDtReg) || !put("pagemap", kDtReg) || !put("stat", kDtReg)) return at;
+    for (std::span<const TextRow> rows : text_files(process_))
       for (const TextRow& row : rows)
         if (!put(row.name, kDtReg)) return at;
     return at;
@@ -327,9 +353,7 @@ class TaskDir final : public fs::DirNode {
   bool known(std::string_view name) const {
     for (const LinkRow& row : kLinks)
       if (row.name == name) return true;
-    for (const TextRow& row : kBothText)
-      if (row.name == name) return true;
-    for (std::span<const TextRow> rows : {more_files(), more_files_of(process_)})
+    for (std::span<const TextRow> rows : text_files(process_))
       for (const TextRow& row : rows)
         if (row.name == name) return true;
     return false;

@@ -197,7 +197,13 @@ Result<void> show_status(Task& task, const PidNamespace& ns, TextSink& out) {
   const fs::Credentials& viewer = Task::current().creds();
   const auto uid = [&](uint32_t id) { return fs::shown_uid(viewer, id); };
   const auto gid = [&](uint32_t id) { return fs::shown_gid(viewer, id); };
-  format(out, "Name:\t{}\n", task.comm().text);
+  out.write("Name:\t");
+  const Task::Comm name = task.comm();
+  for (const char* c = name.text; *c; ++c)
+    out.write(*c == '\n'   ? std::string_view("\\n")
+              : *c == '\\' ? std::string_view("\\\\")
+                           : std::string_view(c, 1));
+  out.write("\n");
   if (fs) format(out, "Umask:\t{:04o}\n", fs->umask());
   format(out, "State:\t{}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t{}\n", state_name(letter),
          number_in(ns, g.pid), number_in(ns, task.tid()), parent_pid(task, ns), tracer_pid(task, ns));

@@ -36,6 +36,7 @@ class SchedEntity final : public Parker, public boost::intrusive::list_base_hook
   std::atomic<bool> asleep{false};  // parked in an event wait: 'S' in /proc
   std::atomic<int32_t> nice{0};
   std::atomic<int32_t> policy{0}, rt_priority{0};
+  std::atomic<bool> reset_on_fork{false};  // SCHED_RESET_ON_FORK
   std::atomic<uint64_t> voluntary_switches{0}, involuntary_switches{0};
   CpuTimeAccount account;
   bool started = false;

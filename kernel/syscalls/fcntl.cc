@@ -10,6 +10,7 @@
 #include "kernel/pid.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
+#include "mm/write_mappings.h"
 
 namespace runsc::kernel {
 
@@ -48,6 +49,9 @@ enum Command : int {
 
 Result<uint64_t> set_status_flags(Task& task, fs::File& file, int fd, uint32_t flags) {
   uint32_t settable = append | nonblock | direct | noatime;
+  if ((flags & ~file.flags()) & noatime && file.inode() && !task.creds().has(fs::Cap::fowner) &&
+      TRY(file.get_attr()).uid != task.creds().fsuid)
+    return Errno::perm;
   TRY(file.check_flags(flags & settable));
   // What cannot signal does not take the flag, in silence.
   if (signals_readiness(file)) {
@@ -88,12 +92,15 @@ Result<fs::FileLock> decode_lock(fs::File& file, const abi::Flock& f) {
   int64_t start, end;
   if (__builtin_add_overflow(base, f.start, &start)) return Errno::overflow;
   if (start < 0) return Errno::inval;
+  int64_t last;
   if (f.size == 0) {
     end = kEnd;
-  } else if (__builtin_add_overflow(start, f.size, &end)) {
-    return Errno::overflow;
+  } else if (f.size > 0) {
+    if (__builtin_add_overflow(start, f.size - 1, &last)) return Errno::overflow;
+    end = last == kEnd ? kEnd : last + 1;
+  } else {
+    end = start, start += f.size;
   }
-  if (f.size < 0) std::swap(start, end);
   if (start < 0) return Errno::inval;
   lock.start = static_cast<uint64_t>(start);
   lock.end = end == kEnd ? ~uint64_t{0} : static_cast<uint64_t>(end);
@@ -121,11 +128,13 @@ Result<uint64_t> set_lock(Task& task, fs::File& file, const fs::FileLock& lock, 
   auto attempt = [&]() -> Result<uint64_t> {
     Result<void> r = locks->set_record(lock);
     if (r) return uint64_t{0};
+    if (r.error() == Errno::again && wait) TRY(locks->note_waiter(lock));
     if (r.error() == Errno::again && wait && posix) TRY(locks->start_waiting(lock));
     return r.error();
   };
   if (!wait) return attempt();
   Result<uint64_t> r = block_on(task, locks->queue(), ~0u, kNoDeadline, attempt);
+  locks->forget_waiter(lock);
   if (posix) fs::FileLocks::stop_waiting(lock.owner);
   return r;
 }
@@ -221,7 +230,7 @@ Result<uint64_t> seal_command(fs::File& file, int command, uint64_t argument) {
   if (now & kSeal) return Errno::perm;
   if ((argument & kWrite) && !(now & kWrite)) {
     Result<mm::MappableRef> mapping = file.mappable(false);
-    if (mapping && mm::is_mapped(*mapping->get())) return Errno::busy;
+    if (mapping && mm::is_mapped_for_writing(*mapping->get())) return Errno::busy;
   }
   seals->store(now | static_cast<uint32_t>(argument), std::memory_order_relaxed);
   return uint64_t{0};
@@ -314,8 +323,9 @@ Result<void> sys_flock(Task& task, int fd, int operation) {
 namespace {
 
 constexpr uint32_t kTiocGptPeer = 0x5441, kFioClex = 0x5451, kFioNclex = 0x5450, kFioNbio = 0x5421,
-                   kFioAsync = 0x5452, kFioNread = 0x541b, kFioQsize = 0x5460, kFioSetOwn = 0x8901,
-                   kSiocSetGroup = 0x8902, kFioGetOwn = 0x8903, kSiocGetGroup = 0x8904;
+                   kFioAsync = 0x5452, kFioNread = 0x541b, kFiGetBlockSize = 2, kFiClone = 0x40049409,
+                   kFioQsize = 0x5460, kFioSetOwn = 0x8901, kSiocSetGroup = 0x8902, kFioGetOwn = 0x8903,
+                   kSiocGetGroup = 0x8904;
 
 Result<uint64_t> set_flag_by_int(Task& task, fs::File& file, uint32_t flag, uint64_t argument) {
   int32_t on = TRY(mm::copy_in(task.mm(), mm::UserPtr<int32_t>(argument)));
@@ -340,6 +350,42 @@ Result<uint64_t> socket_owner(Task& task, fs::File& file, bool set, uint64_t arg
   int32_t id = owner.type == OwnerType::group ? -owner.id : owner.id;
   TRY(mm::copy_out(task.mm(), mm::UserPtr<int32_t>(argument), id));
   return uint64_t{0};
+}
+
+}  // namespace
+
+namespace {
+
+// ENOTTY: not of this kind of file.
+Result<uint64_t> tell_size(Task& task, fs::File& file, uint32_t request, uint64_t argument) {
+  constexpr uint64_t kBlock = 512;
+  const uint32_t type = file.inode()->type();
+  const fs::Attr attr = TRY(file.get_attr());
+  if (request == kFiGetBlockSize) {
+    TRY(mm::copy_out(task.mm(), mm::UserPtr<int32_t>(argument), static_cast<int32_t>(attr.block_size)));
+  } else if (request == kFioQsize) {  // what it takes
+    if (type != fs::kRegular && type != fs::kDirectory) return Errno::notty;
+    TRY(mm::copy_out(task.mm(), mm::UserPtr<uint64_t>(argument), attr.blocks * kBlock));
+  } else {
+    if (type != fs::kRegular) return Errno::notty;
+    int64_t left = static_cast<int64_t>(attr.size);
+    {
+      LockGuard guard(file.position_lock);
+      left -= static_cast<int64_t>(file.position);
+    }
+    TRY(mm::copy_out(task.mm(), mm::UserPtr<int32_t>(argument), static_cast<int32_t>(left)));
+  }
+  return uint64_t{0};
+}
+
+// FICLONE (ioctl_ficlone(2)): no file system here shares blocks between files.
+Result<uint64_t> clone_file(Task& task, fs::File& to, int from_fd) {
+  Ref<fs::File> from = TRY(file_of(task, from_fd));
+  if (!from->inode() || !to.inode() || &from->inode()->super() != &to.inode()->super()) return Errno::xdev;
+  if (from->inode()->is_dir() || to.inode()->is_dir()) return Errno::isdir;
+  if (from->inode()->type() != fs::kRegular || to.inode()->type() != fs::kRegular) return Errno::inval;
+  if (!from->readable() || !to.writable() || (to.flags() & append)) return Errno::badf;
+  return Errno::opnotsupp;
 }
 
 }  // namespace
@@ -369,19 +415,14 @@ Result<uint64_t> sys_ioctl(Task& task, int fd, uint32_t request, uint64_t argume
       return socket_owner(task, *file, request == kFioSetOwn || request == kSiocSetGroup, argument);
     case kFioQsize:
     case kFioNread:
-      if (!file->inode() || file->inode()->type() != fs::kRegular) break;
-      {
-        uint64_t size = TRY(file->get_attr()).size;
-        LockGuard guard(file->position_lock);
-        int64_t left = request == kFioQsize
-                           ? static_cast<int64_t>(size)
-                           : static_cast<int64_t>(size) - static_cast<int64_t>(file->position);
-        if (request == kFioQsize)
-          TRY(mm::copy_out(task.mm(), mm::UserPtr<int64_t>(argument), left));
-        else
-          TRY(mm::copy_out(task.mm(), mm::UserPtr<int32_t>(argument), static_cast<int32_t>(left)));
-        return uint64_t{0};
+    case kFiGetBlockSize:
+      if (file->inode()) {
+        Result<uint64_t> told = tell_size(task, *file, request, argument);
+        if (told || told.error() != Errno::notty) return told;
       }
+      break;
+    case kFiClone:
+      return clone_file(task, *file, static_cast<int>(argument));
     default:
       break;
   }

@@ -75,6 +75,27 @@ Result<size_t> sys_futex(Task& task, uint64_t address, uint32_t operation, uint3
   }
 }
 
+Result<int> sys_futex_waitv(Task& task, uint64_t choices, uint32_t count, uint32_t flags, uint64_t timeout,
+                            int clock) {
+  constexpr uint32_t kMost = 128, kFutex32 = 2;
+  constexpr int kRealtime = 0, kMonotonic = 1;
+  struct UserChoice {
+    uint64_t value, address;
+    uint32_t flags, reserved;
+  };
+  if (flags || count == 0 || count > kMost || choices == 0) return Errno::inval;
+  if (timeout && clock != kRealtime && clock != kMonotonic) return Errno::inval;
+  const uint64_t deadline = TRY(read_absolute_deadline(task, timeout, clock == kRealtime));
+  Vec<FutexChoice> list;
+  TRY(list.reserve(count));
+  for (uint32_t i = 0; i < count; ++i) {
+    auto c = TRY(mm::copy_in(task.mm(), UserPtr<UserChoice>(choices + i * sizeof(UserChoice))));
+    if ((c.flags & ~(kFutex32 | kPrivate)) || !(c.flags & kFutex32) || c.reserved) return Errno::inval;
+    TRY(list.push_back({c.address, static_cast<uint32_t>(c.value), !(c.flags & kPrivate)}));
+  }
+  return futex_wait_any(task, list.span(), deadline);
+}
+
 Result<void> sys_set_robust_list(Task& task, uint64_t head, uint64_t size) {
   if (size != kRobustHeadSize) return Errno::inval;
   task.robust_list = head;

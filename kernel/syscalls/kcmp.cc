@@ -87,8 +87,8 @@ Result<int> sys_kcmp(Task& task, int pid1, int pid2, int type, uint64_t a, uint6
       return compare(first->fs_ref().get(), second->fs_ref().get(), type);
     case kSighand:
       return compare(signal_actions_of(*first), signal_actions_of(*second), type);
-    case kIo:  // nobody has an I/O context
-      return 0;
+    case kIo:
+      return compare(first->io_context_ref().get(), second->io_context_ref().get(), type);
     case kSysvsem:
       return compare(sem_undo_identity(*first), sem_undo_identity(*second), type);
     case kEpollTarget:

@@ -16,6 +16,10 @@ Result<uint64_t> sys_mremap(Task& task, uint64_t old_address, uint64_t old_size,
                             uint32_t flags, uint64_t new_address);
 Result<uint64_t> sys_brk(Task& task, uint64_t end);
 Result<void> sys_madvise(Task& task, uint64_t address, uint64_t size, int advice);
+Result<size_t> sys_process_madvise(Task& task, int pidfd, uint64_t iovec, uint64_t count, int advice,
+                                   uint32_t flags);
+Result<void> sys_remap_file_pages(Task& task, uint64_t address, uint64_t size, uint32_t prot, uint64_t page,
+                                  uint32_t flags);
 Result<void> sys_msync(Task& task, uint64_t address, uint64_t size, int flags);
 Result<void> sys_mlock(Task& task, uint64_t address, uint64_t size);
 Result<void> sys_mlock2(Task& task, uint64_t address, uint64_t size, uint32_t flags);

@@ -2,6 +2,10 @@
 #include <algorithm>
 
 #include "fs/write_access.h"
+#include "kernel/inspect.h"
+#include "kernel/pid.h"
+#include "kernel/pidfd.h"
+#include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/memory.h"
 #include "kernel/thread_group.h"
 #include "mm/phys.h"
@@ -34,6 +38,15 @@ Result<void> attach_file(Task& task, int fd, bool shared, mm::MmapRequest& r) {
   if (file->path() && fs::mount_flags(file->path()) & fs::kMsNoexec) {
     if (mm::has(r.prot, mm::Prot::exec)) return Errno::perm;
     r.max_prot = r.max_prot & (mm::Prot::read | mm::Prot::write);
+  }
+  // F_SEAL_FUTURE_WRITE (fcntl(2)): a view that can never be written is let through.
+  constexpr uint32_t kSealWrite = 8, kSealFutureWrite = 16;
+  if (shared && writable && !mm::has(r.prot, mm::Prot::write) && file->inode() && file->inode()->seals()) {
+    const uint32_t seals = file->inode()->seals()->load(std::memory_order_relaxed);
+    if ((seals & kSealFutureWrite) && !(seals & kSealWrite)) {
+      writable = false;
+      r.max_prot = r.max_prot & (mm::Prot::read | mm::Prot::exec);
+    }
   }
   r.file = TRY(file->mappable(shared && writable));
   if (shared && writable && file->inode())
@@ -91,6 +104,50 @@ Result<uint64_t> sys_brk(Task& task, uint64_t end) { return task.mm().brk(end, a
 
 Result<void> sys_madvise(Task& task, uint64_t address, uint64_t size, int advice) {
   return task.mm().madvise(address, size, advice);
+}
+
+Result<size_t> sys_process_madvise(Task& task, int pidfd, uint64_t iovec, uint64_t count, int advice,
+                                   uint32_t flags) {
+  constexpr int kWillneed = 3, kCold = 20, kPageout = 21;
+  if (flags) return Errno::inval;
+  IovecArgument ranges;
+  TRY(ranges.read(task, iovec, count));
+  Ref<ThreadGroup> group = TRY(group_of_pidfd(task, pidfd));
+  Ref<Task> target = next_thread_of(*group, 0);
+  if (!target) return Errno::srch;
+  if (advice != kWillneed && advice != kCold && advice != kPageout) return Errno::inval;
+  Ref<mm::AddressSpace> space = target->mm_ref();
+  if (!space) return Errno::srch;
+  if (!may_inspect(*target, InspectAs::fs_creds)) return Errno::acces;
+  if (!task.creds().has(fs::Cap::sys_nice)) return Errno::perm;
+  size_t done = 0;
+  for (const mm::IoSegment& s : ranges.segments()) {
+    Result<void> result = space->madvise(s.address, s.size, advice);
+    if (!result) return done ? Result<size_t>(done) : result.error();
+    done += s.size;
+  }
+  return done;
+}
+
+// As Linux does it since 4.0: a mapping of other pages in the place of the old one.
+Result<void> sys_remap_file_pages(Task& task, uint64_t address, uint64_t size, uint32_t prot, uint64_t page,
+                                  uint32_t) {
+  constexpr uint32_t kFixed = 0x10;
+  address &= ~mm::kPageMask, size &= ~mm::kPageMask;
+  if (prot || address + size <= address || page + size / mm::kPageSize < page) return Errno::inval;
+  mm::MmapRequest r;
+  r.address = address, r.size = size, r.flags = kMapShared | kFixed, r.offset = page * mm::kPageSize;
+  uint64_t end = address;  // of what is mapped of one file in one way
+  task.mm().for_each_vma(address, [&](const mm::Vma& v) {
+    if (v.start > end || !v.shared || !v.file) return false;
+    if (end == address) r.file = v.file, r.prot = v.prot, r.max_prot = v.max_prot;
+    if (v.file.get() != r.file.get() || v.prot != r.prot || v.max_prot != r.max_prot) return false;
+    end = v.end;
+    return end < address + size;
+  });
+  if (end < address + size) return Errno::inval;
+  TRY(task.mm().mmap(std::move(r), address_space_limits(task)));
+  return {};
 }
 
 Result<void> sys_msync(Task& task, uint64_t address, uint64_t size, int flags) {

@@ -76,13 +76,14 @@ Result<int> sys_openat2(Task& task, int dirfd, uint64_t path, uint64_t how_addre
   if (how.mode & ~uint64_t{07777} || (how.mode != 0 && !makes)) return Errno::inval;
   constexpr uint32_t kWithPath = fs::open_flag::path | directory | nofollow | cloexec;
   if ((flags & fs::open_flag::path) && (flags & ~kWithPath)) return Errno::inval;
-  if (how.resolve & kCached) return Errno::again;  // nobody promises that it is cached
+  if ((how.resolve & kCached) && (makes || (flags & trunc))) return Errno::again;
   uint32_t walk_flags = 0;
   if (how.resolve & kNoXdev) walk_flags |= fs::kNoXdev;
   if (how.resolve & kNoMagic) walk_flags |= fs::kNoMagicLinks;
   if (how.resolve & kNoLinks) walk_flags |= fs::kNoSymlinks | fs::kNoMagicLinks;
   if (how.resolve & kBeneath) walk_flags |= fs::kBeneath;
   if (how.resolve & kInRoot) walk_flags |= fs::kInRoot;
+  if (how.resolve & kCached) walk_flags |= fs::kCachedOnly;
   return open_at(task, dirfd, path, flags, static_cast<uint32_t>(how.mode), walk_flags);
 }
 

@@ -29,6 +29,8 @@ enum Prctl : int {
   kCapbsetDrop = 24,
   kGetTsc = 25,
   kSetTsc = 26,
+  kPerfEventsDisable = 31,
+  kPerfEventsEnable = 32,
   kGetSecurebits = 27,
   kSetSecurebits = 28,
   kSetTimerslack = 29,
@@ -202,6 +204,9 @@ Result<uint64_t> sys_prctl(Task& task, int option, uint64_t a, uint64_t b, uint6
       return a == 0 ? Result<uint64_t>(uint64_t{0}) : Errno::inval;
     case kGetTsc:
       TRY(mm::copy_out(task.mm(), UserPtr<int32_t>(a), int32_t{1}));
+      return uint64_t{0};
+    case kPerfEventsDisable:  // there are none
+    case kPerfEventsEnable:
       return uint64_t{0};
     case kSetTsc:
       return a == 1 ? Result<uint64_t>(uint64_t{0}) : Errno::inval;

@@ -136,6 +136,8 @@ Result<Flow> sys_execveat(Task& task, int dirfd, uint64_t path_address, uint64_t
   String name = by_fd ? TRY(fd_path(dirfd, path.view())) : TRY(path.clone());
   Arguments args(task.limit(static_cast<unsigned>(Resource::stack)));
   TRY(args.read_user(task.mm(), argv, envp));
+  // The interpreter would look for it after the descriptor is closed.
+  if (by_fd) args.script_unreachable = TRY(task.files().close_on_exec(dirfd));
   TRY(exec_program(task, std::move(file), name.view(), std::move(args)));
   return Flow::registers;
 }

@@ -47,16 +47,41 @@ uint64_t all_cpus() {
 
 bool real_time(int policy) { return policy == kFifo || policy == kRoundRobin; }
 
-Result<void> set_policy(Task& task, Task& target, int policy, int priority) {
-  policy &= ~kResetOnFork;
+struct Scheduling {
+  int policy;
+  int priority;
+  int nice;
+  bool reset_on_fork;
+};
+
+bool nice_allowed(const Task& target, int nice) {
+  return static_cast<uint64_t>(20 - nice) <= target.limit(static_cast<unsigned>(Resource::nice));
+}
+
+// What needs no privilege of who does it (sched(7)).
+bool is_harmless(const Task& task, const Task& target, const Scheduling& want) {
+  const SchedEntity& now = target.sched;
+  if (!may_change(task, target)) return false;
+  if (now.reset_on_fork.load() && !want.reset_on_fork) return false;
+  if (now.policy.load() == kIdle && want.policy != kIdle && !nice_allowed(target, now.nice.load()))
+    return false;
+  if (real_time(want.policy)) {
+    const uint64_t most = target.limit(static_cast<unsigned>(Resource::rtprio));
+    if (want.policy != now.policy.load() && most == 0) return false;
+    return want.priority <= now.rt_priority.load() || static_cast<uint64_t>(want.priority) <= most;
+  }
+  return want.policy == kIdle || want.nice >= now.nice.load() || nice_allowed(target, want.nice);
+}
+
+Result<void> set_scheduling(Task& task, Task& target, const Scheduling& want) {
+  const int policy = want.policy;
   if (policy != kOther && policy != kBatch && policy != kIdle && !real_time(policy)) return Errno::inval;
-  if (real_time(policy) ? priority < 1 || priority > 99 : priority != 0) return Errno::inval;
-  TRY(may_change(task, target));
-  if (real_time(policy) && !task.creds().has(fs::Cap::sys_nice) &&
-      target.limit(static_cast<unsigned>(Resource::rtprio)) < static_cast<uint64_t>(priority))
-    return Errno::perm;
+  if (real_time(policy) ? want.priority < 1 || want.priority > 99 : want.priority != 0) return Errno::inval;
+  if (!is_harmless(task, target, want) && !task.creds().has(fs::Cap::sys_nice)) return Errno::perm;
   target.sched.policy.store(policy);
-  target.sched.rt_priority.store(priority);
+  target.sched.rt_priority.store(want.priority);
+  target.sched.reset_on_fork.store(want.reset_on_fork);
+  if (policy == kOther || policy == kBatch) target.sched.nice.store(want.nice);
   return {};
 }
 
@@ -94,7 +119,8 @@ Result<void> sys_sched_setparam(Task& task, int pid, uint64_t param) {
   if (param == 0) return Errno::inval;
   int32_t priority = TRY(mm::copy_in(task.mm(), UserPtr<int32_t>(param)));
   Ref<Task> t = TRY(target_of(task, pid));
-  return set_policy(task, *t, t->sched.policy.load(), priority);
+  const SchedEntity& now = t->sched;
+  return set_scheduling(task, *t, {now.policy.load(), priority, now.nice.load(), now.reset_on_fork.load()});
 }
 
 Result<void> sys_sched_getparam(Task& task, int pid, uint64_t param) {
@@ -107,11 +133,13 @@ Result<void> sys_sched_setscheduler(Task& task, int pid, int policy, uint64_t pa
   if (policy < 0 || param == 0) return Errno::inval;
   int32_t priority = TRY(mm::copy_in(task.mm(), UserPtr<int32_t>(param)));
   Ref<Task> t = TRY(target_of(task, pid));
-  return set_policy(task, *t, policy, priority);
+  const bool reset = policy & kResetOnFork;
+  return set_scheduling(task, *t, {policy & ~kResetOnFork, priority, t->sched.nice.load(), reset});
 }
 
 Result<int> sys_sched_getscheduler(Task& task, int pid) {
-  return TRY(target_of(task, pid))->sched.policy.load();
+  Ref<Task> t = TRY(target_of(task, pid));
+  return t->sched.policy.load() | (t->sched.reset_on_fork.load() ? kResetOnFork : 0);
 }
 
 Result<int> sys_sched_get_priority_max(Task&, int policy) {
@@ -133,38 +161,79 @@ Result<void> sys_sched_rr_get_interval(Task& task, int pid, uint64_t interval) {
 }
 
 namespace {
+
 struct SchedAttr {
   uint32_t size, policy;
   uint64_t flags;
   int32_t nice;
   uint32_t priority;
   uint64_t runtime, deadline, period;
+  uint32_t util_min, util_max;
 };
-static_assert(sizeof(SchedAttr) == 48);
+static_assert(sizeof(SchedAttr) == 56);
+constexpr uint32_t kFirstAttrSize = 48, kLargestAttr = 4096;
+constexpr uint64_t kAttrReset = 1, kAttrKeepPolicy = 8, kAttrKeepParams = 16, kAttrUtil = 0x60,
+                   kAttrKnown = 0x7f;
+
+// E2BIG, with the size that would be right written there.
+Result<SchedAttr> copy_in_attr(Task& task, uint64_t at) {
+  SchedAttr a{};
+  uint32_t size = TRY(mm::copy_in(task.mm(), UserPtr<uint32_t>(at)));
+  if (size == 0) size = kFirstAttrSize;
+  bool fits = size >= kFirstAttrSize && size <= kLargestAttr;
+  if (fits) TRY(mm::copy_in_bytes(task.mm(), &a, at, std::min<size_t>(size, sizeof a)));
+  for (uint32_t i = sizeof a; fits && i < size; ++i)
+    fits = TRY(mm::copy_in(task.mm(), UserPtr<uint8_t>(at + i))) == 0;
+  if (!fits) {
+    TRY(mm::copy_out(task.mm(), UserPtr<uint32_t>(at), uint32_t{sizeof a}));
+    return Errno::toobig;
+  }
+  if ((a.flags & kAttrUtil) && size < sizeof a) return Errno::inval;
+  return a;
+}
+
+// No deadlines are promised: a request that would be valid is one too many (sched_setattr(2), EBUSY).
+Result<void> refuse_deadline(const Task& task, const SchedAttr& a) {
+  constexpr uint64_t kLeast = 1024;
+  const uint64_t period = a.period ? a.period : a.deadline;
+  if (a.priority != 0 || a.deadline == 0 || a.runtime < kLeast || a.deadline > period ||
+      a.runtime > a.deadline || (a.deadline | period) >> 63)
+    return Errno::inval;
+  return task.creds().has(fs::Cap::sys_nice) ? Errno::busy : Errno::perm;
+}
+
 }  // namespace
 
 Result<void> sys_sched_getattr(Task& task, int pid, uint64_t attr, uint32_t size, uint32_t flags) {
-  if (flags || size < sizeof(SchedAttr)) return Errno::inval;
+  if (attr == 0 || flags || size < kFirstAttrSize || size > kLargestAttr) return Errno::inval;
   Ref<Task> t = TRY(target_of(task, pid));
-  SchedAttr a{sizeof(SchedAttr),
-              static_cast<uint32_t>(t->sched.policy.load()),
-              0,
-              t->sched.nice.load(),
-              static_cast<uint32_t>(t->sched.rt_priority.load()),
-              0,
-              0,
-              0};
-  return mm::copy_out(task.mm(), UserPtr<SchedAttr>(attr), a);
+  SchedAttr a{};
+  a.size = std::min<uint32_t>(size, sizeof a);
+  a.policy = static_cast<uint32_t>(t->sched.policy.load());
+  a.flags = t->sched.reset_on_fork.load() ? kAttrReset : 0;
+  if (real_time(t->sched.policy.load()))
+    a.priority = static_cast<uint32_t>(t->sched.rt_priority.load());
+  else
+    a.nice = t->sched.nice.load();
+  return mm::copy_out_bytes(task.mm(), attr, &a, a.size);
 }
 
 Result<void> sys_sched_setattr(Task& task, int pid, uint64_t attr, uint32_t flags) {
-  if (flags) return Errno::inval;
-  SchedAttr a = TRY(mm::copy_in(task.mm(), UserPtr<SchedAttr>(attr)));
-  if (a.size < sizeof(SchedAttr)) return Errno::inval;
+  if (attr == 0 || pid < 0 || flags) return Errno::inval;
+  SchedAttr a = TRY(copy_in_attr(task, attr));
+  if (a.policy >> 31) return Errno::inval;
   Ref<Task> t = TRY(target_of(task, pid));
-  TRY(set_policy(task, *t, static_cast<int>(a.policy), static_cast<int>(a.priority)));
-  if (a.nice >= -20 && a.nice <= 19) t->sched.nice.store(a.nice);
-  return {};
+  if (a.flags & ~kAttrKnown) return Errno::inval;
+  if (a.flags & kAttrKeepPolicy) a.policy = static_cast<uint32_t>(t->sched.policy.load());
+  if (a.policy == kDeadline) return refuse_deadline(task, a);
+  if (a.flags & kAttrUtil) return Errno::opnotsupp;
+  Scheduling want{static_cast<int>(a.policy), static_cast<int>(a.priority), std::clamp(a.nice, -20, 19),
+                  (a.flags & kAttrReset) != 0};
+  if (a.flags & kAttrKeepParams) {
+    want.priority = t->sched.rt_priority.load();
+    want.nice = t->sched.nice.load();
+  }
+  return set_scheduling(task, *t, want);
 }
 
 // ---- nice values
@@ -216,9 +285,7 @@ Result<void> sys_setpriority(Task& task, int which, int who, int nice) {
   nice = std::clamp(nice, -20, 19);
   return each_chosen(task, which, who, [&](Task& t) -> Result<void> {
     TRY(may_change(task, t));
-    uint64_t allowed = t.limit(static_cast<unsigned>(Resource::nice));
-    if (nice < t.sched.nice.load() && !task.creds().has(fs::Cap::sys_nice) &&
-        static_cast<uint64_t>(20 - nice) > allowed)
+    if (nice < t.sched.nice.load() && !task.creds().has(fs::Cap::sys_nice) && !nice_allowed(t, nice))
       return Errno::acces;
     t.sched.nice.store(nice);
     return {};
@@ -248,7 +315,8 @@ Result<int> sys_ioprio_get(Task& task, int which, int who) {
   if (which < kIoWhoProcess || which > kIoWhoUser) return Errno::inval;
   uint32_t best = ~0u;
   TRY(each_chosen(task, which - 1, who, [&](Task& t) -> Result<void> {
-    uint32_t own = t.io_priority.load(std::memory_order_relaxed);
+    Ref<IoContext> context = t.io_context_ref();
+    uint32_t own = context ? context->priority.load(std::memory_order_relaxed) : 0;
     if (own == 0 && which != kIoWhoProcess)
       own = kIoBestEffort << kIoClassShift | static_cast<uint32_t>(t.sched.nice.load() + 20) / 5;
     best = std::min(best, own);
@@ -265,7 +333,7 @@ Result<void> sys_ioprio_set(Task& task, int which, int who, int priority) {
     if (theirs && theirs->uid != task.creds().euid && theirs->uid != task.creds().uid &&
         !task.creds().has(fs::Cap::sys_nice))
       return Errno::perm;
-    t.io_priority.store(static_cast<uint32_t>(priority), std::memory_order_relaxed);
+    TRY(t.make_io_context())->priority.store(static_cast<uint32_t>(priority), std::memory_order_relaxed);
     return {};
   });
 }

@@ -6,9 +6,18 @@
 
 namespace runsc::kernel {
 
+namespace {
+// Seeking in them is let through and does nothing.
+bool has_no_place(fs::FileKind kind) {
+  using enum fs::FileKind;
+  return kind == epoll || kind == eventfd || kind == timerfd || kind == signalfd || kind == inotify;
+}
+}  // namespace
+
 Result<uint64_t> sys_lseek(Task& task, int fd, int64_t offset, int whence) {
   Ref<fs::File> file = TRY(file_of(task, fd));
   if (whence < 0 || whence > 4) return Errno::inval;
+  if (has_no_place(file->kind())) return uint64_t{0};
   if (!file->seekable()) return Errno::spipe;
   LockGuard guard(file->position_lock);
   uint64_t position = TRY(file->seek(offset, whence, file->position));

@@ -26,7 +26,14 @@ Result<void> put_stat(Task& task, const fs::Attr& a, uint64_t out) {
 }
 
 // The attributes of an argument with AT_EMPTY_PATH rules: an empty path is the descriptor itself.
-Result<fs::Attr> attr_at(Task& task, int dirfd, uint64_t path, uint32_t flags, uint64_t* mount_id) {
+struct MountTold {
+  uint64_t id = 0;
+  bool root = false;
+  void tell(const fs::Path& at) {
+    if (at.mount) id = at.mount->id(), root = at.dentry.get() == &at.mount->root();
+  }
+};
+Result<fs::Attr> attr_at(Task& task, int dirfd, uint64_t path, uint32_t flags, MountTold* mount) {
   String text;
   if (flags & abi::at::empty_path && path == 0) {
     // statx(2) and newfstatat(2) take a null path like an empty one.
@@ -35,7 +42,7 @@ Result<fs::Attr> attr_at(Task& task, int dirfd, uint64_t path, uint32_t flags, u
   }
   if (text.empty() && (flags & abi::at::empty_path) && dirfd != abi::at::fdcwd) {
     Ref<fs::File> file = TRY(any_file_of(task, dirfd));
-    if (mount_id && file->path().mount) *mount_id = file->path().mount->id();
+    if (mount) mount->tell(file->path());
     if (file->flags() & fs::open_flag::path) return file->inode()->get_attr();
     return file->get_attr();
   }
@@ -43,7 +50,7 @@ Result<fs::Attr> attr_at(Task& task, int dirfd, uint64_t path, uint32_t flags, u
   uint32_t walk_flags = flags & abi::at::symlink_nofollow ? 0 : fs::kFollow;
   if (flags & abi::at::empty_path) walk_flags |= fs::kEmptyPath;
   fs::Path at = TRY(fs::walk(task.walk_context(), start, text.view(), walk_flags));
-  if (mount_id && at.mount) *mount_id = at.mount->id();
+  if (mount) mount->tell(at);
   return fs::inode_of(at).get_attr();
 }
 
@@ -74,10 +81,11 @@ Result<void> sys_statx(Task& task, int dirfd, uint64_t path, uint32_t flags, uin
       ~(abi::at::symlink_nofollow | abi::at::no_automount | abi::at::empty_path | abi::at::statx_sync))
     return Errno::inval;
   if ((mask & kReserved) || (flags & abi::at::statx_sync) == abi::at::statx_sync) return Errno::inval;
-  uint64_t mount_id = 0;
-  fs::Attr a = TRY(attr_at(task, dirfd, path, flags, &mount_id));
+  constexpr uint64_t kMountRoot = 0x2000;
+  MountTold mount;
+  fs::Attr a = TRY(attr_at(task, dirfd, path, flags, &mount));
   abi::Statx s{};
-  s.mask = kBasic | kBirth | (mount_id ? kMountId : 0);
+  s.mask = kBasic | kBirth | (mount.id ? kMountId : 0);
   s.block_size = a.block_size;
   s.nlink = a.nlink;
   s.uid = fs::shown_uid(task.creds(), a.uid);
@@ -92,7 +100,9 @@ Result<void> sys_statx(Task& task, int dirfd, uint64_t path, uint32_t flags, uin
   s.mtime = {a.mtime.sec, a.mtime.nsec, 0};
   s.rdev_major = device_major(a.rdev), s.rdev_minor = device_minor(a.rdev);
   s.dev_major = device_major(a.dev), s.dev_minor = device_minor(a.dev);
-  s.mount_id = mount_id;
+  s.mount_id = mount.id;
+  s.attributes_mask = kMountRoot;
+  s.attributes = mount.root ? kMountRoot : 0;
   return mm::copy_out(task.mm(), mm::UserPtr<abi::Statx>(out), s);
 }
 
@@ -126,11 +136,13 @@ Result<void> sys_statfs(Task& task, uint64_t path, uint64_t out) {
 }
 
 Result<void> sys_fstatfs(Task& task, int fd, uint64_t out) {
-  constexpr int64_t kAnonymous = 0x09041934;
+  constexpr int64_t kAnonymous = 0x09041934, kPipes = 0x50495045, kSockets = 0x534f434b;
   Ref<fs::File> file = TRY(any_file_of(task, fd));
   if (file->inode()) return put_statfs(task, file->path(), *file->inode(), out);
   abi::StatFs s{};
-  s.type = kAnonymous;
+  s.type = file->kind() == fs::FileKind::pipe     ? kPipes
+           : file->kind() == fs::FileKind::socket ? kSockets
+                                                  : kAnonymous;
   s.block_size = s.fragment_size = 4096;
   s.name_length = 255;
   return mm::copy_out(task.mm(), mm::UserPtr<abi::StatFs>(out), s);

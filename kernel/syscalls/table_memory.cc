@@ -18,6 +18,9 @@ constexpr SyscallRow kRows[] = {
     {150, "munlock", Support::full, "", syscall_adapter<sys_munlock>, "addr,int"},
     {151, "mlockall", Support::full, "", syscall_adapter<sys_mlockall>, "flags"},
     {152, "munlockall", Support::full, "", syscall_adapter<sys_munlockall>, ""},
+    {216, "remap_file_pages", Support::full, "", syscall_adapter<sys_remap_file_pages>,
+     "addr,int,flags,int,flags"},
+    {440, "process_madvise", Support::full, "", syscall_adapter<sys_process_madvise>, "fd,ptr,int,int,flags"},
     {325, "mlock2", Support::full, "", syscall_adapter<sys_mlock2>, "addr,int,flags"},
 };
 

@@ -70,6 +70,7 @@ constexpr SyscallRow kRows[] = {
     {170, "sethostname", Support::full, "", syscall_adapter<sys_sethostname>, "str,int"},
     {171, "setdomainname", Support::full, "", syscall_adapter<sys_setdomainname>, "str,int"},
     {186, "gettid", Support::full, "", syscall_adapter<sys_gettid>, ""},
+    {449, "futex_waitv", Support::full, "", syscall_adapter<sys_futex_waitv>, "ptr,int,flags,ptr,int"},
     {202, "futex", Support::partial,
      "no requeueing to locks with priority inheritance, and nothing is inherited", syscall_adapter<sys_futex>,
      "addr,int,int,ptr,addr,int"},

@@ -103,6 +103,8 @@ Result<int> sys_ioprio_get(Task& task, int which, int who);
 Result<void> sys_ioprio_set(Task& task, int which, int who, int priority);
 
 // futex.cc
+Result<int> sys_futex_waitv(Task& task, uint64_t choices, uint32_t count, uint32_t flags, uint64_t timeout,
+                            int clock);
 Result<size_t> sys_futex(Task& task, uint64_t address, uint32_t operation, uint32_t value, uint64_t timeout,
                          uint64_t address2, uint32_t value3);
 Result<void> sys_set_robust_list(Task& task, uint64_t head, uint64_t size);

@@ -44,6 +44,8 @@ Result<void> check_name(Task& task, fs::Inode& inode, std::string_view name, boo
   auto in_space = [&](std::string_view prefix) {
     return name.starts_with(prefix) && name.size() > prefix.size();
   };
+  for (std::string_view prefix : {"security.", "trusted.", "user."})
+    if (name == prefix) return Errno::inval;
   if (in_space("security.")) {
     if (!write) return {};
     if (name != kFileCapsName) return task.creds().has(fs::Cap::sys_admin) ? Result<void>() : Errno::perm;
@@ -58,7 +60,12 @@ Result<void> check_name(Task& task, fs::Inode& inode, std::string_view name, boo
   if (fs::is_acl_name(name)) return fs::keeps_acls(inode) ? Result<void>() : Errno::opnotsupp;
   if (!in_space("user.")) return Errno::opnotsupp;
   if (inode.type() != fs::kRegular && !inode.is_dir()) return write ? Errno::perm : Errno::nodata;
-  return fs::check_access(task.creds(), inode, TRY(inode.get_attr()), write ? fs::kWrite : fs::kRead);
+  const fs::Attr attr = TRY(inode.get_attr());
+  constexpr uint32_t kSticky = 01000;
+  if (write && inode.is_dir() && (attr.mode & kSticky) && task.creds().fsuid != attr.uid &&
+      !task.creds().has(fs::Cap::fowner))
+    return Errno::perm;
+  return fs::check_access(task.creds(), inode, attr, write ? fs::kWrite : fs::kRead);
 }
 
 // Memory of the sentry for a value or a list.

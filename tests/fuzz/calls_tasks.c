@@ -210,6 +210,25 @@ static long futex_word(struct Call* c) {
   return chance(c, 70) ? (long)g_shifting + (long)below(c, 64) * 4 : out_8(c);
 }
 
+static long futex_choices(struct Call* c) {
+  struct {
+    uint64_t value, address;
+    unsigned flags, reserved;
+  } choices[8];
+  for (size_t i = 0; i < COUNT(choices); i++) {
+    choices[i].value = below(c, 3), choices[i].address = (uint64_t)futex_word(c);
+    choices[i].flags = 2 | (chance(c, 60) ? FUTEX_PRIVATE_FLAG : 0);
+    choices[i].reserved = chance(c, 5);
+    if (chance(c, 5)) choices[i].flags = (unsigned)odd_number(c);
+  }
+  char* at = room(c, sizeof(choices));
+  memcpy(at, choices, sizeof(choices));
+  return place(c, at);
+}
+
+static long choice_count(struct Call* c) { return chance(c, 90) ? (long)below(c, 9) : odd_number(c); }
+static long choice_clock(struct Call* c) { return (long)below(c, 3); }
+
 static void draw_futex(struct Call* c) {
   static const long kOperations[] = {FUTEX_WAIT,
                                      FUTEX_WAKE,
@@ -308,6 +327,7 @@ static const struct Row kRows[] = {
     {SYS_getrusage, 2, .args = {usage_of, out_256}},
     {SYS_set_tid_address, 1, .flags = kInChild, .args = {out_8}},
     {SYS_futex, 14, .prepare = draw_futex},
+    {SYS_futex_waitv, 4, .args = {futex_choices, choice_count, zero, time_value, choice_clock}},
     {SYS_set_robust_list, 2, .flags = kInChild, .args = {robust_list, robust_size}},
     {SYS_get_robust_list, 2, .args = {pid_any, out_8, out_8}},
     {SYS_getcpu, 1, .args = {out_8, out_8, zero}},
