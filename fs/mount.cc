@@ -92,16 +92,19 @@ bool is_mount_point_here(const Mount& at, const Dentry& dentry) {
 
 void detach_mounts_on(const Dentry& dentry) {
   if (dentry.mounts.load(std::memory_order_acquire) == 0) return;
+  GoneMounts gone;
   LockGuard guard(g_mount_tree_lock);
   // From the leaves: the list is in order of mounting, but mounts can move.
   for (Mount* m = MountTree::last; m;) {
     const Mount* top = m;
     while (top && top->mountpoint_locked() != &dentry) top = top->parent_locked();
-    if (!top || MountTree::has_children(*m)) {
+    bool is_leaf = true;  // but for what came off with it
+    for (Mount& child : MountTree::children(*m)) is_leaf &= MountTree::ns(child) == nullptr;
+    if (!top || !is_leaf) {
       m = MountTree::prev(*m);
       continue;
     }
-    MountTree::detach(*m);
+    gone.take_off(*m, m->mountpoint_locked() != &dentry && MountTree::locked_in_place(*m));
     m = MountTree::last;
   }
 }
