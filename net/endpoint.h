@@ -48,7 +48,8 @@ class Endpoint : public RefCounted<Endpoint> {
   // setsockopt(2) of levels other than SOL_SOCKET; these read `size` bytes at `address` themselves.
   virtual Result<void> set_option(const Caller& caller, int level, int name, uint64_t address, uint32_t size);
   // The number of bytes written at `address`, at most `size`; more: how many there would be, with none
-  // written (ERANGE).
+  // written (ERANGE), or, with kGivenInPart, as many as there was room for.
+  static constexpr uint32_t kGivenInPart = 1u << 31;
   virtual Result<uint32_t> get_option(const Caller& caller, int level, int name, uint64_t address,
                                       uint32_t size);
   // SOL_SOCKET; a family that knows better overrides them. EINVAL, EFAULT, ENOPROTOOPT, EPERM, EACCES,

@@ -210,6 +210,14 @@ Result<void> Packet::fill(mm::IoBuf& from, size_t size) {
     if (size > 0 && TRY(from.get(room, size)) != size) return Errno::fault;
     return {};
   }
+  if (slice_count_ > 0) {
+    Slice& last = slices_[slice_count_ - 1];
+    const auto n = static_cast<uint32_t>(std::min<size_t>(size, last.room()));
+    if (n > 0 && TRY(from.get(last.data() + last.size(), n)) != n) return Errno::fault;
+    last.grow(n);
+    slice_bytes_ += n;
+    size -= n;
+  }
   while (size > 0) {
     Slice fresh = TRY(Slice::allocate(size));
     const auto n = static_cast<uint32_t>(std::min<size_t>(size, fresh.size()));
@@ -284,6 +292,14 @@ uint32_t Packet::memory() const {
   const size_t head = std::max<size_t>((linear + kLine - 1) / kLine * kLine + kShared, 512);
   const size_t pages = bytes <= kLinearMax ? 0 : mm::page_up(bytes);
   return static_cast<uint32_t>(kDescriptor + std::bit_ceil(head) + pages);
+}
+
+uint32_t Packet::idle_memory() const {
+  constexpr uint32_t kSmall = 4;  // a part of the block that is less than one in so many
+  uint32_t idle = 0;
+  for (const Slice& s : slices())
+    if (s.block_size() / kSmall > s.size() && s.alone()) idle += s.block_size() - s.size();
+  return idle;
 }
 
 // ---- PacketQueue ----

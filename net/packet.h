@@ -39,6 +39,10 @@ class Slice {
   Slice part(uint32_t offset, uint32_t size) const;
   void drop_front(uint32_t n) { offset_ += n, size_ -= n; }
   void cut(uint32_t size) { size_ = size; }
+  // Bytes of the block behind it, if nobody else has any of the block: grow() makes them part of it.
+  uint32_t room() const { return alone() ? block_size() - offset_ - size_ : 0; }
+  void grow(uint32_t n) { size_ += n; }
+  bool alone() const { return page_ && page_->count.load(std::memory_order_acquire) == 1; }
   // If `next` follows this one in the same block: takes its bytes over, true.
   bool join(const Slice& next);
   // Memory of the whole block.
@@ -97,6 +101,8 @@ class Packet {
  public:
   static constexpr uint32_t kHeadroom = 128;
   static constexpr size_t kMaxSlices = 17;  // 64 KiB in single pages
+  // Room for all headers of a packet whose bytes are in pages: header() brings them into one piece.
+  static constexpr uint32_t kHeaderRoom = 256;
 
   // `headroom` bytes in front and `room` for bytes behind. Any context. Null: no memory.
   static PacketPtr create(uint32_t room = 0, uint32_t headroom = kHeadroom);
@@ -135,8 +141,8 @@ class Packet {
   // context. False: too many pieces or no memory; ours is then to be thrown away.
   bool append(const Packet& from, size_t offset, size_t size);
 
-  // `size` bytes out of the caller's memory at the end: in the tailroom, else in fresh pages. Sleeps.
-  // ENOBUFS, EFAULT.
+  // `size` bytes out of the caller's memory at the end: in the tailroom, else in what is free of the last
+  // page and in fresh ones. Sleeps. ENOBUFS, EFAULT: the packet is then to be thrown away.
   Result<void> fill(mm::IoBuf& from, size_t size);
   // Bytes [offset, offset + size) to the caller: all, or EFAULT with nothing taken of `to`. They are there.
   Result<void> drain(mm::IoBuf& to, size_t offset, size_t size) const;
@@ -145,6 +151,9 @@ class Packet {
 
   // What Linux counts for it against a receive buffer (the truesize of its sk_buff).
   uint32_t memory() const;
+  // Memory of blocks that are kept by a small part of them, by nobody but this packet: memory() does not have
+  // it.
+  uint32_t idle_memory() const;
 
   // Headers by the places kept in `info`. Valid while the bytes in front of data() have not been overwritten.
   std::byte* at(uint32_t buffer_offset) { return buffer() + buffer_offset; }

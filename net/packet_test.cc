@@ -142,3 +142,28 @@ TEST_CASE("The checksum of RFC 1071, however the bytes are cut") {
       CHECK(sum.checksum() == whole);
     }
 }
+
+TEST_CASE("Packet: blocks that a little of keeps are counted, while nobody else has them") {
+  arch::fake::start();
+  PacketPtr p = Packet::create(0);
+  Slice block = std::move(Slice::allocate(mm::kPageSize).value());
+  CHECK(block.room() == 0);
+  block.cut(10);
+  CHECK(block.alone());
+  CHECK(block.room() == mm::kPageSize - 10);
+  {
+    Slice other = block.part(0, 5);
+    CHECK_FALSE(block.alone());
+    CHECK(block.room() == 0);
+  }
+  REQUIRE(p->add_slice(std::move(block)));
+  CHECK(p->idle_memory() == mm::kPageSize - 10);
+  {
+    PacketPtr copy = p->clone();
+    REQUIRE(copy);
+    CHECK(p->idle_memory() == 0);
+  }
+  PacketPtr full = Packet::create(0);
+  REQUIRE(full->add_slice(std::move(Slice::allocate(mm::kPageSize).value())));
+  CHECK(full->idle_memory() == 0);
+}

@@ -24,8 +24,10 @@ Result<void> sys_getsockopt(Task& task, int fd, int level, int name, uint64_t va
   uint32_t wanted = level == net::kSolSocket
                         ? TRY(socket.endpoint().get_socket_option(caller, name, value, n))
                         : TRY(socket.endpoint().get_option(caller, level, name, value, n));
+  const bool in_part = wanted & net::Endpoint::kGivenInPart;
+  wanted &= ~net::Endpoint::kGivenInPart;
   TRY(mm::copy_out(task.mm(), mm::UserPtr<uint32_t>(size_at), wanted));
-  if (wanted > n) return Errno::range;  // nothing was given, but it is told how much there is
+  if (wanted > n && !in_part) return Errno::range;  // nothing was given, but it is told how much there is
   return {};
 }
 

@@ -136,4 +136,13 @@ void put_address(const SocketAddress& from, int domain, Address& out) {
   out.size = sizeof a;
 }
 
+uint64_t keyed_hash(std::initializer_list<uint64_t> words, uint64_t secret) {
+  uint64_t hash = secret;
+  for (const uint64_t word : words) {
+    const unsigned __int128 product = static_cast<unsigned __int128>(hash ^ word) * secret;
+    hash = static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+  }
+  return hash;
+}
+
 }  // namespace runsc::net

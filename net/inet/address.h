@@ -2,6 +2,8 @@
 // IPv4-mapped ::ffff:a.b.c.d, which never stands in an IPv6 header that we send or take.
 #pragma once
 
+#include <initializer_list>
+
 #include "kernel/base/format.h"
 #include "kernel/base/result.h"
 #include "net/types.h"
@@ -46,6 +48,8 @@ struct IpAddress {
   IpAddress masked(unsigned length) const;
   void print(TextSink& out) const;  // RFC 5952
 };
+// A number of these words that nobody can foresee who does not know the secret.
+uint64_t keyed_hash(std::initializer_list<uint64_t> words, uint64_t secret);
 inline constexpr IpAddress kAnyV4 = IpAddress::v4(0), kAnyV6{};
 inline constexpr IpAddress kLoopbackV4 = IpAddress::v4(0x7f000001), kLoopbackV6{0, 1};
 inline constexpr IpAddress kBroadcastV4 = IpAddress::v4(~0u);

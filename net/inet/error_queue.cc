@@ -1,5 +1,7 @@
 #include "net/inet/error_queue.h"
 
+#include <algorithm>
+
 #include "net/inet/inet_endpoint.h"
 #include "net/inet/wire.h"
 
@@ -7,13 +9,18 @@ namespace runsc::net {
 
 using namespace fs::poll_bit;
 
-ErrorQueue::~ErrorQueue() { clear(); }
+namespace {
+// RFC 1812, 4.3.2.3 and RFC 4443, 2.4 (c): no honest quote is longer.
+constexpr size_t kQuoteMax4 = 576, kQuoteMax6 = 1280;
+constexpr uint32_t kRecordCharge = 768;  // what Linux counts for one without a quote
+}  // namespace
 
-void ErrorQueue::push(Unique<ErrorRecord> record) {
+bool ErrorQueue::push(Unique<ErrorRecord>& record) {
   LockGuard guard(lock_);
-  if (count_.load(std::memory_order_relaxed) >= kMost) return;
+  if (count_.load(std::memory_order_relaxed) >= kMost) return false;
   list_.push_back(*record.release());
   count_.fetch_add(1, std::memory_order_release);
+  return true;
 }
 
 Unique<ErrorRecord> ErrorQueue::pop(uint32_t& next) {
@@ -27,10 +34,10 @@ Unique<ErrorRecord> ErrorQueue::pop(uint32_t& next) {
   return record;
 }
 
-void ErrorQueue::clear() {
-  uint32_t next;
-  while (pop(next)) {
-  }
+uint32_t ErrorQueue::clear() {
+  uint32_t next, charge = 0;
+  while (Unique<ErrorRecord> record = pop(next)) charge += record->charge;
+  return charge;
 }
 
 // ---- InetEndpoint's side of it ----
@@ -51,9 +58,23 @@ void InetEndpoint::queue_error(const IcmpError& error, uint16_t port, uint32_t p
   if (error.destination.needs_scope()) record->to.scope = error.interface;
   record->offender = error.offender;
   record->interface = error.interface;
-  record->payload = error.quoted.clone();
-  if (record->payload && !record->payload->pull(payload)) record->payload.reset();
-  errors_.push(std::move(record));
+  const size_t quoted = std::min(error.quoted.size(), error.destination.is_v4() ? kQuoteMax4 : kQuoteMax6);
+  if (quoted >= payload) {
+    const auto n = static_cast<uint32_t>(quoted - payload);
+    record->payload = Packet::create(n, 0);
+    if (record->payload) error.quoted.read(payload, {record->payload->put(n), n});
+  }
+  push_error(std::move(record));
+}
+
+// Against SO_RCVBUF, as packets are: what has no room is not told.
+bool InetEndpoint::push_error(Unique<ErrorRecord> record) {
+  const uint32_t charge = record->payload ? record->payload->memory() : kRecordCharge;
+  if (!charge_receive(charge)) return false;
+  record->charge = charge;
+  if (errors_.push(record)) return true;
+  uncharge_receive(charge);
+  return false;
 }
 
 void InetEndpoint::queue_local_error(Errno error, const SocketAddress& to, uint32_t info) {
@@ -63,11 +84,11 @@ void InetEndpoint::queue_local_error(Errno error, const SocketAddress& to, uint3
   record->error = {static_cast<uint32_t>(error), error_origin::local, 0, 0, 0, info, 0};
   record->to = to;
   record->offender = any_address(v6());
-  errors_.push(std::move(record));
+  if (!push_error(std::move(record))) return;
   queue().wake_all(err | (options.has(option_bit::select_err_queue) ? pri : 0));
 }
 
-void InetEndpoint::icmp_error(const IcmpError& error) {
+bool InetEndpoint::icmp_error(const IcmpError& error) {
   bool connected;
   {
     LockGuard guard(lock_);
@@ -77,7 +98,7 @@ void InetEndpoint::icmp_error(const IcmpError& error) {
   bool hard = error.hard;
   if (error.too_big) {
     const PathMtu mode = v6() ? ip.path_mtu6 : ip.path_mtu;
-    if (mode == PathMtu::dont) return;
+    if (mode == PathMtu::dont) return true;
     what = Errno::msgsize;
     hard = true;
   }
@@ -89,16 +110,18 @@ void InetEndpoint::icmp_error(const IcmpError& error) {
     const uint16_t port = header.empty() ? uint16_t{0} : header_at<UdpHeader>(header.data()).destination;
     queue_error(told, type() == socket_type::dgram ? port : uint16_t{0}, sizeof(UdpHeader));
   } else if (!hard || !connected) {
-    return;
+    return true;
   }
   set_error(what);
   queue().wake_all(err | in | out | rdnorm | wrnorm);
+  return true;
 }
 
 Result<size_t> InetEndpoint::receive_error(ReceiveMessage& message) {
   uint32_t next;
   Unique<ErrorRecord> record = errors_.pop(next);
   if (!record) return Errno::again;
+  uncharge_receive(record->charge);
   const size_t whole = record->payload ? record->payload->size() : 0;
   const size_t n = whole < message.data.remaining() ? whole : message.data.remaining();
   if (n < whole) message.out_flags |= msg_flag::trunc;

@@ -24,18 +24,20 @@ struct ErrorRecord final : HeapObject, boost::intrusive::list_base_hook<> {
   SocketAddress to;    // whom the packet was for
   IpAddress offender;  // any: nobody
   uint32_t interface = 0;
-  PacketPtr payload;  // what the application had sent, as far as it was quoted; null: nothing
+  PacketPtr payload;    // what the application had sent, as far as it was quoted; null: nothing
+  uint32_t charge = 0;  // what it counts for in the receive buffer
 };
 
 class ErrorQueue {
  public:
   static constexpr size_t kMost = 256;
-  ~ErrorQueue();
-  void push(Unique<ErrorRecord> record);
+  ~ErrorQueue() { (void)clear(); }
+  // False, and it stays: there are kMost.
+  bool push(Unique<ErrorRecord>& record);
   // The oldest. `next`: the error of the one behind it; 0: none.
   Unique<ErrorRecord> pop(uint32_t& next);
   bool empty() const { return count_.load(std::memory_order_acquire) == 0; }
-  void clear();
+  uint32_t clear();  // what they counted for
 
  private:
   using List = boost::intrusive::list<ErrorRecord, boost::intrusive::constant_time_size<false>>;

@@ -53,11 +53,13 @@ bool Stack::fragment6(PacketPtr& packet, Chain& chain) {
   }
   const FragmentKey key{packet->info.source, packet->info.destination, fragment.id, packet->info.interface,
                         0};
-  if (!reassemble(packet, key, {offset, header, more})) return false;
-  bytes = packet->header(header);
+  FragmentPlace place{offset, header, more};
+  if (!reassemble(packet, key, place)) return false;
+  bytes = packet->header(place.header);
   if (bytes.empty() || packet->size() - sizeof(Ipv6Header) > 0xffff) return false;
-  // The fragment header stays where it was and is skipped; what follows is the first fragment's.
-  chain = {header, header_at<Ipv6Fragment>(bytes.data() + chain.at).next, chain.at};
+  // The first fragment's header stays where it was and is skipped; what follows is by it.
+  const auto at = static_cast<uint32_t>(place.header - sizeof(Ipv6Fragment));
+  chain = {place.header, header_at<Ipv6Fragment>(bytes.data() + at).next, at};
   header_at<Ipv6Header>(bytes.data()).length = static_cast<uint16_t>(packet->size() - sizeof(Ipv6Header));
   return true;
 }

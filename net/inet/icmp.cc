@@ -125,10 +125,13 @@ void take_error(Stack& stack, Packet& packet, const IcmpHeader& icmp) {
     if (icmp.type == icmp_type::parameter) error.info = icmp.info >> 24;
     if (!packet.pull(size)) return;
   }
+  // RFC 4291, 2.5.5.2: mapped addresses are no business of the wire.
+  if (v6 && (error.source.is_v4() || error.destination.is_v4())) return;
   if (packet.size() < kLeastQuote || packet.header(kLeastQuote).empty()) return;
   if (!stack.config.is_local(error.source)) return;
-  if (error.too_big) stack.config.path_mtu(error.destination, error.info);
-  if (auto tell = protocol_of(protocol).error) tell(stack, error);
+  const auto tell = protocol_of(protocol).error;
+  const bool vouched = tell && tell(stack, error);
+  if (vouched && error.too_big) stack.config.path_mtu(error.destination, error.info);
 }
 
 void icmp_receive(Stack& stack, PacketPtr packet) {
@@ -216,6 +219,9 @@ void Stack::send_icmp_error(const Packet& packet, uint8_t type, uint8_t code, ui
   if (about.source.needs_scope()) query.interface = about.interface;
   Result<Route> way = route(query);
   if (!way) return;
+  if (!way->interface->is_loopback() &&
+      !icmp_limit_.allow(keyed_hash({about.source.high, about.source.low}, secret_), monotonic_ns()))
+    return;
   // The packet from its IP header on, of which what was pulled still stands in front.
   PacketPtr error = Packet::create(kQuoteMax6);
   if (!error) return;

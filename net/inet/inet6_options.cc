@@ -77,7 +77,7 @@ Result<void> InetEndpoint::set_ip6(const Caller& caller, int name, uint64_t addr
   for (const BitName& b : kBits) {
     if (b.name != name) continue;
     ip.set(b.bit, value != 0);
-    if (name == ipv6_option::recverr && value == 0) errors_.clear();
+    if (name == ipv6_option::recverr && value == 0) clear_errors();
     return {};
   }
   return set_ip6_number(caller, name, value);

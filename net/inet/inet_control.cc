@@ -209,12 +209,15 @@ void InetEndpoint::put_control4(ReceiveMessage& message, const Packet& packet) {
   }
   if (ip.has(ip_bit::recv_ttl)) put(message, kSolIp, ip_option::ttl, int32_t{info.ttl});
   if (ip.has(ip_bit::recv_tos)) put(message, kSolIp, ip_option::tos, info.tos);
-  if (ip.has(ip_bit::recv_origdst)) {
+  // The ports, if there are any: raw sockets get what has none.
+  std::byte ports[2 * sizeof(uint16_t)];
+  const size_t skip = info.transport_at >= packet.here() ? info.transport_at - packet.here() : packet.size();
+  if (ip.has(ip_bit::recv_origdst) && skip + sizeof ports <= packet.size()) {
+    packet.read(skip, ports);
     Address to;
     SocketAddress destination;
     destination.address = info.destination;
-    if (info.protocol == ip_protocol::udp)
-      destination.port = header_at<UdpHeader>(packet.at(info.transport_at)).destination;
+    destination.port = header_at<Be16>(ports + sizeof(uint16_t));
     put_address(destination, family_number::inet, to);
     message.control.put(kSolIp, ip_option::recvorigdstaddr, to.span());
   }

@@ -47,7 +47,7 @@ InetEndpoint::InetEndpoint(InetEndpoint& listener)
   local_.address = asked_local_ = peer_.address = any_address(v6());
 }
 
-InetEndpoint::~InetEndpoint() = default;
+InetEndpoint::~InetEndpoint() { leave_groups(); }
 
 Stack& InetEndpoint::stack() const { return net().inet(); }
 
@@ -57,8 +57,8 @@ void InetEndpoint::attached(Socket& file) {
 
 void InetEndpoint::release_names() {
   if (table_) table_->remove(*this);
-  memberships_.leave_all(stack().config);
-  errors_.clear();
+  leave_groups();
+  clear_errors();
 }
 
 // ---- names ----
@@ -286,14 +286,17 @@ IpSendOptions InetEndpoint::send_options(const IpAddress& to) const {
 // ---- receive buffer ----
 
 bool InetEndpoint::charge_receive(Packet& packet) {
-  const uint32_t charge = packet.memory();
-  const uint32_t before = received_.fetch_add(charge, std::memory_order_relaxed);
-  if (before > options.receive_buffer.load(std::memory_order_relaxed)) {
-    received_.fetch_sub(charge, std::memory_order_relaxed);
-    return false;
-  }
+  const uint32_t charge = packet.memory() + packet.idle_memory();
+  if (!charge_receive(charge)) return false;
   packet.info.charge = charge;
   return true;
+}
+
+bool InetEndpoint::charge_receive(uint32_t charge) {
+  const uint32_t before = received_.fetch_add(charge, std::memory_order_relaxed);
+  if (before <= options.receive_buffer.load(std::memory_order_relaxed)) return true;
+  received_.fetch_sub(charge, std::memory_order_relaxed);
+  return false;
 }
 
 bool InetEndpoint::takes_group(const IpAddress& group, uint32_t interface) const {

@@ -41,8 +41,8 @@ class InetEndpoint : public Endpoint, public PortEntry {
   Result<uint64_t> ioctl(uint32_t request, uint64_t argument, const fs::IoctlContext& context) override;
 
   // An ICMP error for a packet of this socket. No locks held. The default does what UDP does: IP_RECVERR's
-  // queue, SO_ERROR where `error.hard` or IP_RECVERR, and wakes.
-  virtual void icmp_error(const IcmpError& error);
+  // queue, SO_ERROR where `error.hard` or IP_RECVERR, and wakes. False: the packet cannot have been its own.
+  virtual bool icmp_error(const IcmpError& error);
 
   // PortEntry's.
   bool entry_try_ref() override { return try_ref(); }
@@ -58,9 +58,10 @@ class InetEndpoint : public Endpoint, public PortEntry {
   };
   Names names();
   struct Facts {
-    uint8_t state = 7;  // as TCP numbers them: 1 connected, 7 closed, 10 listening...
+    uint8_t state = 7;  // as TCP numbers them: 1 connected, 7 closed, 10 listening...; 0: not shown
     uint8_t timer = 0, retransmits = 0, shut = 0;
     uint32_t expires_ms = 0, receive_queue = 0, send_queue = 0;
+    bool orphan = false;  // no file stands for it any more
   };
   virtual Facts facts() { return {}; }
   bool only_v6() const { return ip.has(ip_bit::v6only); }
@@ -102,6 +103,7 @@ class InetEndpoint : public Endpoint, public PortEntry {
   Result<size_t> receive_error(ReceiveMessage& message);
   // `payload`: how many bytes of the quoted packet stand in front of what the application sent.
   void queue_error(const IcmpError& error, uint16_t port, uint32_t payload);
+  void clear_errors() { uncharge_receive(errors_.clear()); }
   // What send() itself found: EMSGSIZE.
   void queue_local_error(Errno error, const SocketAddress& to, uint32_t info);
   bool wants_errors() const { return ip.has(v6() ? ip_bit::recv_err6 : ip_bit::recv_err); }
@@ -110,10 +112,12 @@ class InetEndpoint : public Endpoint, public PortEntry {
 
   // SO_RCVBUF: counts `packet.info.charge`. False: no room.
   bool charge_receive(Packet& packet);
+  bool charge_receive(uint32_t charge);
   void uncharge_receive(uint32_t charge) { received_.fetch_sub(charge, std::memory_order_relaxed); }
   uint32_t received_memory() const { return received_.load(std::memory_order_relaxed); }
   // Ends what the base has: names, memberships, errors. For release().
   void release_names();
+  void leave_groups() { memberships_.leave_all(stack().config); }
   // connect(2) of datagram and raw sockets: a route, and the addresses that come of it.
   struct Peer {
     SocketAddress address;
@@ -135,10 +139,12 @@ class InetEndpoint : public Endpoint, public PortEntry {
 
  private:
   struct Value;
+  bool push_error(Unique<ErrorRecord> record);
   Result<void> bind_v4(const Caller& caller, const SocketAddress& wanted);
   Result<void> bind_v6(const Caller& caller, const SocketAddress& wanted);
   Result<void> take_name(const Caller& caller, const SocketAddress& wanted, bool only6);
   Result<void> bind_device(const Caller& caller, uint64_t address, uint32_t size);
+  Result<void> bind_index(const Caller& caller, int32_t index);
   Result<void> set_ip(const Caller& caller, int name, uint64_t address, uint32_t size);
   Result<void> set_ip_number(const Caller& caller, int name, int32_t value);
   Result<int32_t> ip_number(int name);

@@ -37,16 +37,21 @@ Result<void> InetEndpoint::bind_device(const Caller& caller, uint64_t address, u
   char name[Interface::kNameMax + 1] = {};
   const uint32_t n = std::min<uint32_t>(size, Interface::kNameMax);
   TRY(mm::copy_in_bytes(caller.space, name, address, n));
-  uint32_t index = 0;
+  int32_t index = 0;
   if (name[0]) {
     Ref<Interface> found = stack().config.interface(std::string_view(name, __builtin_strlen(name)));
     if (!found) return Errno::nodev;
-    index = found->index();
+    index = static_cast<int32_t>(found->index());
   }
+  return bind_index(caller, index);
+}
+
+Result<void> InetEndpoint::bind_index(const Caller& caller, int32_t index) {
   // Who is bound to one already may not leave it without privilege.
-  if (bound_device() && bound_device() != index && !caller.creds.has(Cap::net_raw)) return Errno::perm;
-  device_.store(index, std::memory_order_relaxed);
-  if (table_) table_->set_device(*this, index);
+  if (bound_device() && !caller.creds.has(Cap::net_raw)) return Errno::perm;
+  if (index < 0) return Errno::inval;
+  device_.store(static_cast<uint32_t>(index), std::memory_order_relaxed);
+  if (table_) table_->set_device(*this, static_cast<uint32_t>(index));
   LockGuard guard(lock_);
   route_ = {};
   return {};
@@ -57,14 +62,8 @@ Result<void> InetEndpoint::set_socket_option(const Caller& caller, int name, uin
   switch (name) {
     case kSoBindToDevice:
       return bind_device(caller, address, size);
-    case kSoBindToIfindex: {
-      const int32_t index = TRY(read_option(caller, address, size));
-      if (index < 0) return Errno::inval;
-      if (index && !stack().config.interface(static_cast<uint32_t>(index))) return Errno::nodev;
-      device_.store(static_cast<uint32_t>(index), std::memory_order_relaxed);
-      if (table_) table_->set_device(*this, static_cast<uint32_t>(index));
-      return {};
-    }
+    case kSoBindToIfindex:
+      return bind_index(caller, TRY(read_option(caller, address, size)));
     case kSoPeekOff: {
       if (type() != socket_type::dgram || protocol() != ip_protocol::udp) return Errno::opnotsupp;
       options.peek_offset.store(TRY(read_option(caller, address, size)), std::memory_order_relaxed);
@@ -232,7 +231,7 @@ Result<void> InetEndpoint::set_ip(const Caller& caller, int name, uint64_t addre
     if (b.name != name) continue;
     const int32_t value = TRY(read_short_option(caller, address, size));
     ip.set(b.bit, value != 0);
-    if (name == ip_option::recverr && value == 0) errors_.clear();
+    if (name == ip_option::recverr && value == 0) clear_errors();
     return {};
   }
   return Errno::noprotoopt;

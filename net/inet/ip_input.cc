@@ -49,15 +49,28 @@ void Stack::deliver(PacketPtr packet) {
   }
 }
 
+// Whether somebody can have sent it from there (RFC 1122, 3.2.1.3; RFC 1812, 5.3.7). What came by lo is ours,
+// unless an application made all of it.
+bool Stack::source_possible(const Packet& packet, bool group) const {
+  const PacketInfo& info = packet.info;
+  const IpAddress& source = info.source;
+  const bool v6 = !source.is_v4();
+  if (source.is_multicast() || source.is_broadcast()) return false;
+  if (info.interface == config.loopback()->index() && (v6 || !info.by_hand)) return true;
+  if (source.is_loopback() || info.destination.is_loopback()) return false;
+  if (v6) return true;
+  // Who has no address yet asks all, or the groups of the link.
+  constexpr IpAddress kLinkGroups = IpAddress::v4(0xe0000000);
+  if (source.v4() >> 24 == 0)
+    return info.destination.is_broadcast() || (group && info.destination.matches(kLinkGroups, 24));
+  return !config.is_broadcast(source) && !config.is_local(source);
+}
+
 // The addresses are ones that a packet may have, and it is for us.
 bool Stack::accepts(const Packet& packet, bool group) {
   const PacketInfo& info = packet.info;
   const bool v6 = !info.source.is_v4();
-  Interface* lo = config.loopback();
-  const bool on_lo = info.interface == lo->index();
-  if (info.source.is_multicast() || info.source.is_broadcast()) return false;
-  const bool trusted = on_lo && (v6 || !info.by_hand);
-  if (!trusted && (info.source.is_loopback() || info.destination.is_loopback())) return false;
+  if (!source_possible(packet, group)) return false;
   if (group) return config.is_member(info.interface, info.destination);
   if (v6 && info.destination.is_link_local()) return config.is_local(info.destination, info.interface);
   return config.is_local(info.destination);
@@ -93,27 +106,27 @@ void Stack::input4(PacketPtr packet) {
     info.to = PacketFor::broadcast;
   else if (group)
     info.to = PacketFor::multicast;
-  if (broadcast ? info.source.is_multicast() : !accepts(*packet, group))
+  if (broadcast ? !source_possible(*packet, false) : !accepts(*packet, group))
     return bad(Mib::ip_in_address_errors);
   if (ip.is_fragment()) {
     const FragmentKey key{info.source, info.destination, ip.id, info.interface, info.protocol};
-    const FragmentPlace place{ip.offset(), size, (ip.fragment & Ipv4Header::kMoreFragments) != 0};
+    FragmentPlace place{ip.offset(), size, (ip.fragment & Ipv4Header::kMoreFragments) != 0};
     if (!reassemble(packet, key, place)) return;
-    auto& whole = header_at<Ipv4Header>(packet->header(size).data());
-    if (packet->size() > 0xffff) return bad(Mib::ip_in_header_errors);
+    const std::span<std::byte> front = packet->header(place.header);
+    if (front.empty() || packet->size() > 0xffff) return bad(Mib::ip_in_header_errors);
+    auto& whole = header_at<Ipv4Header>(front.data());
     whole.length = static_cast<uint16_t>(packet->size());
     whole.fragment = 0;
     whole.checksum.set_raw(0);
-    whole.checksum.set_raw(checksum_of(packet->header(size)));
-    packet->info.network_at = packet->here();
+    whole.checksum.set_raw(checksum_of(front));
   }
   local4(std::move(packet));
 }
 
-bool Stack::reassemble(PacketPtr& packet, const FragmentKey& key, const FragmentPlace& place) {
+// True: `packet` is the whole datagram, behind `place.header` bytes of the first fragment's headers.
+bool Stack::reassemble(PacketPtr& packet, const FragmentKey& key, FragmentPlace& place) {
   const bool v6 = !key.source.is_v4();
   counters.add(Mib::ip_reasm_required, v6);
-  const PacketInfo info = packet->info;
   if (packet->info.checksum == ChecksumState::partial) complete_checksum(*packet);
   Reassembly::Outcome outcome = fragments.add(key, place, std::move(packet), monotonic_ns());
   switch (outcome.verdict) {
@@ -128,8 +141,7 @@ bool Stack::reassemble(PacketPtr& packet, const FragmentKey& key, const Fragment
   }
   counters.add(Mib::ip_reasm_ok, v6);
   packet = std::move(outcome.packet);
-  packet->info = info;
-  packet->info.checksum = ChecksumState::unknown;
+  place.header = outcome.header;
   packet->info.network_at = packet->here();
   return true;
 }
@@ -153,6 +165,7 @@ void Stack::local4(PacketPtr packet) {
   const auto& ip = header_at<Ipv4Header>(packet->data());
   const uint8_t protocol = ip.protocol;
   const uint32_t size = ip.size();
+  packet->info.transport_at = packet->here() + size;
   const bool wanted = raw_->deliver(*this, *packet, protocol);
   (void)packet->pull(size);
   if (g_protocols[protocol].receive || wanted) return to_protocol(std::move(packet), protocol);

@@ -9,9 +9,22 @@ namespace runsc::net {
 namespace {
 constexpr uint32_t kMaxPacket = 65535, kFragmentUnit = 8;
 constexpr uint8_t kUdp = ip_protocol::udp;
+
+// Bytes [offset, offset + size) of a packet as one of its own; what is not in pages already gets none.
+PacketPtr part_of(const Packet& packet, size_t offset, uint32_t size) {
+  const size_t linear = packet.linear_size() > offset ? packet.linear_size() - offset : 0;
+  PacketPtr part = Packet::create(static_cast<uint32_t>(std::min<size_t>(linear, size)));
+  if (!part || !part->append(packet, offset, size)) return {};
+  return part;
+}
 }  // namespace
 
-uint32_t Stack::next_id() { return next_id_.fetch_add(1, std::memory_order_relaxed); }
+// Nobody learns from the numbers that he sees what is sent to others.
+uint16_t Stack::next_id(const Route& route, uint8_t protocol) {
+  const uint64_t hash = keyed_hash({route.source.low, route.destination.low, protocol}, secret_);
+  const uint32_t count = next_ids_[hash % kIdCounters].fetch_add(1, std::memory_order_relaxed);
+  return static_cast<uint16_t>(count + (hash >> 32));
+}
 
 void Stack::set_transport_checksum(Packet& packet, const Route& route, uint8_t protocol, uint16_t field) {
   ChecksumSum sum;
@@ -75,7 +88,7 @@ Result<void> Stack::output4(const Route& route, PacketPtr packet, const IpSendOp
   ip.version_size = static_cast<uint8_t>(0x40 | header / 4);
   ip.tos = options.tos;
   ip.length = static_cast<uint16_t>(total);
-  ip.id = static_cast<uint16_t>(next_id());
+  ip.id = next_id(route, options.protocol);
   const bool df = options.dont_fragment || (options.prefer_df && total <= route.mtu);
   ip.fragment = df ? Ipv4Header::kDontFragment : uint16_t{0};
   ip.ttl = options.ttl ? options.ttl
@@ -102,8 +115,8 @@ Result<void> Stack::fragment4(const Route& route, Packet& packet, uint32_t mtu) 
   const auto payload = static_cast<uint32_t>(packet.size() - header);
   for (uint32_t done = 0; done < payload; done += step) {
     const uint32_t n = std::min(step, payload - done);
-    PacketPtr part = Packet::create(0);
-    if (!part || !part->append(packet, header + done, n)) {
+    PacketPtr part = part_of(packet, header + done, n);
+    if (!part) {
       counters.add(Mib::ip_frag_fails, false);
       return Errno::nobufs;
     }
@@ -157,8 +170,8 @@ Result<void> Stack::fragment6_out(const Route& route, Packet& packet, uint32_t m
   const uint32_t id = random_u32();
   for (uint32_t done = 0; done < payload; done += step) {
     const uint32_t n = std::min(step, payload - done);
-    PacketPtr part = Packet::create(0);
-    if (!part || !part->append(packet, sizeof(Ipv6Header) + done, n)) {
+    PacketPtr part = part_of(packet, sizeof(Ipv6Header) + done, n);
+    if (!part) {
       counters.add(Mib::ip_frag_fails, true);
       return Errno::nobufs;
     }

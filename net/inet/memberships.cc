@@ -11,7 +11,8 @@ Result<void> Memberships::join(NetConfig& config, uint32_t interface, const IpAd
     if (m.group == group && m.interface == interface) return Errno::addrinuse;
     of_family += m.group.is_v4() == group.is_v4();
   }
-  if (group.is_v4() && of_family >= kMost) return Errno::nobufs;
+  if (group.is_v4() && of_family >= kMost4) return Errno::nobufs;
+  if (!group.is_v4() && of_family >= kMost6) return Errno::nomem;
   TRY(members_.reserve(members_.size() + 1));
   TRY(config.join(interface, group));
   return members_.push_back({group, interface});

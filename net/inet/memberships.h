@@ -9,8 +9,10 @@ namespace runsc::net {
 
 class Memberships {
  public:
-  static constexpr size_t kMost = 20;  // net.ipv4.igmp_max_memberships
-  // EADDRINUSE: it has; ENOBUFS: too many; ENODEV, ENOMEM.
+  static constexpr size_t kMost4 = 20;  // net.ipv4.igmp_max_memberships
+  // Of IPv6 Linux takes what net.core.optmem_max has room for, 56 bytes each.
+  static constexpr size_t kMost6 = 131072 / 56;
+  // EADDRINUSE: it has; ENOBUFS (IPv4), ENOMEM (IPv6): too many; ENODEV, ENOMEM.
   Result<void> join(NetConfig& config, uint32_t interface, const IpAddress& group);
   // `interface` 0: any. EADDRNOTAVAIL.
   Result<void> leave(NetConfig& config, uint32_t interface, const IpAddress& group);

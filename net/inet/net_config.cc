@@ -66,30 +66,41 @@ Result<void> NetConfig::list_interfaces(Vec<Ref<Interface>>& out) const {
   return {};
 }
 
-Result<void> NetConfig::set_flags(Interface& interface, uint32_t flags, uint32_t mask) {
-  mask &= kSettable;
+// False: they were so.
+bool NetConfig::change_flags_locked(Interface& interface, uint32_t flags, uint32_t mask) {
   const uint32_t before = interface.flags();
   uint32_t after = (before & ~mask) | (flags & mask);
   constexpr uint32_t kRuns = interface_flag::running | interface_flag::lower_up;
   after = after & interface_flag::up ? after | kRuns : after & ~kRuns;
-  if (after == before) return {};
+  if (after == before) return false;
   interface.flags_.store(after, std::memory_order_relaxed);
-  if ((before ^ after) & interface_flag::up) {
-    LockGuard guard(lock_);
-    if (after & interface_flag::up) {
-      Result<void> status;
-      for (const InterfaceAddress& a : interface.addresses_) {
-        Vec<RouteEntry> implied;
-        implied_routes(interface, a, implied, status);
-        for (const RouteEntry& r : implied)
-          if (status && r.table == RouteEntry::kMain) status = insert_route_locked(r);
-      }
-      TRY(std::move(status));
-    } else {
-      drop_routes_locked(interface, nullptr, false);
-    }
+  return true;
+}
+
+// It has come up, or gone down.
+Result<void> NetConfig::routes_follow_locked(Interface& interface) {
+  if (!interface.up()) {
+    drop_routes_locked(interface, nullptr, false);
+    return {};
   }
-  changed();
+  Result<void> status;
+  for (const InterfaceAddress& a : interface.addresses_) {
+    Vec<RouteEntry> implied;
+    implied_routes(interface, a, implied, status);
+    for (const RouteEntry& r : implied)
+      if (status && r.table == RouteEntry::kMain) status = insert_route_locked(r);
+  }
+  return status;
+}
+
+Result<void> NetConfig::set_flags(Interface& interface, uint32_t flags, uint32_t mask) {
+  {
+    LockGuard guard(lock_);
+    const bool was_up = interface.up();
+    if (!change_flags_locked(interface, flags, mask & kSettable)) return {};
+    changed();
+    if (was_up != interface.up()) TRY(routes_follow_locked(interface));
+  }
   if (ConfigWatcher* w = watcher()) w->link_changed(interface);
   return {};
 }

@@ -115,6 +115,8 @@ class NetConfig {
     uint64_t until_ns = 0;
   };
   Interface* find_locked(uint32_t index) const REQUIRES(lock_);
+  bool change_flags_locked(Interface& interface, uint32_t flags, uint32_t mask) REQUIRES(lock_);
+  Result<void> routes_follow_locked(Interface& interface) REQUIRES(lock_);
   bool is_local_locked(const IpAddress& address, uint32_t interface) const REQUIRES(lock_);
   Interface* owner_locked(const IpAddress& address, uint32_t interface) const REQUIRES(lock_);
   bool is_broadcast_locked(const IpAddress& address, uint32_t interface) const REQUIRES(lock_);

@@ -129,7 +129,7 @@ Result<size_t> PacketEndpoint::send(SendMessage& message) {
   const bool raw = type() == socket_type::raw;
   if (raw && size < kLinkHeader) return Errno::inval;
   if (size > device->mtu() + (raw ? kLinkHeader : 0)) return Errno::msgsize;
-  PacketPtr packet = Packet::create(size <= kLinearMax ? static_cast<uint32_t>(size) : kLinkHeader);
+  PacketPtr packet = Packet::create(size <= kLinearMax ? static_cast<uint32_t>(size) : Packet::kHeaderRoom);
   if (!packet) return Errno::nobufs;
   TRY(packet->fill(message.data, size));
   if (!raw) {

@@ -100,15 +100,16 @@ void ping_receive(Stack& stack, PacketPtr packet) {
     static_cast<PingEndpoint&>(*endpoint).take_packet(std::move(packet));
 }
 
-void ping_error(Stack& stack, const IcmpError& error) {
+bool ping_error(Stack& stack, const IcmpError& error) {
   const std::span<std::byte> bytes = error.quoted.header(sizeof(IcmpHeader));
-  if (bytes.empty()) return;
+  if (bytes.empty()) return false;
   const auto& icmp = header_at<IcmpHeader>(bytes.data());
   const bool v6 = !error.source.is_v4();
-  if (icmp.type != (v6 ? icmp6_type::echo : icmp_type::echo)) return;
+  if (icmp.type != (v6 ? icmp6_type::echo : icmp_type::echo)) return false;
   PortRef found =
       stack.ping.find_receiver({error.source, error.destination, icmp.echo.id, 0, error.interface});
-  if (InetEndpoint* endpoint = found.endpoint()) endpoint->icmp_error(error);
+  InetEndpoint* endpoint = found.endpoint();
+  return endpoint && endpoint->icmp_error(error);
 }
 
 }  // namespace runsc::net

@@ -8,12 +8,12 @@ namespace runsc::net {
 
 Result<Ref<Endpoint>> create_ping(const Caller& caller, NetworkNamespace& net, int domain, int protocol);
 void ping_receive(Stack& stack, PacketPtr packet);
-void ping_error(Stack& stack, const IcmpError& error);
+bool ping_error(Stack& stack, const IcmpError& error);
 
 class PingEndpoint final : public DatagramEndpoint {
  public:
   Result<size_t> send(SendMessage& message) override;
-  void icmp_error(const IcmpError& error) override { InetEndpoint::icmp_error(error); }
+  bool icmp_error(const IcmpError& error) override { return InetEndpoint::icmp_error(error); }
 
  private:
   template <class T, class... A>

@@ -95,11 +95,14 @@ PortEntry* PortTable::tuple_locked(const PortKey& key, const PortEntry* except) 
   return nullptr;
 }
 
-bool PortTable::tuple_free_locked(const PortEntry& entry, const PortKey& key) {
+bool PortEntry::entry_gives_way(const PortKey&, bool) { return false; }
+
+bool PortTable::tuple_free_locked(PortEntry& entry, const PortKey& key, bool chosen) {
   PortEntry* other = tuple_locked(key, &entry);
   if (!other) return true;
-  if (!other->entry_gives_way()) return false;
+  if (!other->entry_gives_way(key, chosen)) return false;
   unlink_locked(*other);
+  entry.entry_follows(*other);
   return true;
 }
 
@@ -110,7 +113,7 @@ Result<uint16_t> PortTable::choose_tuple_locked(PortEntry& entry, uint16_t remot
   PortKey key{entry.local_, entry.remote_, 0, remote_port, entry.device_};
   for (uint32_t i = 0; i < range; ++i) {
     key.port = static_cast<uint16_t>(low + (start + i) % range);
-    if (!port_taken_locked(entry, key.port, true) && tuple_free_locked(entry, key)) return key.port;
+    if (!port_taken_locked(entry, key.port, true) && tuple_free_locked(entry, key, true)) return key.port;
   }
   return Errno::addrnotavail;
 }
@@ -204,6 +207,7 @@ Result<uint16_t> PortTable::connect(PortEntry& entry, const PortClaim& claim, co
   TRY(make_room_locked());
   set_claim(entry, claim);
   const bool unlisted = entry.state_ == PortEntry::State::unlisted;
+  const IpAddress old_local = entry.local_, old_remote = entry.remote_;
   entry.local_ = local;
   if (kind_ == Kind::datagram) {
     if (unlisted) {
@@ -216,12 +220,20 @@ Result<uint16_t> PortTable::connect(PortEntry& entry, const PortClaim& claim, co
     return entry.port_;
   }
   entry.remote_ = remote;
+  Result<uint16_t> port = entry.port_;
   if (unlisted) {
     entry.explicit_port_ = false;
-    link_port_locked(entry, TRY(choose_tuple_locked(entry, remote_port)));
-  } else if (!tuple_free_locked(entry, {local, remote, entry.port_, remote_port, entry.device_})) {
-    return Errno::addrnotavail;
+    port = choose_tuple_locked(entry, remote_port);
+  } else if (!tuple_free_locked(entry, {local, remote, entry.port_, remote_port, entry.device_}, false)) {
+    port = Errno::addrnotavail;
   }
+  if (!port) {
+    // As if it had not been tried.
+    entry.local_ = old_local;
+    entry.remote_ = old_remote;
+    return port;
+  }
+  if (unlisted) link_port_locked(entry, *port);
   link_tuple_locked(entry, remote, remote_port);
   return entry.port_;
 }

@@ -13,6 +13,7 @@ struct InetSettings;
 class InetEndpoint;
 
 class PortEntry;
+struct PortKey;
 
 // A place in a chain of a hash table.
 struct PortHook {
@@ -51,9 +52,11 @@ class PortEntry {
   virtual void entry_unref() = 0;
   // The endpoint, or null for what is left of one (its own class knows).
   virtual InetEndpoint* entry_endpoint() { return nullptr; }
-  // Under the table's lock: a new connection wants exactly these addresses (connect(2)). True: the entry is
-  // taken out for it, the new one comes in.
-  virtual bool entry_gives_way() { return false; }
+  // Under the table's lock: a new connection wants exactly the addresses of `key` (connect(2)), whose port
+  // the table has chosen for it, or not. True: the entry is taken out for it, the new one comes in.
+  virtual bool entry_gives_way(const PortKey& key, bool chosen);
+  // It has got the addresses of one that gave way.
+  virtual void entry_follows(PortEntry& old) { (void)old; }
 
  protected:
   virtual ~PortEntry();  // not while listed
@@ -156,7 +159,7 @@ class PortTable {
   Result<uint16_t> choose_port_locked(PortEntry& entry) REQUIRES(lock_);
   Result<uint16_t> choose_tuple_locked(PortEntry& entry, uint16_t remote_port) REQUIRES(lock_);
   PortEntry* tuple_locked(const PortKey& key, const PortEntry* except) const REQUIRES(lock_);
-  bool tuple_free_locked(const PortEntry& entry, const PortKey& key) REQUIRES(lock_);
+  bool tuple_free_locked(PortEntry& entry, const PortKey& key, bool chosen) REQUIRES(lock_);
   void set_claim(PortEntry& entry, const PortClaim& claim);
   Result<void> make_room_locked() REQUIRES(lock_);
   void link_port_locked(PortEntry& entry, uint16_t port) REQUIRES(lock_);

@@ -14,9 +14,11 @@ namespace {
 struct Entry final : PortEntry {
   bool entry_try_ref() override { return ++refs, true; }
   void entry_unref() override { --refs; }
-  bool entry_gives_way() override { return old; }
+  bool entry_gives_way(const PortKey&, bool chosen) override { return old && !(chosen && young); }
+  void entry_follows(PortEntry& other) override { followed = &other; }
   int refs = 0;
-  bool old = false;
+  bool old = false, young = false;
+  PortEntry* followed = nullptr;
   Options options;
 };
 
@@ -153,4 +155,30 @@ TEST_CASE("A thousand entries are found again") {
   for (uint16_t i = 1; i <= 1000; ++i)
     CHECK(&*f.table.find_connected({kOne, kTwo, 80, i, 0}) == &f.entries[i - 1u]);
   CHECK_FALSE(f.table.find_connected({kOne, kTwo, 80, 1001, 0}));
+}
+
+TEST_CASE("A connection that cannot be leaves its socket as it was") {
+  Fixture f(PortTable::Kind::stream);
+  Entry &first = f.fresh(), &second = f.fresh(option_bit::reuseaddr);
+  auto connect = [&](Entry& e) {
+    return f.table.connect(e, {false, false, 0, 0, &e.options}, kOne, kTwo, 80);
+  };
+  f.settings.port_low.store(4000);
+  f.settings.port_high.store(4000);
+  REQUIRE(connect(first).value() == 4000);
+  // Bound to all addresses, at the port of a connection that it cannot have.
+  first.options.set(option_bit::reuseaddr, true);
+  REQUIRE(f.bind(second, kAnyV4, 4000).value() == 4000);
+  CHECK(connect(second).error() == Errno::addrnotavail);
+  Entry& third = f.fresh();
+  CHECK(f.bind(third, IpAddress::v4(0x7f000009), 4000).error() == Errno::addrinuse);
+  // What is left of a connection gives way to who asked for the port, and later to who did not.
+  first.old = first.young = true;
+  Entry& fourth = f.fresh();
+  f.table.remove(second);
+  CHECK(connect(fourth).error() == Errno::addrnotavail);
+  CHECK(fourth.followed == nullptr);
+  first.young = false;
+  CHECK(connect(fourth).value() == 4000);
+  CHECK(fourth.followed == &first);
 }

@@ -94,7 +94,7 @@ Result<size_t> RawEndpoint::send(SendMessage& message) {
   Target target = TRY(target_of(message));
   if (int32_t e = take_error()) return static_cast<Errno>(e);
   if (included && size > target.route.mtu) return Errno::msgsize;
-  PacketPtr packet = Packet::create(size <= kLinearMax ? static_cast<uint32_t>(size) : 64);
+  PacketPtr packet = Packet::create(size <= kLinearMax ? static_cast<uint32_t>(size) : Packet::kHeaderRoom);
   if (!packet) return Errno::nobufs;
   TRY(packet->fill(message.data, size));
   if (included) {

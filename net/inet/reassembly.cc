@@ -6,7 +6,6 @@ namespace runsc::net {
 
 namespace {
 constexpr uint32_t kUnit = 8;            // all fragments but the last have a multiple of it
-constexpr uint32_t kHeaderRoom = 256;    // headers of the whole packet stand in one piece
 constexpr size_t kDatagramMemory = 256;  // what one costs besides its packets
 }  // namespace
 
@@ -88,7 +87,7 @@ bool Reassembly::append_copied(Packet& to, const Datagram& d) {
 
 PacketPtr Reassembly::assemble(Datagram& d) {
   const Fragment& first = d.fragments[0];
-  PacketPtr whole = Packet::create(kHeaderRoom);
+  PacketPtr whole = Packet::create(first.place.header + Packet::kHeaderRoom);
   if (!whole) return {};
   whole->info = first.packet->info;
   whole->info.checksum = ChecksumState::unknown;
@@ -108,17 +107,17 @@ PacketPtr Reassembly::assemble(Datagram& d) {
 
 Reassembly::Outcome Reassembly::add(const FragmentKey& key, const FragmentPlace& place, PacketPtr packet,
                                     uint64_t now_ns) {
-  if (packet->size() < place.header || place.header > kHeaderRoom) return {Verdict::dropped, {}};
+  if (packet->size() < place.header || place.header > Packet::kHeaderRoom) return {Verdict::dropped, {}, 0};
   const size_t size = packet->size() - place.header;
-  if (size == 0 || place.offset + size > kPayloadMax) return {Verdict::dropped, {}};
-  if (place.more && size % kUnit != 0) return {Verdict::dropped, {}};
+  if (size == 0 || place.offset + size > kPayloadMax) return {Verdict::dropped, {}, 0};
+  if (place.more && size % kUnit != 0) return {Verdict::dropped, {}, 0};
   PacketPtr whole;
   LockGuard guard(lock_);
   Datagram* d = find_locked(key);
   if (!d) {
     if (datagrams_.size() >= kDatagramsMax) drop_locked(datagrams_.front());
     Unique<Datagram> fresh = make<Datagram>();
-    if (!fresh) return {Verdict::dropped, {}};
+    if (!fresh) return {Verdict::dropped, {}, 0};
     fresh->key = key;
     fresh->memory = kDatagramMemory;
     fresh->deadline = now_ns + (key.source.is_v4() ? kLife4 : kLife6);
@@ -130,15 +129,16 @@ Reassembly::Outcome Reassembly::add(const FragmentKey& key, const FragmentPlace&
   Fragment fragment{std::move(packet), place, static_cast<uint32_t>(size)};
   if (!insert_locked(*d, std::move(fragment), duplicate)) {
     drop_locked(*d);
-    return {Verdict::dropped, {}};
+    return {Verdict::dropped, {}, 0};
   }
   if (d->total != 0 && d->have == d->total) {
+    const uint32_t header = d->fragments[0].place.header;
     whole = assemble(*d);
     drop_locked(*d);
-    return {whole ? Verdict::complete : Verdict::dropped, std::move(whole)};
+    return {whole ? Verdict::complete : Verdict::dropped, std::move(whole), header};
   }
   while (memory_ > kMemoryMax && !datagrams_.empty()) drop_locked(datagrams_.front());
-  return {Verdict::waits, {}};
+  return {Verdict::waits, {}, 0};
 }
 
 void Reassembly::expire(uint64_t now_ns, PacketQueue& out, uint32_t& count) {

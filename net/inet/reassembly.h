@@ -32,8 +32,10 @@ class Reassembly {
   enum class Verdict : uint8_t { waits, complete, dropped };
   struct Outcome {
     Verdict verdict;
-    // complete: the first fragment's headers (its `header` bytes), then the whole payload.
+    // complete: the first fragment's headers, then the whole payload; what is known of it is what was known
+    // of that fragment.
     PacketPtr packet;
+    uint32_t header = 0;  // bytes of those headers, which need not be as many as the last one's to come
   };
   // `packet` starts at its network header. The caller has checked that it is as long as it says.
   Outcome add(const FragmentKey& key, const FragmentPlace& place, PacketPtr packet, uint64_t now_ns);

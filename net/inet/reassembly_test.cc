@@ -67,6 +67,41 @@ TEST_CASE("Fragments come together in any order") {
   }
 }
 
+TEST_CASE("The headers of a datagram are its first fragment's, whichever came last") {
+  arch::fake::start();
+  auto part = [](std::string headers, uint32_t offset, std::string payload, bool more, uint8_t ttl,
+                 Reassembly& r) {
+    const std::string bytes = headers + payload;
+    PacketPtr p = Packet::create(static_cast<uint32_t>(bytes.size()));
+    memcpy(p->put(static_cast<uint32_t>(bytes.size())), bytes.data(), bytes.size());
+    p->info.ttl = ttl;
+    return r.add(kKey, {offset, static_cast<uint32_t>(headers.size()), more}, std::move(p), 0);
+  };
+  for (const bool first_is_last : {false, true}) {
+    for (const bool first_is_longer : {false, true}) {
+      const std::string headers = first_is_longer ? std::string(60, 'h') : "short",
+                        other = first_is_longer ? "tiny" : std::string(60, 'o');
+      Reassembly r;
+      Reassembly::Outcome out;
+      if (first_is_last) {
+        CHECK(part(other, 8, "rest", false, 2, r).verdict == Verdict::waits);
+        out = part(headers, 0, "eight888", true, 1, r);
+      } else {
+        CHECK(part(headers, 0, "eight888", true, 1, r).verdict == Verdict::waits);
+        out = part(other, 8, "rest", false, 2, r);
+      }
+      REQUIRE(out.verdict == Verdict::complete);
+      CHECK(out.header == headers.size());
+      CHECK(out.packet->info.ttl == 1);
+      std::string got(out.packet->size(), '?');
+      out.packet->read(0, std::as_writable_bytes(std::span(got)));
+      CHECK(got == headers + "eight888rest");
+      // There is room for the transport's header in the same piece.
+      CHECK(out.packet->header(out.header + 12).size() == out.header + 12);
+    }
+  }
+}
+
 TEST_CASE("Overlaps end a datagram, repetitions do not") {
   arch::fake::start();
   const std::string payload = pattern(100);

@@ -146,16 +146,23 @@ Result<void> NetConfig::list_routes(Vec<RouteEntry>& out) const {
 // ---- path MTU ----
 
 void NetConfig::path_mtu(const IpAddress& destination, uint32_t mtu) {
+  const uint64_t now = monotonic_ns();
   LockGuard guard(lock_);
   PathMtuEntry* slot = &path_mtus_[0];
   for (PathMtuEntry& e : path_mtus_) {
-    if (e.destination == destination) {
+    if (e.mtu != 0 && e.destination == destination) {
+      // RFC 1191, 6.3; RFC 8201, 4: nobody makes it larger but time.
+      if (e.until_ns > now && e.mtu < mtu) return;
+      if (e.until_ns > now && e.mtu == mtu) {
+        e.until_ns = now + kPathMtuLife;
+        return;
+      }
       slot = &e;
       break;
     }
     if (e.until_ns < slot->until_ns) slot = &e;
   }
-  *slot = {destination, mtu, monotonic_ns() + kPathMtuLife};
+  *slot = {destination, mtu, now + kPathMtuLife};
   changed();
 }
 

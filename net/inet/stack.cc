@@ -9,7 +9,9 @@
 
 namespace runsc::net {
 
-Stack::Stack(NetworkNamespace& net) : net_(net), secret_(random_u64() | 1), next_id_(random_u32()) {}
+Stack::Stack(NetworkNamespace& net) : net_(net), secret_(random_u64() | 1) {
+  for (std::atomic<uint32_t>& id : next_ids_) id.store(random_u32(), std::memory_order_relaxed);
+}
 
 Stack::~Stack() = default;
 

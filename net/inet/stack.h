@@ -10,6 +10,7 @@
 
 #include "net/inet/backlog.h"
 #include "net/inet/counters.h"
+#include "net/inet/icmp_limit.h"
 #include "net/inet/inet_settings.h"
 #include "net/inet/net_config.h"
 #include "net/inet/port_table.h"
@@ -59,7 +60,8 @@ struct Protocol {
   // `packet` starts at the transport header; info.source, destination, interface, ttl, tos are set and
   // info.network_at names the IP header. No locks held. Runs where Timer::fire() may: does not sleep.
   void (*receive)(Stack& stack, PacketPtr packet) = nullptr;
-  void (*error)(Stack& stack, const IcmpError& error) = nullptr;
+  // True: a socket of ours has sent the packet, as far as can be known.
+  bool (*error)(Stack& stack, const IcmpError& error) = nullptr;
 };
 void register_protocol(uint8_t number, const Protocol& protocol);
 
@@ -121,9 +123,10 @@ class Stack final : public HeapObject {
   void input4(PacketPtr packet);
   void input6(PacketPtr packet);
   bool accepts(const Packet& packet, bool group);
+  bool source_possible(const Packet& packet, bool group) const;
   void local4(PacketPtr packet);
   void local6(PacketPtr packet);
-  bool reassemble(PacketPtr& packet, const FragmentKey& key, const FragmentPlace& place);
+  bool reassemble(PacketPtr& packet, const FragmentKey& key, FragmentPlace& place);
   // extension6.cc
   struct Chain {
     uint32_t at;  // from the network header
@@ -140,7 +143,7 @@ class Stack final : public HeapObject {
   Result<void> fragment4(const Route& route, Packet& packet, uint32_t mtu);
   Result<void> fragment6_out(const Route& route, Packet& packet, uint32_t mtu, uint8_t protocol);
   void emit(const Route& route, PacketPtr packet, uint16_t ether);
-  uint32_t next_id();
+  uint16_t next_id(const Route& route, uint8_t protocol);
   void complete_checksum(Packet& packet);
   // A timer whose end is what the stack has put off.
   template <void (Stack::*Do)()>
@@ -158,7 +161,10 @@ class Stack final : public HeapObject {
   NetworkNamespace& net_;
   Backlog backlog_;
   const uint64_t secret_;
-  std::atomic<uint32_t> next_id_;
+  // Identifications of IPv4 (RFC 7739, 5.3): a counter for some pairs of addresses each.
+  static constexpr size_t kIdCounters = 256;
+  std::atomic<uint32_t> next_ids_[kIdCounters];
+  IcmpLimit icmp_limit_;
   Unique<RawTable> raw_;
   Unique<PacketTaps> taps_;
   Unique<NetlinkTable> netlink_;

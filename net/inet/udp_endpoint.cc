@@ -80,6 +80,13 @@ Result<void> UdpEndpoint::push_corked() {
   if (!corked_) return {};
   PacketPtr packet = std::move(corked_);
   Target target = std::exchange(corked_for_, {});
+  if (const size_t size = packet->size(); size <= kLinearMax) {
+    // A little in a page of its own: as if it had come in one piece.
+    PacketPtr small = Packet::create(static_cast<uint32_t>(size));
+    if (!small) return Errno::nobufs;
+    packet->read(0, {small->put(static_cast<uint32_t>(size)), size});
+    packet = std::move(small);
+  }
   return transmit_segments(target, std::move(packet));
 }
 
@@ -182,13 +189,14 @@ void udp_receive(Stack& stack, PacketPtr packet) {
   stack.send_port_unreachable(*packet);
 }
 
-void udp_error(Stack& stack, const IcmpError& error) {
+bool udp_error(Stack& stack, const IcmpError& error) {
   const std::span<std::byte> bytes = error.quoted.header(sizeof(UdpHeader));
-  if (bytes.empty()) return;
+  if (bytes.empty()) return false;
   const auto& udp = header_at<UdpHeader>(bytes.data());
   PortRef found = stack.udp.find_receiver(
       {error.source, error.destination, udp.source, udp.destination, error.interface});
-  if (InetEndpoint* endpoint = found.endpoint()) endpoint->icmp_error(error);
+  InetEndpoint* endpoint = found.endpoint();
+  return endpoint && endpoint->icmp_error(error);
 }
 
 // ---- options ----

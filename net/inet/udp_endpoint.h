@@ -8,7 +8,7 @@ namespace runsc::net {
 // For register_inet_type().
 Result<Ref<Endpoint>> create_udp(const Caller& caller, NetworkNamespace& net, int domain, int protocol);
 void udp_receive(Stack& stack, PacketPtr packet);
-void udp_error(Stack& stack, const IcmpError& error);
+bool udp_error(Stack& stack, const IcmpError& error);
 
 class UdpEndpoint final : public DatagramEndpoint {
  public:

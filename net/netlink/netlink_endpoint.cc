@@ -18,9 +18,11 @@ namespace {
 
 constexpr uint32_t kArrived = in | rdnorm, kWritable = out | wrnorm | wrband;
 constexpr int kSolNetlink = 270, kAddMembership = 1, kDropMembership = 2, kPktInfo = 3, kListMemberships = 9,
-              kCapAck = 10, kLastSwitch = 12;
+              kNoOverrun = 5, kCapAck = 10, kLastSwitch = 12;
 constexpr uint32_t kMessageCharge = 512;  // what a message counts for besides its bytes
 constexpr size_t kRequestMax = 212992;
+// What one dump may keep waiting, whatever SO_RCVBUF says: Linux makes it piece by piece as it is read.
+constexpr uint32_t kDumpMax = 4 << 20;
 
 struct SockaddrNetlink {
   uint16_t family, padding;
@@ -63,8 +65,14 @@ void NetlinkEndpoint::attached(Socket& file) {
   if (Result<fs::Attr> attr = file.get_attr()) ino_.store(attr->ino, std::memory_order_relaxed);
 }
 
+NetlinkEndpoint::~NetlinkEndpoint() { clear_messages(); }
+
 void NetlinkEndpoint::release() {
   table().remove(*this);
+  clear_messages();
+}
+
+void NetlinkEndpoint::clear_messages() {
   List gone;
   {
     LockGuard guard(lock_);
@@ -136,6 +144,13 @@ Result<size_t> NetlinkEndpoint::send(SendMessage& message) {
   return size;
 }
 
+// netlink(7): an answer that found no room is lost, and the reader is told.
+void NetlinkEndpoint::overrun() {
+  if (switches_.load(std::memory_order_relaxed) >> kNoOverrun & 1) return;
+  set_error(Errno::nobufs);
+  queue().wake_all(err);
+}
+
 // For what changes something the same bits mean something else.
 bool NetlinkEndpoint::dumps(const NetlinkHeader& header) const {
   constexpr unsigned kKind = 3, kGet = 2;
@@ -165,6 +180,14 @@ Result<void> NetlinkEndpoint::process(const Caller& caller, std::span<const std:
 
 Result<void> NetlinkEndpoint::answer(const Caller& caller, std::span<const std::byte> message,
                                      const NetlinkHeader& header) {
+  constexpr unsigned kKind = 3, kGet = 2;
+  const bool asks = protocol() != netlink_protocol::route || (header.type & kKind) == kGet;
+  const bool dump = dumps(header);
+  if (dump && dump_waits_.load(std::memory_order_relaxed) > 0) return Errno::busy;
+  if (asks && !has_room(room())) {
+    overrun();
+    return {};
+  }
   NetlinkWriter writer(port(), header.sequence);
   const std::span<const std::byte> body = message.subspan(sizeof header);
   if (protocol() == netlink_protocol::sock_diag) {
@@ -174,13 +197,13 @@ Result<void> NetlinkEndpoint::answer(const Caller& caller, std::span<const std::
   } else {
     return Errno::opnotsupp;
   }
-  if (dumps(header)) {
+  if (dump) {
     writer.begin(netlink_type::done, netlink_flag::multi);
     writer.put(int32_t{0});
     writer.end();
   }
   TRY(writer.status());
-  queue_answers(writer);
+  queue_answers(writer, dump);
   return {};
 }
 
@@ -194,32 +217,45 @@ void NetlinkEndpoint::acknowledge(std::span<const std::byte> message, const Netl
   writer.put(-static_cast<int32_t>(error));
   writer.bytes(message.data(), whole ? message.size() : sizeof header);
   writer.end();
-  if (writer.status()) queue_answers(writer);
+  if (writer.status()) queue_answers(writer, false);
 }
 
-void NetlinkEndpoint::queue_answers(NetlinkWriter& writer) {
-  for (Vec<std::byte>& piece : writer.pieces()) take(std::move(piece), 0);
+void NetlinkEndpoint::queue_answers(NetlinkWriter& writer, bool dump) {
+  Vec<Vec<std::byte>>& pieces = writer.pieces();
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    if (!has_room(dump ? std::max(room(), kDumpMax) : room())) return overrun();
+    queue_message(std::move(pieces[i]), 0, dump, dump && i + 1 < pieces.size());
+  }
 }
 
 // ---- hearing ----
 
 void NetlinkEndpoint::take(Vec<std::byte> bytes, uint32_t group) {
+  if (!has_room(room())) return overrun();
+  queue_message(std::move(bytes), group);
+}
+
+void NetlinkEndpoint::queue_message(Vec<std::byte> bytes, uint32_t group, bool dump, bool more) {
   const auto charge = static_cast<uint32_t>(bytes.size() + kMessageCharge);
-  // What was asked for comes whole; what was not must have room.
-  const bool full = group != 0 && charged_.load(std::memory_order_relaxed) >
-                                      options.receive_buffer.load(std::memory_order_relaxed);
-  Unique<Message> message = full ? Unique<Message>() : make<Message>();
-  if (!message) {
-    set_error(Errno::nobufs);
-    queue().wake_all(err);
-    return;
-  }
+  Unique<Message> message = make<Message>();
+  if (!message) return overrun();
   message->bytes = std::move(bytes);
   message->group = group;
+  message->dump = dump;
+  message->more = more;
   charged_.fetch_add(charge, std::memory_order_relaxed);
+  if (more) dump_waits_.fetch_add(1, std::memory_order_relaxed);
   {
     LockGuard guard(lock_);
-    messages_.push_back(*message.release());
+    // What comes while a dump waits stands in front of what Linux would not have made yet: of all its pieces
+    // but the next.
+    auto at = messages_.end();
+    if (!dump && dump_waits_.load(std::memory_order_relaxed) > 0) {
+      auto is_dump = [](const Message& m) { return m.dump; };
+      at = std::find_if(messages_.begin(), messages_.end(), is_dump);
+      if (at != messages_.end()) at = std::find_if(std::next(at), messages_.end(), is_dump);
+    }
+    messages_.insert(at, *message.release());
   }
   queue().wake_all(kArrived);
 }
@@ -247,7 +283,10 @@ Result<size_t> NetlinkEndpoint::receive(ReceiveMessage& message) {
   }
   if (!taken) return message.wait.at(*this, queue(), kArrived | err);
   const size_t whole = taken->bytes.size();
-  if (!peek) charged_.fetch_sub(static_cast<uint32_t>(whole + kMessageCharge), std::memory_order_relaxed);
+  if (!peek) {
+    charged_.fetch_sub(static_cast<uint32_t>(whole + kMessageCharge), std::memory_order_relaxed);
+    if (taken->more) dump_waits_.fetch_sub(1, std::memory_order_relaxed);
+  }
   const size_t n = std::min<size_t>(whole, message.data.remaining());
   if (n < whole) message.out_flags |= msg_flag::trunc;
   if (n > 0 && TRY(message.data.put(taken->bytes.data(), n)) != n) return Errno::fault;
@@ -304,7 +343,7 @@ Result<uint32_t> NetlinkEndpoint::get_option(const Caller& caller, int level, in
   if (name == kListMemberships) {
     const uint64_t all = groups();
     TRY(give_option(caller, address, size & ~3u, &all, sizeof all));
-    return uint32_t{sizeof all};
+    return uint32_t{sizeof all} | (size < sizeof all ? kGivenInPart : 0);
   }
   if (name < kPktInfo || name > kLastSwitch || name == 6 || name == 7) return Errno::noprotoopt;
   if (size < sizeof(int32_t)) return Errno::inval;

@@ -19,6 +19,7 @@ inline constexpr int route = 0, sock_diag = 4, uevent = 15;
 
 class NetlinkEndpoint final : public Endpoint, public NetlinkEntry {
  public:
+  ~NetlinkEndpoint() override;
   static constexpr uint32_t kGroups = 64;
   Result<void> bind(const Caller& caller, std::span<const std::byte> address) override;
   Result<void> connect(const Caller& caller, std::span<const std::byte> address, WaitPoint& wait) override;
@@ -38,7 +39,7 @@ class NetlinkEndpoint final : public Endpoint, public NetlinkEntry {
   bool joined(uint32_t group) const {
     return group > 0 && group <= kGroups && groups_.load(std::memory_order_relaxed) >> (group - 1) & 1;
   }
-  // A message for it; ENOBUFS is told when it has no room.
+  // A message for it; it is told ENOBUFS when there is no room.
   void take(Vec<std::byte> bytes, uint32_t group);
   uint64_t ino() const { return ino_.load(std::memory_order_relaxed); }
   uint32_t port() const { return port_.load(std::memory_order_relaxed); }
@@ -51,6 +52,7 @@ class NetlinkEndpoint final : public Endpoint, public NetlinkEntry {
   struct Message final : HeapObject, boost::intrusive::list_base_hook<> {
     Vec<std::byte> bytes;
     uint32_t group = 0;
+    bool dump = false, more = false;  // a piece of a dump, and more of it comes behind
   };
   NetlinkEndpoint(NetworkNamespace& net, int type, int protocol);
   NetlinkTable& table() const;
@@ -59,12 +61,18 @@ class NetlinkEndpoint final : public Endpoint, public NetlinkEntry {
   Result<void> process(const Caller& caller, std::span<const std::byte> bytes);
   Result<void> answer(const Caller& caller, std::span<const std::byte> message, const NetlinkHeader& header);
   void acknowledge(std::span<const std::byte> message, const NetlinkHeader& header, Errno error);
-  void queue_answers(NetlinkWriter& writer);
+  void queue_answers(NetlinkWriter& writer, bool dump);
+  bool has_room(uint32_t most) const { return charged_.load(std::memory_order_relaxed) <= most; }
+  uint32_t room() const { return options.receive_buffer.load(std::memory_order_relaxed); }
+  void queue_message(Vec<std::byte> bytes, uint32_t group, bool dump = false, bool more = false);
+  void overrun();
+  void clear_messages();
 
   using List = boost::intrusive::list<Message, boost::intrusive::constant_time_size<false>>;
   std::atomic<uint32_t> port_{0}, peer_{0}, charged_{0};
   std::atomic<uint64_t> groups_{0}, ino_{0};
-  std::atomic<uint32_t> switches_{0};  // options that are on: 1 << NETLINK_*
+  std::atomic<uint32_t> switches_{0};    // options that are on: 1 << NETLINK_*
+  std::atomic<uint32_t> dump_waits_{0};  // messages with `more`
   SpinLock lock_{LockRank::socket};
   List messages_ GUARDED_BY(lock_);
 };

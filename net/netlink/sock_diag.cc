@@ -70,6 +70,7 @@ struct InetDump {
   bool found = false;
 
   bool wanted(InetEndpoint& e, const InetEndpoint::Names& names, uint8_t state) const {
+    if (state == 0) return false;
     if (request.family && e.domain() != request.family) return false;
     if (!(request.states >> state & 1)) return false;
     const uint16_t port = request.id.port, peer_port = request.id.peer_port;
@@ -101,8 +102,10 @@ struct InetDump {
     m.expires = facts.expires_ms;
     m.receive_queue = facts.receive_queue;
     m.send_queue = facts.send_queue;
-    m.uid = e.uid();
-    m.ino = static_cast<uint32_t>(e.ino());
+    if (!facts.orphan) {
+      m.uid = e.uid();
+      m.ino = static_cast<uint32_t>(e.ino());
+    }
     out.begin(type, single ? uint16_t{0} : netlink_flag::multi);
     out.put(m);
     out.attribute(kInetShutdown, facts.shut);

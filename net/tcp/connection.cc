@@ -9,18 +9,32 @@ namespace {
 constexpr uint32_t kLeastMss = 48, kDefaultMss = 536;
 }
 
+uint8_t window_shift(const Settings& s) {
+  uint8_t shift = 0;
+  if (!s.window_scaling) return shift;
+  uint32_t space = s.buffers_grow ? s.receive_buffer_max : s.receive_buffer;
+  for (; space > 65535 && shift < kMaxWindowShift; space >>= 1) ++shift;
+  return shift;
+}
+
+uint32_t announced_mss(const Settings& s) {
+  const uint32_t mss = s.user_mss ? std::min(s.route_mss, s.user_mss) : s.route_mss;
+  return std::min<uint32_t>(mss, 65535);
+}
+
+uint16_t first_window(const Settings& s) {
+  uint32_t room = s.receive_buffer / 2;
+  if (s.window_clamp) room = std::min(room, s.window_clamp);
+  return static_cast<uint16_t>(std::min<uint32_t>(room, 65535));
+}
+
 void Connection::begin(const Settings& s, Seq first, uint32_t ts_off) {
   settings = s;
   iss = snd_una = snd_nxt = pushed_seq = min_sent = first;
   write_seq = snd_up = high_seq_ = first + 1;
   ts_offset = ts_off;
-  announced_mss = settings.user_mss ? std::min(settings.route_mss, settings.user_mss) : settings.route_mss;
-  announced_mss = std::min<uint32_t>(announced_mss, 65535);
-  rcv_shift = 0;
-  if (settings.window_scaling) {
-    uint32_t space = settings.buffers_grow ? settings.receive_buffer_max : settings.receive_buffer;
-    for (; space > 65535 && rcv_shift < kMaxWindowShift; space >>= 1) ++rcv_shift;
-  }
+  announced_mss = tcp::announced_mss(settings);
+  rcv_shift = window_shift(settings);
   timestamps = settings.timestamps;
   sack = settings.sack;
   scaling = settings.window_scaling;

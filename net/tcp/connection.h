@@ -70,6 +70,11 @@ struct Settings {
   Algorithm algorithm = Algorithm::cubic;
 };
 
+// What a side with these settings says of itself in its first segment (RFC 7323, 2.2; RFC 9293, 3.7.1).
+uint8_t window_shift(const Settings& s);
+uint32_t announced_mss(const Settings& s);
+uint16_t first_window(const Settings& s);
+
 // How a recovery stands (the names of Linux).
 enum class Phase : uint8_t { open = 0, disorder = 1, cwr = 2, recovery = 3, loss = 4 };
 enum class Urgent : uint8_t { none, announced, here, taken };
@@ -155,6 +160,14 @@ class Connection : private Tcb {
   // The earliest of its deadlines has passed, or not yet.
   void timer(uint64_t now);
   uint64_t deadline() const;
+  // What it waits for now, for who looks on: the sending timer, else (`nothing`) keepalive or TIME_WAIT.
+  struct Pending {
+    Wait wait;
+    uint64_t at;
+  };
+  Pending pending_timer() const {
+    return wait_ != Wait::nothing ? Pending{wait_, send_at_} : Pending{Wait::nothing, keep_at_};
+  }
 
   // ---- what the application does
   // `n` bytes more stand in the send buffer. more: MSG_MORE.
@@ -252,7 +265,8 @@ class Connection : private Tcb {
   Driver& driver_;
   Wait wait_ = Wait::nothing;
   uint64_t send_at_ = kNever, ack_at_ = kNever, keep_at_ = kNever;
-  uint64_t stuck_since_us_ = 0;  // the first timeout of those in a row
+  uint64_t stuck_since_us_ = 0;    // the first timeout of those in a row
+  uint64_t probing_since_us_ = 0;  // the first probe of a closed window; 0: there was none
   // Recovery.
   Seq high_seq_ = 0, probe_high_ = 0;
   bool probe_out_ = false, probe_resent_ = false, undo_possible_ = false;

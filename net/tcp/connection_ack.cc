@@ -20,7 +20,7 @@ void Connection::input_ack(const Segment& s, uint64_t now) {
     snd_una = s.ack;
     bytes_acked += out.acked;
     retries = backoff = 0;
-    stuck_since_us_ = 0;
+    stuck_since_us_ = probing_since_us_ = 0;
     if (urgent_mode && at_or_before(snd_up, snd_una)) urgent_mode = false;
     driver_.release(earlier_of(s.ack, write_seq));
   }
@@ -43,7 +43,11 @@ void Connection::input_ack(const Segment& s, uint64_t now) {
   if (progress && !sent.empty() && wait_ != Wait::reorder) arm_after_send(now);
   if (sent.lost_bytes() > sent.resent_bytes()) resend_lost(now);
   if (fin_sent && !fin_acked && snd_una == write_seq + 1) fin_was_acked(now);
-  if (wait_ == Wait::window_probe && window_moved && snd_wnd > 0) stop_sending_timer();
+  if (wait_ == Wait::window_probe && window_moved && snd_wnd > 0) {
+    stop_sending_timer();
+    backoff = 0;
+    probing_since_us_ = 0;
+  }
 }
 
 // RFC 9293, 3.10.7.4. True: it is another one now.

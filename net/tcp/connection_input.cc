@@ -227,9 +227,12 @@ bool Connection::has_room(uint32_t charge) {
 
 void Connection::input_data(const Segment& s, Unique<Piece> data, uint64_t now) {
   const Seq start = s.seq + s.has(flag::syn), end = start + s.size;
-  if (fin_received ||
-      !(state == State::established || state == State::fin_wait1 || state == State::fin_wait2))
+  if (fin_received) {
+    // What has come before comes again: our acknowledgement was lost.
+    if (s.length() > 0 && before(s.seq, rcv_nxt)) ack_now_ = true;
     return;
+  }
+  if (!(state == State::established || state == State::fin_wait1 || state == State::fin_wait2)) return;
   const bool fresh = before(rcv_nxt, end);
   if (fresh && state != State::established && (orphan || receive_shut)) {
     // Nobody will ever read it (RFC 1122, 4.2.2.13).

@@ -310,3 +310,23 @@ TEST_CASE("tcp: data for nobody are answered by a reset", "[tcp]") {
   v.run(60 * kSecond);
   CHECK(v.over);  // FIN_WAIT2 of nobody ends
 }
+
+TEST_CASE("tcp: a FIN that comes again is acknowledged again", "[tcp]") {
+  Script t;
+  t.establish();
+  CHECK(t.in(fin | ack, 1, 1));
+  CHECK(t.state() == State::close_wait);
+  CHECK(t.next() == ". 1:1 ack 2");
+  CHECK(t.in(fin | ack, 1, 1));
+  CHECK(t.next() == ". 1:1 ack 2");
+  // With the last of the data, too; and when we have closed.
+  CHECK(t.in(fin | ack, 1, 1));
+  CHECK(t.next() == ". 1:1 ack 2");
+  t.connection.close(false, t.now);
+  CHECK(t.next() == "F. 1:1 ack 2");
+  CHECK(t.in(fin | ack, 1, 1));
+  CHECK(t.next() == ". 2:2 ack 2");
+  CHECK(t.state() == State::last_ack);
+  CHECK(t.in(ack, 2, 2));
+  CHECK(t.over);
+}

@@ -24,7 +24,8 @@ uint64_t Connection::resend_timeout() const {
 }
 
 void Connection::arm_resend(uint64_t now) {
-  if (sent.empty()) return stop_sending_timer();
+  // A SYN for which there was no memory is tried again too.
+  if (sent.empty() && state != State::syn_sent && state != State::syn_received) return stop_sending_timer();
   wait_ = Wait::resend;
   send_at_ = now + resend_timeout();
 }
@@ -89,7 +90,7 @@ void Connection::timer(uint64_t now) {
 }
 
 bool Connection::timed_out(uint64_t now) {
-  if (stuck_since_us_ == 0 && !sent.empty()) stuck_since_us_ = sent.front().first_us;
+  if (stuck_since_us_ == 0) stuck_since_us_ = sent.empty() ? now : sent.front().first_us;
   const uint64_t elapsed = now - stuck_since_us_;
   if (state == State::syn_sent) {
     if (settings.user_timeout && elapsed >= settings.user_timeout) return true;
@@ -102,13 +103,15 @@ bool Connection::timed_out(uint64_t now) {
 }
 
 void Connection::resend_timer(uint64_t now) {
-  if (sent.empty()) {
-    // A SYN for which there was no memory.
-    if (state == State::syn_sent || state == State::syn_received) send_syn(now, nullptr);
-    return arm_resend(now);
-  }
+  const bool syn = state == State::syn_sent || state == State::syn_received;
+  if (sent.empty() && !syn) return stop_sending_timer();
   if (timed_out(now)) return abort(state == State::syn_received ? Errno{} : Errno::timedout, now);
   ++retries;
+  if (sent.empty()) {
+    ++backoff;
+    send_syn(now, nullptr);
+    return arm_resend(now);
+  }
   if (synchronized() && state != State::syn_received) {
     if (sent.front().sacked) sent.forget_sacks();  // the peer went back on its word
     congestion.enter_loss(0, now, phase != Phase::loss && phase != Phase::recovery);
@@ -148,12 +151,19 @@ void Connection::loss_probe_timer(uint64_t now) {
 }
 
 void Connection::window_probe_timer(uint64_t now) {
-  if (!sent.empty()) return arm_resend(now);
+  if (!sent.empty()) {
+    probing_since_us_ = 0;
+    return arm_resend(now);
+  }
   if (!pending()) return;
+  // Each answer sets `probes` back. Who has the connection open may wait for ever, or as long as
+  // TCP_USER_TIMEOUT says since the first probe; nobody waits for what nobody has open.
   const uint32_t limit = orphan ? settings.orphan_retries : settings.retries2;
-  if (probes == 0) stuck_since_us_ = now;
-  const bool too_long = settings.user_timeout && probes > 0 && now - stuck_since_us_ >= settings.user_timeout;
-  if (probes >= limit || too_long) return abort(Errno::timedout, now);
+  const bool given_up = orphan && resend_timeout() >= kRtoMax && backoff >= limit;
+  if (probing_since_us_ == 0) probing_since_us_ = now;
+  const uint64_t since = now - probing_since_us_;
+  const bool too_long = settings.user_timeout && since > 0 && since >= settings.user_timeout;
+  if (probes >= limit || too_long || given_up) return abort(Errno::timedout, now);
   push(now, true);  // what was held back, or the window has opened
   if (!sent.empty() || state == State::closed) return;
   send_probe(now);
@@ -161,6 +171,8 @@ void Connection::window_probe_timer(uint64_t now) {
   ++backoff;
   wait_ = Wait::window_probe;
   send_at_ = now + resend_timeout();
+  if (settings.user_timeout)
+    send_at_ = std::min(send_at_, std::max(probing_since_us_ + settings.user_timeout, now + 2 * kMs));
 }
 
 void Connection::arm_keep(uint64_t now) {

@@ -326,3 +326,132 @@ TEST_CASE("tcp: headers as they stand on the wire", "[tcp]") {
       CHECK(parse_header({changed, n}, n, ports, back) == n);
     }
 }
+
+namespace {
+// The peer's window is closed, and every probe of it is answered.
+void closed_window(Script& t, uint64_t us) {
+  const uint64_t end = t.now + us;
+  while (t.now < end && !t.over) {
+    t.run(50 * kMs);
+    const bool probed = !t.out.empty();
+    t.out.clear();
+    if (probed && !t.over) t.in(ack, 1, 1);
+    t.out.clear();
+  }
+}
+}  // namespace
+
+TEST_CASE("tcp: nobody waits for a closed window on behalf of nobody", "[tcp]") {
+  Script t;
+  t.establish();
+  t.window = 0;
+  t.in(ack, 1, 1);
+  t.write(100);
+  closed_window(t, 2000 * kSecond);
+  CHECK(t.state() == State::established);  // as long as somebody has it open
+  t.connection.close(false, t.now);
+  closed_window(t, 2000 * kSecond);
+  CHECK(t.over);
+  Script u;
+  u.establish();
+  u.window = 0;
+  u.in(ack, 1, 1);
+  u.write(100);
+  u.connection.close(false, u.now);
+  closed_window(u, 100 * kSecond);
+  CHECK_FALSE(u.over);
+  closed_window(u, 1000 * kSecond);
+  CHECK(u.over);
+}
+
+TEST_CASE("tcp: TCP_USER_TIMEOUT counts from the first probe that found the window closed", "[tcp]") {
+  Script t;
+  t.settings.user_timeout = 10 * kSecond;
+  t.establish();
+  t.window = 0;
+  t.in(ack, 1, 1);
+  t.write(100);
+  closed_window(t, 9 * kSecond);
+  CHECK_FALSE(t.over);
+  closed_window(t, 3 * kSecond);
+  CHECK(t.tcb().error == Errno::timedout);
+  // It has opened in between: the time begins anew.
+  Script u;
+  u.settings.user_timeout = 10 * kSecond;
+  u.establish();
+  u.window = 0;
+  u.in(ack, 1, 1);
+  u.write(100);
+  closed_window(u, 9 * kSecond);
+  u.window = 1000;
+  u.in(ack, 1, 1);
+  u.out.clear();
+  u.window = 0;
+  u.in(ack, 1, 101);
+  u.write(100);
+  u.out.clear();
+  u.run(9 * kSecond);
+  CHECK_FALSE(u.over);
+}
+
+TEST_CASE("tcp: as many segments on their way as may be, and no more", "[tcp]") {
+  Script t;
+  t.settings.nodelay = true;
+  t.window = 65535;
+  t.establish();
+  for (uint32_t i = 0; i < 3 * Scoreboard::kMost; ++i) {
+    t.write(1);
+    if (i % 1000 == 999) t.in(ack, 1, 1 + i / 2);
+  }
+  t.out.clear();
+  CHECK(t.tcb().sent.count() <= Scoreboard::kMost);
+  // All of it arrives.
+  for (int i = 0; i < 100 && t.tcb().unacknowledged() > 0; ++i) {
+    t.in(ack, 1, t.tcb().snd_nxt - Script::kOurs);
+    t.out.clear();
+  }
+  CHECK(t.tcb().unacknowledged() == 0);
+}
+
+TEST_CASE("tcp: what is lost is found again from where the last was", "[tcp]") {
+  Scoreboard s;
+  AckOutcome out;
+  constexpr uint32_t kCount = 1000;
+  for (uint32_t i = 0; i < kCount; ++i) REQUIRE(s.add(i * 10, i * 10 + 10, 100 + i));
+  s.mark_all_lost();
+  for (uint32_t i = 0; i < kCount; ++i) {
+    Sent* lost = s.next_lost();
+    REQUIRE(lost);
+    REQUIRE(lost->start == i * 10);
+    // In parts, too.
+    if (i % 3 == 0) {
+      REQUIRE(s.split(*lost, 4));
+      s.resend(*lost, 5000);
+      lost = s.next_lost();
+      REQUIRE(lost->start == i * 10 + 4);
+    }
+    s.resend(*lost, 5000);
+  }
+  CHECK(s.next_lost() == nullptr);
+  // An earlier one is lost again; then what was in front of it has arrived.
+  Sent& front = s.front();
+  s.mark_lost(front);
+  CHECK(s.next_lost() == &front);
+  s.acknowledge(20, 6000, out);
+  CHECK(s.next_lost() == nullptr);
+  s.mark_lost(s.back());
+  CHECK(s.next_lost() == &s.back());
+  s.mark_lost(s.front());
+  CHECK(s.next_lost() == &s.front());
+  s.clear_lost();
+  CHECK(s.next_lost() == nullptr);
+  // A block that is repeated says nothing new, until a timeout has made it forgotten.
+  AckOutcome first, again, after;
+  s.sack({100, 200}, 7000, first);
+  CHECK(first.sacked == 100);
+  s.sack({100, 200}, 7000, again);
+  CHECK(again.sacked == 0);
+  s.forget_sacks();
+  s.sack({100, 200}, 7000, after);
+  CHECK(after.sacked == 100);
+}

@@ -5,7 +5,7 @@
 namespace runsc::net::tcp {
 
 Sent* Scoreboard::add(Seq start, Seq end, uint64_t now_us) {
-  Sent* s = new (std::nothrow) Sent;
+  Sent* s = count_ < kMost ? new (std::nothrow) Sent : nullptr;
   if (!s) return nullptr;
   s->start = start;
   s->end = end;
@@ -19,6 +19,8 @@ Sent* Scoreboard::add(Seq start, Seq end, uint64_t now_us) {
 void Scoreboard::clear() {
   list_.clear_and_dispose([](Sent* s) { HeapObject::destroy(s); });
   count_ = 0;
+  lost_from_ = nullptr;
+  forget_blocks();
   total_ = sacked_ = lost_ = resent_ = 0;
 }
 
@@ -61,6 +63,7 @@ void Scoreboard::acknowledge(Seq ack, uint64_t now_us, AckOutcome& out) {
       drop_marks(s);
       total_ -= s.size();
       --count_;
+      if (lost_from_ == &s) lost_from_ = nullptr;
       list_.pop_front_and_dispose([](Sent* gone) { HeapObject::destroy(gone); });
       continue;
     }
@@ -80,6 +83,12 @@ void Scoreboard::acknowledge(Seq ack, uint64_t now_us, AckOutcome& out) {
 
 // A segment that a block covers in part only counts as not arrived.
 void Scoreboard::sack(SackBlock block, uint64_t now_us, AckOutcome& out) {
+  // Most blocks of an acknowledgement repeat what the ones before it said.
+  for (uint32_t i = 0; i < known_count_; ++i)
+    if (known_[i] == block) return;
+  known_[known_next_] = block;
+  known_next_ = (known_next_ + 1) % kKnown;
+  known_count_ = std::min(known_count_ + 1, kKnown);
   for (Sent& s : list_) {
     if (!before(s.start, block.end)) return;
     if (s.sacked || before(s.start, block.start) || before(block.end, s.end)) continue;
@@ -94,6 +103,7 @@ void Scoreboard::sack(SackBlock block, uint64_t now_us, AckOutcome& out) {
 void Scoreboard::forget_sacks() {
   for (Sent& s : list_) s.sacked = false;
   sacked_ = 0;
+  forget_blocks();
 }
 
 void Scoreboard::mark_lost(Sent& s) {
@@ -102,6 +112,7 @@ void Scoreboard::mark_lost(Sent& s) {
   s.resent = false;
   if (!s.lost) lost_ += s.size();
   s.lost = true;
+  if (lost_from_ && before(s.start, lost_from_->start)) lost_from_ = &s;
 }
 
 uint64_t Scoreboard::detect_lost(uint64_t now_us, uint64_t window_us, AckOutcome& out) {
@@ -132,12 +143,13 @@ void Scoreboard::mark_all_lost() {
 void Scoreboard::clear_lost() {
   for (Sent& s : list_) s.lost = s.resent = false;
   lost_ = resent_ = 0;
+  lost_from_ = nullptr;
 }
 
 Sent* Scoreboard::next_lost() {
   if (lost_ == resent_) return nullptr;
-  for (Sent& s : list_)
-    if (s.lost && !s.resent) return &s;
+  for (auto at = lost_from_ ? list_.iterator_to(*lost_from_) : list_.begin(); at != list_.end(); ++at)
+    if (at->lost && !at->resent) return lost_from_ = &*at;
   return nullptr;
 }
 
@@ -150,7 +162,7 @@ void Scoreboard::resend(Sent& s, uint64_t now_us) {
 }
 
 bool Scoreboard::split(Sent& s, uint32_t size) {
-  Sent* rest = new (std::nothrow) Sent;
+  Sent* rest = count_ < kMost || &s == &list_.front() ? new (std::nothrow) Sent : nullptr;
   if (!rest) return false;
   rest->start = s.start + size;
   rest->end = s.end;
@@ -163,6 +175,7 @@ bool Scoreboard::split(Sent& s, uint32_t size) {
   rest->fin = s.fin;
   s.end = rest->start;
   s.fin = false;
+  forget_blocks();  // one may cover one part that did not cover both
   list_.insert(std::next(list_.iterator_to(s)), *rest);
   ++count_;
   return true;

@@ -37,7 +37,10 @@ class Scoreboard {
   Scoreboard(const Scoreboard&) = delete;
   Scoreboard& operator=(const Scoreboard&) = delete;
 
-  // A record for bytes sent for the first time. Null: no memory.
+  // As many segments on their way as Linux's send buffers have room for, and no more: acknowledgements are
+  // looked at one segment after the other.
+  static constexpr uint32_t kMost = 8192;
+  // A record for bytes sent for the first time. Null: no memory, or kMost.
   Sent* add(Seq start, Seq end, uint64_t now_us);
   void clear();
   bool empty() const { return list_.empty(); }
@@ -63,7 +66,8 @@ class Scoreboard {
   // The first that is lost and has not been sent again since, or null.
   Sent* next_lost();
   void resend(Sent& segment, uint64_t now_us);
-  // What is left of `segment` after its first `size` bytes becomes a segment of its own. False: no memory.
+  // What is left of `segment` after its first `size` bytes becomes a segment of its own. False: no memory, or
+  // kMost and it is not the first.
   bool split(Sent& segment, uint32_t size);
 
   uint64_t sacked_bytes() const { return sacked_; }
@@ -79,6 +83,7 @@ class Scoreboard {
   using List = boost::intrusive::list<Sent, boost::intrusive::constant_time_size<false>>;
   void delivered(const Sent& segment, uint64_t now_us, AckOutcome& out);
   void drop_marks(Sent& segment);
+  void forget_blocks() { known_count_ = known_next_ = 0; }
   static bool sent_after(uint64_t us1, Seq end1, uint64_t us2, Seq end2) {
     return us1 > us2 || (us1 == us2 && before(end2, end1));
   }
@@ -91,6 +96,12 @@ class Scoreboard {
   Seq rack_end_ = 0;
   Seq highest_arrived_ = 0;
   bool any_arrived_ = false, reordered_ = false;
+  // No segment before it is lost and not sent again; null: anywhere.
+  Sent* lost_from_ = nullptr;
+  // Blocks that have been seen and of which nothing is to be learnt any more.
+  static constexpr uint32_t kKnown = 4;
+  SackBlock known_[kKnown] = {};
+  uint32_t known_count_ = 0, known_next_ = 0;
 };
 
 }  // namespace runsc::net::tcp

@@ -13,6 +13,9 @@ using Seq = uint32_t;
 constexpr int32_t distance(Seq from, Seq to) { return static_cast<int32_t>(to - from); }
 constexpr bool before(Seq a, Seq b) { return distance(a, b) > 0; }
 constexpr bool at_or_before(Seq a, Seq b) { return distance(a, b) >= 0; }
+// Where a connection begins whose addresses another one had that would have sent `next`: beyond all that may
+// be on its way (Linux: a window, and a little).
+constexpr Seq number_after(Seq next) { return next + 65535 + 2; }
 constexpr Seq later_of(Seq a, Seq b) { return before(a, b) ? b : a; }
 constexpr Seq earlier_of(Seq a, Seq b) { return before(a, b) ? a : b; }
 

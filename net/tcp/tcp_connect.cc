@@ -16,6 +16,8 @@ Result<void> TcpEndpoint::connect(const Caller& caller, std::span<const std::byt
   (void)caller;
   DrainAtEnd drain(stack());
   if (TRY(address_family(address)) == family_number::unspec) return disconnect();
+  LockGuard writer(send_lock_);
+  LockGuard reader(receive_lock_);
   bool fresh = false;
   {
     LockGuard guard(lock_);
@@ -61,6 +63,7 @@ Result<void> TcpEndpoint::begin_connect(std::span<const std::byte> address) {
   const Route route = TRY(stack().route(query_locked(to.address, to.scope)));
   if (route.type == RouteType::broadcast || route.type == RouteType::multicast) return Errno::netunreach;
   reset_locked();
+  follows_ = false;
   const uint16_t port = TRY(table()->connect(*this, claim_locked(), route.source, to.address, to.port));
   local_.address = route.source;
   local_.port = port;
@@ -71,7 +74,7 @@ Result<void> TcpEndpoint::begin_connect(std::span<const std::byte> address) {
   shut_ = 0;
   const uint64_t now = now_us();
   const PortKey key{local_.address, peer_.address, local_.port, peer_.port, 0};
-  const tcp::Seq first = tcp::initial_sequence(key, now);
+  const tcp::Seq first = follows_ ? follows_from_ : tcp::initial_sequence(key, now);
   send_queue_.start(first + 1);
   connection_.connect(settings_locked(route.mtu), first, tcp::timestamp_offset(key), now);
   return {};

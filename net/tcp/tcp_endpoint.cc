@@ -95,6 +95,11 @@ void TcpEndpoint::settle_locked(Later& later) {
     if (alarm_.try_cancel()) later.alarm = Ref<TcpEndpoint>::adopt(this);
   }
   const bool waiting = connection_.view().state == tcp::State::time_wait;
+  if (waiting) {
+    const tcp::Tcb& t = connection_.view();
+    waiting_stamped_.store(t.timestamps && t.ts_recent_us != 0, std::memory_order_relaxed);
+    waiting_next_.store(tcp::number_after(t.snd_nxt), std::memory_order_relaxed);
+  }
   if (waiting != counted_waiting_) {
     counted_waiting_ = waiting;
     auto& count = stack().settings.tcp.time_waiting;
@@ -155,7 +160,8 @@ void TcpEndpoint::ended() NO_THREAD_SAFETY_ANALYSIS {
       dropped_ = Ref<TcpEndpoint>::adopt(this);  // the list's count
     }
   }
-  if (stage_ != Stage::connecting || c.orphan) stage_ = Stage::idle;
+  // connect(2) says EISCONN until somebody has asked for AF_UNSPEC.
+  if (c.orphan) stage_ = Stage::idle;
   if (c.orphan || !asked_port_) {
     table()->remove(*this);
   } else {
@@ -318,6 +324,8 @@ Result<uint64_t> TcpEndpoint::ioctl(uint32_t request, uint64_t argument, const f
 
 Result<void> TcpEndpoint::shutdown(uint32_t how) {
   DrainAtEnd drain(stack());
+  LockGuard writer(send_lock_);
+  LockGuard reader(receive_lock_);
   bool stop = false;
   {
     Section section(*this);
@@ -344,7 +352,11 @@ Result<void> TcpEndpoint::shutdown(uint32_t how) {
 // close(2), or a connection that never had a file.
 void TcpEndpoint::release() {
   DrainAtEnd drain(stack());
-  stop_listening();
+  {
+    LockGuard writer(send_lock_);
+    stop_listening();
+  }
+  leave_groups();
   Ref<TcpEndpoint> parent;
   Section section(*this);
   parent = std::move(listener_);
@@ -365,16 +377,33 @@ void TcpEndpoint::release() {
     connection_.close(unread || linger_none, now_us());
 }
 
-// RFC 6191: the new connection's numbers and timestamps are later than the old one's.
-bool TcpEndpoint::entry_gives_way() {
-  return waiting_since_us_.load(std::memory_order_relaxed) != 0 &&
-         sysctls().tw_reuse.load(std::memory_order_relaxed) != 0;
+bool TcpEndpoint::came_near_enough(const PacketInfo& info) const {
+  const auto& least = info.source.is_v4() ? ip.min_ttl : ip.min_hops;
+  return info.ttl >= least.load(std::memory_order_relaxed);
+}
+
+// RFC 6191: timestamps tell what is old from what is new. A port that connect(2) chooses is used again when
+// tcp_tw_reuse lets it (2: on loopback), a second later; one that was asked for is at once.
+bool TcpEndpoint::entry_gives_way(const PortKey& key, bool chosen) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  constexpr uint32_t kLoopbackOnly = 2;
+  const uint64_t since = waiting_since_us_.load(kRelaxed);
+  if (since == 0 || !waiting_stamped_.load(kRelaxed)) return false;
+  if (!chosen) return true;
+  const uint32_t reuse = sysctls().tw_reuse.load(kRelaxed);
+  if (reuse == kLoopbackOnly && !key.local.is_loopback() && !key.remote.is_loopback()) return false;
+  return reuse != 0 && now_us() - since >= tcp::kSecond;
+}
+
+void TcpEndpoint::entry_follows(PortEntry& old) {
+  follows_ = true;
+  follows_from_ = static_cast<TcpEndpoint&>(old).waiting_next_.load(std::memory_order_relaxed);
 }
 
 // Its lane is held: what is sent goes with the drain that is under way.
-void TcpEndpoint::icmp_error(const IcmpError& error) {
+bool TcpEndpoint::icmp_error(const IcmpError& error) {
   std::byte ports_and_seq[8];
-  if (error.quoted.size() < sizeof ports_and_seq) return;
+  if (error.quoted.size() < sizeof ports_and_seq) return false;
   error.quoted.read(0, ports_and_seq);
   uint32_t seq;
   __builtin_memcpy(&seq, ports_and_seq + 4, sizeof seq);
@@ -382,12 +411,13 @@ void TcpEndpoint::icmp_error(const IcmpError& error) {
   Section section(*this);
   const tcp::Tcb& c = connection_.view();
   // Only what quotes bytes that are on their way was sent by who saw them.
-  if (c.state == tcp::State::closed || tcp::before(seq, c.snd_una) || tcp::before(c.snd_nxt, seq)) return;
-  if (error.too_big) {
+  if (c.state == tcp::State::closed || tcp::before(seq, c.snd_una) || tcp::before(c.snd_nxt, seq))
+    return false;
+  if (error.too_big)
     connection_.path_mtu(mss_of(error.info, peer_.address), now_us());
-    return;
-  }
-  connection_.unreachable(error.error, error.hard || c.state == tcp::State::syn_sent);
+  else
+    connection_.unreachable(error.error, error.hard || c.state == tcp::State::syn_sent);
+  return true;
 }
 
 }  // namespace runsc::net

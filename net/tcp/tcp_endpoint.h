@@ -16,8 +16,9 @@ struct TcpInfo;
 // At boot, after inet_init().
 void tcp_init();
 
-// Locks: send_lock_ and receive_lock_ (one writer, one reader; held while bytes are copied), then lock_ for
-// the connection (Section), then accept_lock_ of a listener. Segments are sent under lock_, so that they keep
+// Locks: send_lock_ and receive_lock_ (one writer, one reader; held while bytes are copied; both by who
+// begins or throws away a connection, the first by who begins or ends listening), then lock_ for the
+// connection (Section), then accept_lock_ of a listener. Segments are sent under lock_, so that they keep
 // their order; who has slept or may have sent drains the stack when no lock is held any more.
 class TcpEndpoint final : public InetEndpoint, private tcp::Driver {
  public:
@@ -41,11 +42,17 @@ class TcpEndpoint final : public InetEndpoint, private tcp::Driver {
   Result<uint32_t> get_option(const Caller& caller, int level, int name, uint64_t address,
                               uint32_t size) override;
   void release() override;
-  void icmp_error(const IcmpError& error) override;
-  bool entry_gives_way() override;
+  bool icmp_error(const IcmpError& error) override;
+  Facts facts() override;
+  // IP_MINTTL, IPV6_MINHOPCOUNT (RFC 5082).
+  bool came_near_enough(const PacketInfo& info) const;
+  bool entry_gives_way(const PortKey& key, bool chosen) override;
+  void entry_follows(PortEntry& old) override;
 
   // A segment for this socket, with the packet that starts at its header. The packet's lane is held.
-  void handle(const PortKey& key, const tcp::Segment& segment, uint32_t header, PacketPtr packet);
+  // `first`: the number with which an answer to a SYN begins; null: one of its choice.
+  void handle(const PortKey& key, const tcp::Segment& segment, uint32_t header, PacketPtr packet,
+              const tcp::Seq* first = nullptr);
   // A row of /proc/net/tcp.
   void describe(TextSink& out, uint32_t row);
 
@@ -89,16 +96,18 @@ class TcpEndpoint final : public InetEndpoint, private tcp::Driver {
   bool writable_locked() const REQUIRES(lock_);
   void set_send_buffer_locked() REQUIRES(lock_);
   // tcp_listen.cc
-  void input_listening(const PortKey& key, const tcp::Segment& s, uint32_t header, PacketPtr packet);
+  void input_listening(const PortKey& key, const tcp::Segment& s, uint32_t header, PacketPtr packet,
+                       const tcp::Seq* first);
   void input_cookie(const PortKey& key, const tcp::Segment& s, uint32_t header, PacketPtr packet);
-  void send_cookie(const PortKey& key, const tcp::Segment& syn);
+  void send_cookie(const PortKey& key, const tcp::Segment& syn, const Route& route);
   Ref<TcpEndpoint> make_child(const PortKey& key, const Route& route);
-  void stop_listening();
-  static void let_go(TcpEndpoint& child, bool tell);
+  void stop_listening() REQUIRES(send_lock_);
+  void let_go(TcpEndpoint& child);
   // tcp_connect.cc
-  Result<void> begin_connect(std::span<const std::byte> address);
+  Result<void> begin_connect(std::span<const std::byte> address) REQUIRES(send_lock_, receive_lock_);
   Result<void> disconnect();
-  void reset_locked() REQUIRES(lock_);
+  // Bytes that somebody copies go with the connection: nobody may be reading or writing.
+  void reset_locked() REQUIRES(lock_, send_lock_, receive_lock_);
   // tcp_send.cc
   Result<size_t> send_more(SendMessage& message) REQUIRES(send_lock_);
   Errno may_send_locked(SendMessage& message) REQUIRES(lock_);
@@ -137,7 +146,14 @@ class TcpEndpoint final : public InetEndpoint, private tcp::Driver {
   Ref<TcpEndpoint> self_ GUARDED_BY(lock_);      // while it lives on without a file
   Ref<TcpEndpoint> listener_ GUARDED_BY(lock_);  // of a connection that nobody has accepted
   Ref<TcpEndpoint> dropped_ GUARDED_BY(lock_);   // to be let go of after lock_
-  std::atomic<uint64_t> waiting_since_us_{0};    // TIME_WAIT; 0: it is not in it
+  // Of TIME_WAIT, for the port table: since when (0: it is not in it), whether the peer's timestamps are
+  // known, and where the next connection of the same addresses begins, beyond all that this one sent.
+  std::atomic<uint64_t> waiting_since_us_{0};
+  std::atomic<bool> waiting_stamped_{false};
+  std::atomic<tcp::Seq> waiting_next_{0};
+  // In connect(2), under lock_: what it follows.
+  bool follows_ = false;
+  tcp::Seq follows_from_ = 0;
 
   // Of a listener: connections that wait, each with a count of its own.
   boost::intrusive::list_member_hook<> accept_hook_;

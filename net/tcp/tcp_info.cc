@@ -90,6 +90,45 @@ void TcpEndpoint::fill_info(TcpInfo& info) {
   info.peer_window = c.snd_wnd;
 }
 
+InetEndpoint::Facts TcpEndpoint::facts() {
+  constexpr uint8_t kNoTimer = 0, kResend = 1, kKeepalive = 2, kTimeWait = 3, kProbe = 4;
+  Facts out;
+  LockGuard guard(lock_);
+  const tcp::Tcb& c = connection_.view();
+  const tcp::State state = stage_ == Stage::listening ? tcp::State::listen : c.state;
+  // A name alone is nothing to show.
+  out.state = state == tcp::State::closed ? uint8_t{0} : static_cast<uint8_t>(state);
+  out.shut = static_cast<uint8_t>(shut_);
+  if (state == tcp::State::listen) {
+    LockGuard accept(accept_lock_);
+    out.receive_queue = ready_count_;
+    out.send_queue = backlog_;
+    return out;
+  }
+  if (state == tcp::State::closed) return out;
+  out.orphan = c.orphan;
+  out.receive_queue = c.readable();
+  out.send_queue = c.unacknowledged();
+  const tcp::Connection::Pending next = connection_.pending_timer();
+  const uint64_t now = now_us();
+  switch (next.wait) {
+    case tcp::Wait::nothing:
+      out.timer = next.at == tcp::kNever ? kNoTimer : state == tcp::State::time_wait ? kTimeWait : kKeepalive;
+      out.retransmits = static_cast<uint8_t>(std::min(c.keep_probes_out, 255u));
+      break;
+    case tcp::Wait::window_probe:
+      out.timer = kProbe;
+      out.retransmits = static_cast<uint8_t>(std::min(c.probes, 255u));
+      break;
+    default:
+      out.timer = kResend;
+      out.retransmits = static_cast<uint8_t>(std::min(c.retries, 255u));
+  }
+  if (next.at != tcp::kNever && next.at > now)
+    out.expires_ms = static_cast<uint32_t>((next.at - now + tcp::kMs - 1) / tcp::kMs);
+  return out;
+}
+
 // proc_net_tcp(5); the columns of Linux.
 void TcpEndpoint::describe(TextSink& out, uint32_t row) {
   const Names who = names();

@@ -60,12 +60,15 @@ void tcp_receive(Stack& stack, PacketPtr packet) {
   PortKey key{info.destination, info.source, ports.destination, ports.source, info.interface};
   PortRef ref = stack.tcp.find_connected(key);
   if (!ref) ref = stack.tcp.find_receiver(key);
-  if (TcpEndpoint* endpoint = tcp_of(ref)) return endpoint->handle(key, segment, header, std::move(packet));
+  if (TcpEndpoint* endpoint = tcp_of(ref)) {
+    if (endpoint->came_near_enough(info)) endpoint->handle(key, segment, header, std::move(packet));
+    return;
+  }
   tcp_send_reset(stack, key, segment);
 }
 
-void tcp_error(Stack& stack, const IcmpError& error) {
-  if (error.quoted.size() < 8) return;
+bool tcp_error(Stack& stack, const IcmpError& error) {
+  if (error.quoted.size() < 8) return false;
   std::byte ports[4];
   error.quoted.read(0, ports);
   auto port = [&](size_t at) {
@@ -74,18 +77,21 @@ void tcp_error(Stack& stack, const IcmpError& error) {
   };
   PortKey key{error.source, error.destination, port(0), port(2), error.interface};
   PortRef ref = stack.tcp.find_connected(key);
-  if (TcpEndpoint* endpoint = tcp_of(ref)) endpoint->icmp_error(error);
+  TcpEndpoint* endpoint = tcp_of(ref);
+  return endpoint && endpoint->icmp_error(error);
 }
 
-void TcpEndpoint::handle(const PortKey& key, const tcp::Segment& s, uint32_t header, PacketPtr packet) {
+void TcpEndpoint::handle(const PortKey& key, const tcp::Segment& s, uint32_t header, PacketPtr packet,
+                         const tcp::Seq* first) {
   bool for_listener = false, known = true;
+  tcp::Seq next = 0;
   Unique<tcp::Piece> piece;
   // Memory is taken before the lock. A segment for a listener keeps its packet.
   {
     LockGuard guard(lock_);
     for_listener = stage_ == Stage::listening;
   }
-  if (for_listener) return input_listening(key, s, header, std::move(packet));
+  if (for_listener) return input_listening(key, s, header, std::move(packet), first);
   if (s.size > 0) {
     if (!packet->pull(header)) return;
     piece =
@@ -98,8 +104,11 @@ void TcpEndpoint::handle(const PortKey& key, const tcp::Segment& s, uint32_t hea
     // RFC 9293, 3.6.1; RFC 6191: a SYN that cannot be of the old connection begins a new one.
     const bool fresh_syn = c.state == tcp::State::time_wait && s.has(tcp::flag::syn) &&
                            !s.has(tcp::flag::rst) && !s.has(tcp::flag::ack);
-    if (fresh_syn && (tcp::before(c.rcv_nxt, s.seq) || (c.timestamps && s.options.has_timestamp &&
-                                                        tcp::before(c.ts_recent, s.options.ts_value)))) {
+    const bool stamped = c.timestamps && s.options.has_timestamp;
+    const bool later = stamped && tcp::before(c.ts_recent, s.options.ts_value);
+    const bool older = stamped && tcp::before(s.options.ts_value, c.ts_recent);
+    if (fresh_syn && !older && (later || tcp::before(c.rcv_nxt, s.seq))) {
+      next = tcp::number_after(c.snd_nxt);
       connection_.abort(Errno{}, now_us());
       for_listener = true;
     } else {
@@ -110,7 +119,7 @@ void TcpEndpoint::handle(const PortKey& key, const tcp::Segment& s, uint32_t hea
   if (!for_listener) return;
   PortRef ref = stack().tcp.find_receiver(key);
   if (TcpEndpoint* listener = tcp_of(ref); listener && packet)
-    listener->handle(key, s, header, std::move(packet));
+    listener->handle(key, s, header, std::move(packet), &next);
   else
     tcp_send_reset(stack(), key, s);
 }

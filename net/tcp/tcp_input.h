@@ -7,7 +7,7 @@ namespace runsc::net {
 
 // Protocol::receive and Protocol::error.
 void tcp_receive(Stack& stack, PacketPtr packet);
-void tcp_error(Stack& stack, const IcmpError& error);
+bool tcp_error(Stack& stack, const IcmpError& error);
 
 // Answers a segment that belongs to no connection (RFC 9293, 3.10.7.1).
 void tcp_send_reset(Stack& stack, const PortKey& key, const tcp::Segment& segment);

@@ -16,6 +16,7 @@ Result<void> TcpEndpoint::listen(const Caller& caller, int backlog) {
   (void)caller;
   const uint32_t most = sysctls().somaxconn.load(std::memory_order_relaxed);
   const uint32_t wanted = std::min(static_cast<uint32_t>(backlog), most);
+  LockGuard writer(send_lock_);  // nobody is ending it
   LockGuard guard(lock_);
   if (stage_ != Stage::listening) {
     if (stage_ != Stage::idle || connection_.view().state != tcp::State::closed) return Errno::inval;
@@ -54,10 +55,26 @@ Result<Ref<Endpoint>> TcpEndpoint::accept(WaitPoint& wait) {
   return Ref<Endpoint>(std::move(child));
 }
 
-// A connection that nobody will accept any more: `tell` the peer.
-void TcpEndpoint::let_go(TcpEndpoint& child, bool tell) {
-  Ref<TcpEndpoint> listener;
+// A connection that nobody will accept any more: the peer is told, if it knows of it.
+void TcpEndpoint::let_go(TcpEndpoint& child) {
+  Ref<TcpEndpoint> listener, listed;
   Section section(child);
+  bool tell = false;
+  {
+    LockGuard accept(accept_lock_);
+    if (child.in_half_) {
+      half_.erase(half_.iterator_to(child));
+      --half_count_;
+    } else if (child.in_ready_) {
+      ready_.erase(ready_.iterator_to(child));
+      --ready_count_;
+      tell = true;
+    } else {
+      return;  // it has ended meanwhile
+    }
+    child.in_half_ = child.in_ready_ = false;
+  }
+  listed = Ref<TcpEndpoint>::adopt(&child);  // the list's count
   listener = std::move(child.listener_);
   child.self_ = Ref<TcpEndpoint>(child);
   child.connection_.pieces().clear();
@@ -70,7 +87,6 @@ void TcpEndpoint::let_go(TcpEndpoint& child, bool tell) {
 }
 
 void TcpEndpoint::stop_listening() {
-  Waiting half, ready;
   {
     LockGuard guard(lock_);
     if (stage_ != Stage::listening) return;
@@ -84,21 +100,21 @@ void TcpEndpoint::stop_listening() {
   {
     LockGuard accept(accept_lock_);
     accepting_ = false;
-    half.swap(half_);
-    ready.swap(ready_);
-    half_count_ = ready_count_ = 0;
-    for (TcpEndpoint& child : half) child.in_half_ = false;
-    for (TcpEndpoint& child : ready) child.in_ready_ = false;
   }
-  auto drop = [](Waiting& list, bool tell) {
-    while (!list.empty()) {
-      Ref<TcpEndpoint> child = Ref<TcpEndpoint>::adopt(&list.front());
-      list.pop_front();
-      let_go(*child, tell);
+  // No new ones come. Each stays in its list until its own lock is held, so that a segment for it finds one
+  // truth.
+  for (;;) {
+    Ref<TcpEndpoint> child;
+    {
+      LockGuard accept(accept_lock_);
+      if (!half_.empty())
+        child = Ref<TcpEndpoint>(half_.front());
+      else if (!ready_.empty())
+        child = Ref<TcpEndpoint>(ready_.front());
     }
-  };
-  drop(half, false);
-  drop(ready, true);
+    if (!child) break;
+    let_go(*child);
+  }
   queue().wake_all();
 }
 
@@ -144,7 +160,7 @@ Ref<TcpEndpoint> TcpEndpoint::make_child(const PortKey& key, const Route& route)
 }
 
 void TcpEndpoint::input_listening(const PortKey& key, const tcp::Segment& s, uint32_t header,
-                                  PacketPtr packet) {
+                                  PacketPtr packet, const tcp::Seq* first) {
   using namespace tcp::flag;
   if (s.has(rst)) return;
   if (s.has(ack)) return input_cookie(key, s, header, std::move(packet));
@@ -157,52 +173,69 @@ void TcpEndpoint::input_listening(const PortKey& key, const tcp::Segment& s, uin
     full = half_count_ >= std::max(backlog_, 1u);
   }
   if (full && !sysctls().syncookies.load(std::memory_order_relaxed)) return;
-  if (full) return send_cookie(key, s);
   RouteQuery query;
   query.destination = key.remote;
   query.source = key.local;
   if (key.remote.needs_scope()) query.interface = key.interface;
   Result<Route> route = stack().route(query);
   if (!route) return;
+  if (full) return send_cookie(key, s, *route);
   Ref<TcpEndpoint> child = make_child(key, *route);
   if (!child) return;
+  Ref<TcpEndpoint> unwanted;
+  bool listed;
   {
     LockGuard accept(accept_lock_);
-    child->in_half_ = true;
-    half_.push_back(*Ref<TcpEndpoint>(child).leak());
-    ++half_count_;
+    listed = accepting_;
+    if (listed) {
+      child->in_half_ = true;
+      half_.push_back(*Ref<TcpEndpoint>(child).leak());
+      ++half_count_;
+    }
+  }
+  if (!listed) {
+    LockGuard guard(child->lock_);
+    unwanted = std::move(child->listener_);
+    return;
   }
   const uint64_t now = now_us();
   Section section(*child);
-  child->send_queue_.start(tcp::initial_sequence(key, now) + 1);
+  child->send_queue_.start((first ? *first : tcp::initial_sequence(key, now)) + 1);
   child->connection_.accept(child->settings_locked(route->mtu), s, child->send_queue_.end() - 1,
                             tcp::timestamp_offset(key), now);
 }
 
 // ---- cookies ----
 
-void TcpEndpoint::send_cookie(const PortKey& key, const tcp::Segment& syn) {
+// What it offers is what the child will have when it comes back.
+void TcpEndpoint::send_cookie(const PortKey& key, const tcp::Segment& syn, const Route& route) {
+  tcp::Settings offer;
+  {
+    LockGuard guard(lock_);
+    offer = settings_locked(route.mtu);
+  }
+  offer.route_mss = mss_of(route.mtu, key.remote);
   const uint64_t now = now_us();
   cookie_sent_us_.store(now, std::memory_order_relaxed);
   const uint16_t peer_mss = syn.options.has_mss ? syn.options.mss : 536;
   const tcp::Cookie cookie = tcp::make_cookie(key, syn.seq, peer_mss, now);
-  constexpr uint8_t kShift = 7;
   tcp::Segment answer;
   answer.seq = cookie.sequence;
   answer.ack = syn.seq + 1;
   answer.flags = tcp::flag::syn | tcp::flag::ack;
-  answer.window = 65535;
+  answer.window = tcp::first_window(offer);
   answer.options.has_mss = true;
-  answer.options.mss = static_cast<uint16_t>(mss_of(1500, key.remote));
-  if (syn.options.has_timestamp) {
+  answer.options.mss = static_cast<uint16_t>(tcp::announced_mss(offer));
+  if (syn.options.has_timestamp && offer.timestamps) {
+    const bool shift = syn.options.has_shift && offer.window_scaling;
+    const bool sack = syn.options.sack_permitted && offer.sack;
     answer.options.has_timestamp = true;
     answer.options.ts_echo = syn.options.ts_value;
-    answer.options.ts_value =
-        tcp::cookie_timestamp(static_cast<uint32_t>(now / tcp::kMs) + tcp::timestamp_offset(key),
-                              syn.options.has_shift, syn.options.shift, syn.options.sack_permitted);
-    answer.options.sack_permitted = syn.options.sack_permitted;
-    answer.options.has_shift = syn.options.has_shift;
-    answer.options.shift = kShift;
+    answer.options.ts_value = tcp::cookie_timestamp(
+        static_cast<uint32_t>(now / tcp::kMs) + tcp::timestamp_offset(key), shift, syn.options.shift, sack);
+    answer.options.sack_permitted = sack;
+    answer.options.has_shift = shift;
+    answer.options.shift = tcp::window_shift(offer);
   }
   tcp_send_alone(stack(), key, answer);
 }

@@ -87,6 +87,11 @@ Result<size_t> TcpEndpoint::receive(ReceiveMessage& message) {
     LockGuard guard(lock_);
     if (stage_ == Stage::listening) return Errno::notconn;
   }
+  if (message.data.remaining() == 0 && message.done == 0) {
+    // recv(2) of nothing waits for something all the same.
+    Found found;
+    return find_data(message, found) ? Result<size_t>(size_t{0}) : no_data(message, 1);
+  }
   while (message.data.remaining() > 0) {
     Found found;
     if (!find_data(message, found)) return no_data(message, std::max<size_t>(target, 1));

@@ -17,6 +17,8 @@ constexpr uint32_t kRoomEvents = kTcpWritable | err | hup;
 // Whether bytes can go: Errno{} yes, EAGAIN with where to wait, EPIPE, what has happened.
 Errno TcpEndpoint::may_send_locked(SendMessage& message) {
   const tcp::Tcb& c = connection_.view();
+  // After some bytes it stays for the next call.
+  if (error() && message.done > 0) return Errno::pipe;
   if (int32_t e = take_error()) return static_cast<Errno>(e);
   if (stage_ == Stage::listening || (shut_ & kSendShut)) return Errno::pipe;
   switch (c.state) {

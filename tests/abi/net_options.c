@@ -111,6 +111,24 @@ static void device(void) {
   net_send4(fd, "by lo", "127.0.0.1", net_port(to));
   net_expect(to, "by lo");
   OK(close(fd));
+  // Once without privilege, not twice: not even to the same.
+  pid_t pid = OK(fork());
+  if (pid == 0) {
+    fd = OK(socket(AF_INET, SOCK_DGRAM, 0));
+    OK(setresuid(1000, 1000, 1000));
+    int lo = if_nametoindex("lo"), none = 0;
+    FAILS(setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &(int){-1}, sizeof(int)), EINVAL);
+    OK(setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &lo, sizeof(lo)));
+    FAILS(setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &lo, sizeof(lo)), EPERM);
+    FAILS(setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &none, sizeof(none)), EPERM);
+    FAILS(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3), EPERM);
+    FAILS(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "", 0), EPERM);
+    CHECK_EQ(net_get(fd, SOL_SOCKET, SO_BINDTOIFINDEX), lo);
+    _exit(0);
+  }
+  int status;
+  OK(waitpid(pid, &status, 0));
+  CHECK_EQ(status, 0);
   OK(close(to));
 }
 

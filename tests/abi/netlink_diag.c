@@ -85,6 +85,40 @@ int main(void) {
   m = NLMSG_DATA(g_found);
   CHECK(memcmp(m->id.idiag_src, &in6addr_loopback, 16) == 0);
 
+  // TCP: who listens, with its queue, and connections. A name alone is not shown.
+  int server = OK(socket(AF_INET, SOCK_STREAM, 0)), named = OK(socket(AF_INET, SOCK_STREAM, 0)),
+      client = OK(socket(AF_INET, SOCK_STREAM, 0));
+  struct sockaddr_in at = net_v4("127.0.0.1", 0);
+  OK(bind(named, SA(at)));
+  OK(bind(server, SA(at)));
+  OK(listen(server, 9));
+  at.sin_port = htons(net_port(server));
+  OK(connect(client, SA(at)));
+  OK(fstat(server, &st));
+  struct inet_diag_req_v2 t = {.sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP, .idiag_states = 1 << 10};
+  g_port = net_port(server);
+  CHECK_EQ(dump(fd, &t, sizeof(t), by_port), 1);
+  CHECK(g_found != NULL);
+  m = NLMSG_DATA(g_found);
+  CHECK_EQ(m->idiag_state, 10);
+  CHECK_EQ(m->idiag_rqueue, 1);
+  CHECK_EQ(m->idiag_wqueue, 9);
+  CHECK_EQ(m->idiag_inode, st.st_ino);
+  int accepted = OK(accept(server, NULL, NULL));
+  CHECK_EQ(send(client, "abc", 3, 0), 3);
+  t.idiag_states = 1 << 1;
+  CHECK_EQ(dump(fd, &t, sizeof(t), by_port), 2);
+  m = NLMSG_DATA(g_found);
+  CHECK_EQ(m->idiag_state, 1);
+  CHECK_EQ(m->idiag_rqueue, 3);
+  CHECK_EQ(m->id.idiag_dport, htons(net_port(client)));
+  OK(fstat(accepted, &st));
+  CHECK_EQ(m->idiag_inode, st.st_ino);
+  t.idiag_states = 0xfff;
+  g_port = net_port(named);
+  dump(fd, &t, sizeof(t), by_port);
+  CHECK(g_found == NULL);
+
   // AF_UNIX.
   struct sockaddr_un name = {.sun_family = AF_UNIX};
   snprintf(name.sun_path + 1, 20, "diag-%d", getpid());

@@ -102,6 +102,40 @@ int main(void) {
   six.udp[3] ^= 1;
   CHECK_EQ(send(raw, &six, sizeof(six), 0), sizeof(six));
   net_empty(to6);
+  // One that is larger than any buffer of small ones.
+  static struct {
+    struct ether_header link;
+    struct ip6_hdr ip;
+    uint16_t udp[4];
+    char text[5000];
+  } __attribute__((packed)) large, back;
+  memcpy(&large, &six, 14 + 40 + 8);
+  for (size_t i = 0; i < sizeof(large.text); ++i) large.text[i] = 'a' + i % 23;
+  large.ip.ip6_plen = large.udp[2] = pseudo[0] = htons(8 + sizeof(large.text));
+  large.udp[3] = 0;
+  sum = (uint16_t)~checksum(0, &large.ip.ip6_src, 32);
+  sum += (uint16_t)~checksum(0, pseudo, 4);
+  large.udp[3] = checksum(sum, large.udp, 8 + sizeof(large.text));
+  CHECK_EQ(send(raw, &large, sizeof(large), 0), sizeof(large));
+  CHECK_EQ(recv(to6, back.text, sizeof(back.text), MSG_DONTWAIT), sizeof(large.text));
+  CHECK(memcmp(back.text, large.text, sizeof(large.text)) == 0);
+  CHECK_EQ(sendto(cooked, &large.ip, sizeof(large) - 14, 0, SA(a)), sizeof(large) - 14);
+  CHECK_EQ(recv(to6, back.text, sizeof(back.text), MSG_DONTWAIT), sizeof(large.text));
+  // Who has no address of his own yet may speak to all; nobody else may claim one of ours.
+  int all = net_udp4("0.0.0.0", 0);
+  static const char* const kSources[] = {"0.0.0.0", "127.0.0.1", "0.1.2.3", "255.255.255.255", "224.0.0.1"};
+  for (int i = 0; i < 5; ++i) {
+    got.ip.saddr = net_v4(kSources[i], 0).sin_addr.s_addr;
+    got.ip.daddr = htonl(INADDR_BROADCAST);
+    got.ip.check = 0;
+    got.ip.check = checksum(0, &got.ip, sizeof(got.ip));
+    udp[1] = htons(net_port(all));
+    memcpy(got.udp, udp, 8);
+    memcpy(got.text, "hands", 5);
+    CHECK_EQ(send(raw, &got, 14 + 33, 0), 14 + 33);
+    if (i % 2 == 0 && i < 4) net_expect(all, "hands");
+    net_empty(all);
+  }
   FAILS(send(raw, &got, 13, 0), EINVAL);
   FAILS(send(none, &got, 47, 0), ENXIO);
   return 0;

@@ -115,8 +115,58 @@ static void with_header(void) {
   CHECK_EQ(checksum("\xff\xff", 2), 0);
 }
 
+// Only the first fragment has all options (RFC 791, 3.1): headers of two sizes, in either order.
+static void uneven_headers(void) {
+  int raw = OK(socket(AF_INET, SOCK_RAW, IPPROTO_RAW)), fd = net_udp4("127.0.0.1", 0);
+  struct sockaddr_in to = net_v4("127.0.0.1", 0);
+  net_set(fd, SOL_IP, IP_RECVTTL, 1);
+  struct datagram d = make(net_port(fd), 40);
+  for (int round = 0; round < 4; ++round) {
+    for (int i = 0; i < 2; ++i) {
+      int first = (i == 0) == (round < 2), words = first == (round & 1) ? 15 : 5;
+      struct {
+        struct iphdr ip;
+        char rest[40 + 48];
+      } f;
+      memset(&f, 1, sizeof(f));  // options: nothing
+      f.ip = d.ip;
+      f.ip.ihl = words;
+      f.ip.ttl = first ? 77 : 9;
+      f.ip.id = htons(200 + round);
+      f.ip.frag_off = htons(first ? IP_MF : 2);
+      int size = first ? 16 : 32;
+      memcpy((char*)&f + words * 4, (char*)&d.udp + (first ? 0 : 16), size);
+      CHECK_EQ(sendto(raw, &f, words * 4 + size, 0, SA(to)), words * 4 + size);
+    }
+    struct NetMessage m;
+    CHECK_EQ(net_recvmsg(fd, &m, MSG_DONTWAIT), 40);
+    CHECK(memcmp(m.data, d.text, 40) == 0);
+    CHECK_EQ(*(int*)net_cmsg(&m, SOL_IP, IP_TTL, sizeof(int)), 77);
+  }
+  OK(close(raw));
+  OK(close(fd));
+}
+
+// IP_RECVORIGDSTADDR of a packet that has no ports.
+static void no_ports(void) {
+  int a = OK(socket(AF_INET, SOCK_RAW, 253));
+  net_set(a, SOL_IP, IP_RECVORIGDSTADDR, 1);
+  struct sockaddr_in to = net_v4("127.0.0.1", 0);
+  struct NetMessage m;
+  for (int size = 0; size < 6; ++size) {
+    CHECK_EQ(sendto(a, "\1\2\3\4\5\6", size, 0, SA(to)), size);
+    CHECK_EQ(net_recvmsg(a, &m, MSG_DONTWAIT), 20 + size);
+    struct sockaddr_in* told = net_cmsg(&m, SOL_IP, IP_ORIGDSTADDR, sizeof(*told));
+    CHECK_EQ(told != NULL, size >= 4);
+    if (told) CHECK_EQ(told->sin_port, htons(0x304));
+  }
+  OK(close(a));
+}
+
 int main(void) {
   net_private();
+  uneven_headers();
+  no_ports();
   own_protocol();
   with_header();
   return 0;
