@@ -119,7 +119,11 @@ Result<Unique<Message>> MessageQueue::copy(Task& task, int64_t place, uint64_t r
   if (removed) return Errno::idrm;
   TRY(owner.check(task.creds(), 0444));
   for (Message& m : messages_) {
-    if (place-- > 0) continue;
+    if (place != 0) {
+      if (place < 0) break;  // there is no such place
+      --place;
+      continue;
+    }
     if (m.bytes.size() > room) return cut ? Errno::inval : Errno::toobig;
     twin->type = m.type;
     for (std::byte b : m.bytes) TRY(twin->bytes.push_back(b));

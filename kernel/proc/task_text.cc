@@ -199,10 +199,10 @@ Result<void> show_status(Task& task, const PidNamespace& ns, TextSink& out) {
   const auto gid = [&](uint32_t id) { return fs::shown_gid(viewer, id); };
   out.write("Name:\t");
   const Task::Comm name = task.comm();
-  for (const char* c = name.text; *c; ++c)
-    out.write(*c == '\n'   ? std::string_view("\\n")
-              : *c == '\\' ? std::string_view("\\\\")
-                           : std::string_view(c, 1));
+  for (const char* at = name.text; *at; ++at)
+    out.write(*at == '\n'   ? std::string_view("\\n")
+              : *at == '\\' ? std::string_view("\\\\")
+                            : std::string_view(at, 1));
   out.write("\n");
   if (fs) format(out, "Umask:\t{:04o}\n", fs->umask());
   format(out, "State:\t{}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t{}\n", state_name(letter),

@@ -1,5 +1,6 @@
 // Files of namespaces that are bound somewhere keep them (namespaces(7), "Namespace lifetime"); cgroup
 // namespaces.
+#include <sys/ioctl.h>
 #include <sys/utsname.h>
 
 #include "mount_api.h"

@@ -1,4 +1,5 @@
 // msgget(2), msgsnd(2), msgrcv(2), msgctl(2).
+#include <limits.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 
@@ -138,8 +139,31 @@ static void keys(void) {
   OK(msgctl(id, IPC_RMID, NULL));
 }
 
+// MSG_COPY: the message at a place, which stays where it is.
+static void copies(void) {
+  struct {
+    long type;
+    char text[8];
+  } m = {7, "first"};
+  int id = OK(msgget(IPC_PRIVATE, IPC_CREAT | 0600));
+  OK(msgsnd(id, &m, sizeof(m.text), 0));
+  m.type = 8;
+  OK(msgsnd(id, &m, sizeof(m.text), 0));
+  for (int i = 0; i < 2; i++) {
+    CHECK_EQ(msgrcv(id, &m, sizeof(m.text), i, MSG_COPY | IPC_NOWAIT), sizeof(m.text));
+    CHECK_EQ(m.type, 7 + i);
+  }
+  FAILS(msgrcv(id, &m, sizeof(m.text), 2, MSG_COPY | IPC_NOWAIT), ENOMSG);
+  FAILS(msgrcv(id, &m, sizeof(m.text), -1, MSG_COPY | IPC_NOWAIT), ENOMSG);
+  FAILS(msgrcv(id, &m, sizeof(m.text), LONG_MIN, MSG_COPY | IPC_NOWAIT), ENOMSG);
+  CHECK_EQ(msgrcv(id, &m, sizeof(m.text), LONG_MIN, IPC_NOWAIT), sizeof(m.text));
+  CHECK_EQ(m.type, 7);
+  OK(msgctl(id, IPC_RMID, NULL));
+}
+
 int main(void) {
   order();
+  copies();
   sleeping();
   keys();
   return 0;
