@@ -124,6 +124,11 @@ struct DentryCache {
     count.fetch_add(1, std::memory_order_relaxed);
   }
 
+  static void keep(Dentry& d) {
+    if (d.inode_ && d.inode_->transient() && d.parent() && !d.cached_.load(std::memory_order_acquire))
+      insert(d);
+  }
+
   static void forget(Dentry& d) {
     {
       LockGuard guard(lru_lock);
@@ -191,6 +196,8 @@ Result<Ref<Dentry>> dcache_add(Dentry& parent, std::string_view name, Ref<Inode>
   DentryCache::shrink_to_limit();
   return fresh;
 }
+
+void dcache_keep(Dentry& dentry) { DentryCache::keep(dentry); }
 
 void dcache_drop(Dentry& dentry, bool removed) { DentryCache::drop(dentry, removed); }
 

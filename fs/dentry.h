@@ -53,6 +53,8 @@ class Dentry final : public RefCounted<Dentry> {
 Ref<Dentry> dcache_find(Dentry& parent, std::string_view name);  // null: not cached
 // Caches a new dentry for the name, in place of an older one. ENOMEM.
 Result<Ref<Dentry>> dcache_add(Dentry& parent, std::string_view name, Ref<Inode> inode);
+// Something is being mounted on it: it must be found again though its inode is transient. No lock held.
+void dcache_keep(Dentry& dentry);
 // Out of the cache; `removed`: the name is gone from the file system too.
 void dcache_drop(Dentry& dentry, bool removed);
 // After a rename in the file system. ENOMEM leaves everything as it was.

@@ -100,6 +100,8 @@ class Inode : public RefCounted<Inode> {
   uint32_t type() const { return type_; }
   bool is_dir() const { return type_ == kDirectory; }
   SuperBlock& super() const { return super_; }
+  // Made anew by each lookup of its name: the cache of names does not keep it (nor with it, say, a task).
+  virtual bool transient() const { return false; }
 
   virtual Result<Ref<Inode>> lookup(std::string_view name);  // ENOENT
   // It was looked up in `directory`, whose names are not cached: nodes that are made anew each time take a

@@ -51,6 +51,7 @@ Mount* MountTree::top_on(const Mount* mount, const Dentry& dentry) {
 }
 
 void MountTree::attach(Mount& m, MountNamespace& ns, const Path& place) {
+  if (place.dentry) dcache_keep(*place.dentry);
   LockGuard guard(names_lock());
   m.ns_ = &ns;
   m.parent_ = place.mount;
@@ -65,6 +66,7 @@ void MountTree::attach(Mount& m, MountNamespace& ns, const Path& place) {
 }
 
 MountTree::Place MountTree::move(Mount& m, Place to) {
+  if (to.mountpoint) dcache_keep(*to.mountpoint);
   LockGuard guard(names_lock());
   if (m.mountpoint_) m.mountpoint_->mounts.fetch_sub(1, std::memory_order_release);
   if (m.parent_) m.parent_->children_.erase(Mount::Children::s_iterator_to(m));

@@ -16,6 +16,9 @@ Result<Ref<Dentry>> lookup_child_locked(Dentry& directory, std::string_view name
     if (known->inode() == now) return known;
     dcache_drop(*known, true);
   }
+  // Nor is it kept that a transient directory has no such name: that would keep the directory.
+  if (found ? now->transient() : dir.transient())
+    return Dentry::create(Ref<Dentry>(directory), name, found ? std::move(*found) : Ref<Inode>());
   return dcache_add(directory, name, found ? std::move(*found) : Ref<Inode>());
 }
 

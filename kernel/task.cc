@@ -7,6 +7,7 @@
 #include "kernel/namespaces.h"
 #include "kernel/pid.h"
 #include "kernel/syscalls/strace.h"
+#include "kernel/task_pool.h"
 #include "kernel/thread_group.h"
 
 namespace runsc::kernel {
@@ -17,6 +18,7 @@ struct FreeTask {
 };
 constinit SpinLock g_pool_lock{LockRank::leaf};
 constinit FreeTask* g_pool GUARDED_BY(g_pool_lock) = nullptr;
+constinit std::atomic<uint64_t> g_pooled{0};
 // The link stands behind the task, whose bytes must stay as the destructor left them.
 constexpr size_t kLinkOffset = (sizeof(Task) + 15) & ~size_t{15};
 }  // namespace
@@ -26,6 +28,7 @@ void* Task::operator new(size_t, const std::nothrow_t&) noexcept {
     LockGuard guard(g_pool_lock);
     if (FreeTask* f = g_pool) {
       g_pool = f->next;
+      g_pooled.fetch_sub(1, std::memory_order_relaxed);
       return reinterpret_cast<std::byte*>(f) - kLinkOffset;
     }
   }
@@ -37,6 +40,11 @@ void Task::operator delete(void* p) noexcept {
   LockGuard guard(g_pool_lock);
   f->next = g_pool;
   g_pool = f;
+  g_pooled.fetch_add(1, std::memory_order_relaxed);
+}
+
+uint64_t task_pool_bytes() {
+  return g_pooled.load(std::memory_order_relaxed) * (kLinkOffset + sizeof(FreeTask));
 }
 
 // A new task looks once whether CPU time is watched: its process may have inherited a limit, or be armed just

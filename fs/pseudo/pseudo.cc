@@ -104,6 +104,7 @@ class StaticText final : public TextNode {
  public:
   StaticText(PseudoSuper& super, const StaticEntry& entry)
       : TextNode(super, kRegular | entry.mode), entry_(entry) {}
+  bool transient() const override { return false; }
   Result<void> show(TextSink& out) override { return entry_.show(out); }
   Result<void> store(std::string_view text) override {
     if (!entry_.store) return Errno::inval;
@@ -117,6 +118,7 @@ class StaticText final : public TextNode {
 class StaticLink final : public LinkNode {
  public:
   StaticLink(PseudoSuper& super, std::string_view target) : LinkNode(super), target_(target) {}
+  bool transient() const override { return false; }
   Result<String> read_link() override { return String::from(target_); }
 
  private:
@@ -189,20 +191,26 @@ uint8_t StaticDir::type_of(const StaticEntry& e) {
 }
 
 Result<Ref<Inode>> StaticDir::lookup(std::string_view name) {
-  for (const StaticEntry& e : entries_) {
-    if (e.name != name) continue;
-    if (e.make) return e.make(pseudo());
-    Ref<Inode> node;
-    if (e.children)
-      node = make_ref<StaticDir>(pseudo(), std::span(e.children, e.child_count), e.mode);
-    else if (e.show)
-      node = make_ref<StaticText>(pseudo(), e);
-    else
-      node = make_ref<StaticLink>(pseudo(), e.target);
-    if (!node) return Errno::nomem;
-    return node;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    if (entries_[i].name != name) continue;
+    if (made_.empty()) TRY(made_.resize(entries_.size()));
+    if (!made_[i]) made_[i] = TRY(make(entries_[i]));
+    return made_[i];
   }
   return Errno::noent;
+}
+
+Result<Ref<Inode>> StaticDir::make(const StaticEntry& e) {
+  if (e.make) return e.make(pseudo());
+  Ref<Inode> node;
+  if (e.children)
+    node = make_ref<StaticDir>(pseudo(), std::span(e.children, e.child_count), e.mode);
+  else if (e.show)
+    node = make_ref<StaticText>(pseudo(), e);
+  else
+    node = make_ref<StaticLink>(pseudo(), e.target);
+  if (!node) return Errno::nomem;
+  return node;
 }
 
 Result<uint64_t> StaticDir::list(DirSink& sink, uint64_t offset) {

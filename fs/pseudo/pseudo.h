@@ -13,6 +13,7 @@ class PseudoSuper : public SuperBlock {
   void set_root(Ref<Inode> root) { root_ = std::move(root); }
   void unmounted() override { root_ = {}; }
   Ref<Inode> root() override { return root_; }
+  void unmounted() override { root_ = {}; }
   std::string_view type_name() const override { return type_; }
   FsStat stat_fs() override;
   bool cache_names() const override { return false; }
@@ -31,6 +32,7 @@ class PseudoInode : public Inode {
   Result<Attr> get_attr() override;
   Result<void> set_attr(const SetAttr& attr) override;  // EPERM, but times are silently kept
   void set_owner(uint32_t uid, uint32_t gid) { uid_ = uid, gid_ = gid; }
+  bool transient() const override { return true; }
   PseudoSuper& pseudo() const { return static_cast<PseudoSuper&>(super()); }
   uint64_t ino() const { return ino_.load(std::memory_order_relaxed); }
   // The number of what the directory with this number calls by this name.
@@ -137,10 +139,12 @@ constexpr StaticEntry static_link(std::string_view name, std::string_view target
   return e;
 }
 
+// Its entries are made once, on demand, and stay: what is mounted below one of them is found again.
 class StaticDir : public DirNode {
  public:
   StaticDir(PseudoSuper& super, std::span<const StaticEntry> entries, uint32_t mode = 0555)
       : DirNode(super, kDirectory | mode), entries_(entries) {}
+  bool transient() const override { return false; }
   Result<Ref<Inode>> lookup(std::string_view name) override;
   Result<uint64_t> list(DirSink& sink, uint64_t offset) override;
   bool is_always_empty() const override { return entries_.empty(); }
@@ -150,7 +154,9 @@ class StaticDir : public DirNode {
   static uint8_t type_of(const StaticEntry& e);
 
  private:
+  Result<Ref<Inode>> make(const StaticEntry& entry);
   const std::span<const StaticEntry> entries_;
+  Vec<Ref<Inode>> made_;  // by entry; under the lock of this inode
 };
 
 // Text of one line: for store functions.

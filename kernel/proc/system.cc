@@ -5,6 +5,7 @@
 #include "kernel/proc/cpuid.h"
 #include "kernel/proc/proc.h"
 #include "kernel/sched/scheduler.h"
+#include "kernel/task_pool.h"
 #include "kernel/time/clock.h"
 #include "kernel/uts.h"
 #include "mm/phys.h"
@@ -28,10 +29,11 @@ Result<void> show_meminfo(TextSink& out) {
     row(zero, 0);
   row("AnonPages:", total - free);
   for (std::string_view zero : {"Mapped:", "Shmem:", "KReclaimable:"}) row(zero, 0);
-  const uint64_t objects = kalloc_bytes() / 1024;
+  // What is kept for the next tasks (kernel/task_pool.h) is in use by nobody.
+  const uint64_t kept = task_pool_bytes() / 1024, objects = kalloc_bytes() / 1024;
   row("Slab:", objects);
-  row("SReclaimable:", 0);
-  row("SUnreclaim:", objects);
+  row("SReclaimable:", kept);
+  row("SUnreclaim:", objects - kept);
   row("CommitLimit:", total);
   row("Committed_AS:", total - free);
   row("VmallocTotal:", 34359738367);

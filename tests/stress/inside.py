@@ -52,7 +52,7 @@ def count():
     info = "/proc/meminfo"
     return {"tasks": len(glob.glob("/proc/[0-9]*/task/[0-9]*")), "files": files, "aio": aio, "mounts": mounts, "ipc": ipc,
             "tmp": int(subprocess.run(["du", "-sk", "/tmp"], stdout=subprocess.PIPE).stdout.split()[0]),
-            "objects KiB": field(info, "Slab:"), "pages KiB": field(info, "MemTotal:") - field(info, "MemFree:")}
+            "objects KiB": field(info, "SUnreclaim:"), "pages KiB": field(info, "MemTotal:") - field(info, "MemFree:")}
 
 
 def tell(**what):
