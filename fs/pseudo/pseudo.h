@@ -13,7 +13,6 @@ class PseudoSuper : public SuperBlock {
   void set_root(Ref<Inode> root) { root_ = std::move(root); }
   void unmounted() override { root_ = {}; }
   Ref<Inode> root() override { return root_; }
-  void unmounted() override { root_ = {}; }
   std::string_view type_name() const override { return type_; }
   FsStat stat_fs() override;
   bool cache_names() const override { return false; }
