@@ -81,10 +81,17 @@ static pthread_t start(unsigned count) {
   return t;
 }
 
+// Linux shows a task as asleep while it still puts itself on its words, one after the other.
+static void wakes_one(uint32_t* word, int most) {
+  long woken;
+  while ((woken = wake(word, most, false)) == 0) sched_yield();
+  CHECK_EQ(woken, 1);
+}
+
 static void which(void) {
   for (int i = 0; i < 128; i += 25) {
     pthread_t t = start(128);
-    CHECK_EQ(wake(&g_words[i], 1, false), 1);
+    wakes_one(&g_words[i], 1);
     ZERO(pthread_join(t, NULL));
     CHECK_EQ(g_result, i);
     for (int other = 0; other < 128; other += 7) CHECK_EQ(wake(&g_words[other], 1, false), 0);
@@ -92,12 +99,14 @@ static void which(void) {
   // The same word twice counts once for who wakes all that there are.
   pthread_t t = start(3);
   CHECK_EQ(wake(&g_words[77], 1, false), 0);
-  CHECK_EQ(wake(&g_words[2], 5, false), 1);
+  wakes_one(&g_words[2], 5);
   ZERO(pthread_join(t, NULL));
   CHECK_EQ(g_result, 2);
   // Moved to another word it still answers by the place in its own list.
   t = start(3);
-  CHECK_EQ(syscall(SYS_futex, &g_words[1], 3 | kPrivate, 0, 1l, &g_words[100], 0), 1);
+  long moved;
+  while ((moved = syscall(SYS_futex, &g_words[1], 3 | kPrivate, 0, 1l, &g_words[100], 0)) == 0) sched_yield();
+  CHECK_EQ(moved, 1);
   CHECK_EQ(wake(&g_words[1], 1, false), 0);
   CHECK_EQ(wake(&g_words[100], 1, false), 1);
   ZERO(pthread_join(t, NULL));
