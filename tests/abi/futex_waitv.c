@@ -121,6 +121,10 @@ static void shared(void) {
   pid_t pid = FORK({
     struct choice c[2] = {on(&words[0], 0, true), on(&words[500], 0, true)};
     FAILS(waitv(c, 2, 0, NULL, 0), EINTR);
+    sigset_t usr1;
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    ZERO(sigprocmask(SIG_BLOCK, &usr1, NULL));
     words[1] = 1;
     CHECK_EQ(waitv(c, 2, 0, NULL, 0), 1);
   });
@@ -129,7 +133,6 @@ static void shared(void) {
     OK(kill(pid, SIGUSR1));
     sched_yield();
   }
-  signal(SIGUSR1, SIG_IGN);
   while (wake(&words[500], 1, true) == 0) sched_yield();
   WAIT_OK(pid);
 }

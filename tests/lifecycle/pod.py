@@ -249,7 +249,9 @@ def test_crio_names(box):
 
 @ours
 def test_many_come_and_go(box):
-    pod, folder = start_pod(box)
+    # Counted when the pod's own init has opened all it ever will.
+    pod, folder = start_pod(box, args=("sh", "-c", "mkfifo /block; echo up; read line < /block"))
+    box.until(lambda: output(folder) == "up\n", "start of the pod's init")
     fds = len(os.listdir(f"/proc/{pid_of(folder)}/fd"))
     for number in range(20):
         name, one = add(box, pod, f"exit {number}")
