@@ -81,7 +81,8 @@ static void draw_config(struct Call* c) {
 
 static long attribute_set(struct Call* c) {
   static const long kPropagation[] = {0, 0, 1 << 18, 1 << 19, 1 << 20, 1 << 17};
-  long words[5] = {mount_attributes(c), mount_attributes(c), one_of(c, kPropagation, COUNT(kPropagation)), 0};
+  long words[5] = {mount_attributes(c), chance(c, 30) ? mount_attributes(c) : 0,
+                   one_of(c, kPropagation, COUNT(kPropagation)), 0};
   if (chance(c, 10)) words[0] |= 0x100000, words[3] = fd_namespace(c);
   char* at = room(c, sizeof(words));
   memcpy(at, words, sizeof(words));
@@ -101,10 +102,42 @@ static long make_pivot(struct Call* c) {
   return raw_call(c->number, c->a);
 }
 
-static long fd_mount_or_at(struct Call* c) { return chance(c, 70) ? fd_mount(c) : fd_at(c); }
-static long empty_or_point(struct Call* c) { return chance(c, 60) ? place(c, text(c, "")) : mount_point(c); }
+// A mount by its descriptor alone, or a place by its name.
+static void draw_setattr(struct Call* c) {
+  bool by_name = chance(c, 40);
+  c->a[0] = by_name ? fd_at(c) : fd_mount(c);
+  c->a[1] = by_name ? mount_point(c) : place(c, text(c, ""));
+  c->a[2] = attribute_at(c) | (by_name ? 0 : AT_EMPTY_PATH);
+  c->a[3] = attribute_set(c);
+  c->a[4] = extent(c);
+}
+
+static void draw_move(struct Call* c) {
+  bool by_name = chance(c, 40);
+  c->a[0] = by_name ? fd_at(c) : fd_mount(c);
+  c->a[1] = by_name ? mount_point(c) : place(c, text(c, ""));
+  c->a[2] = fd_at(c);
+  c->a[3] = mount_point(c);
+  c->a[4] = move_flags(c) | (by_name ? 0 : 4);
+}
+
+// A context is good for one mount: often a new one, with what it needs.
+static void draw_fsmount(struct Call* c) {
+  static const char kTmpfs[] = "tmpfs", kProc[] = "proc", kKey[] = "source", kValue[] = "name";
+  enum { kSetString = 1, kCreate = 6 };
+  c->a[0] = fd_context(c);
+  if (chance(c, 50)) {
+    long fd = raw3(SYS_fsopen, (long)(chance(c, 80) ? kTmpfs : kProc), 1, 0);
+    if (fd > 2) keep(c, kFsContext, fd);
+    raw_call(SYS_fsconfig, (long[kArguments]){fd, kSetString, (long)kKey, (long)kValue, 0});
+    raw_call(SYS_fsconfig, (long[kArguments]){fd, kCreate});
+    c->a[0] = fd;
+  }
+  c->a[1] = cloexec(c);
+  c->a[2] = mount_attributes(c);
+}
+
 static long pidfd_or_namespace(struct Call* c) { return chance(c, 80) ? fd_namespace(c) : fd_pidfd(c); }
-static long move_empty(struct Call* c) { return move_flags(c) | 4; }
 
 static const struct Row kRows[] = {
     {SYS_mount, 8, .flags = kNotLinux,
@@ -115,14 +148,12 @@ static const struct Row kRows[] = {
     {SYS_unshare, 4, .flags = kInChild | kNotLinux, .args = {unshared}},
     {SYS_setns, 3, .flags = kInChild | kNotLinux, .args = {pidfd_or_namespace, namespace_type}},
     {SYS_open_tree, 6, .flags = kNotLinux, .args = {fd_at, mount_point, tree_flags}, .gives = kMountFd},
-    {SYS_move_mount, 6, .flags = kNotLinux,
-     .args = {fd_mount_or_at, empty_or_point, fd_at, mount_point, move_empty}},
+    {SYS_move_mount, 6, .flags = kNotLinux, .prepare = draw_move},
     {SYS_fsopen, .flags = kNotLinux, .args = {file_system, cloexec}, .gives = kFsContext},
     {SYS_fsconfig, 10, .flags = kNotLinux, .prepare = draw_config},
-    {SYS_fsmount, 6, .flags = kNotLinux, .args = {fd_context, cloexec, mount_attributes}, .gives = kMountFd},
+    {SYS_fsmount, 6, .flags = kNotLinux, .prepare = draw_fsmount, .gives = kMountFd},
     {SYS_fspick, 2, .flags = kNotLinux, .args = {fd_at, mount_point, pick_flags}, .gives = kFsContext},
-    {SYS_mount_setattr, .flags = kNotLinux,
-     .args = {fd_mount_or_at, empty_or_point, attribute_at, attribute_set, extent}},
+    {SYS_mount_setattr, .flags = kNotLinux, .prepare = draw_setattr},
     {SYS_read, 1, .args = {fd_context, buffer, extent}},
 };
 
