@@ -110,19 +110,25 @@ std::uint32_t SandboxBase::command(Command command) {
   return id;
 }
 
-std::expected<std::vector<hostcall::Handle>, Error> SandboxBase::donate(std::vector<UniqueFd> fds) {
-  std::vector<hostcall::Handle> handles;
+std::expected<Donation, Error> SandboxBase::donate(std::vector<UniqueFd> fds) {
+  Donation donation;
   for (UniqueFd& fd : fds) {
-    HostFileRef file = adopt_as_it_is(std::move(fd));
-    const Result<hostcall::Handle> handle = file ? files_->add(std::move(file)) : Errno::badf;
+    const HostFileRef file = adopt_as_it_is(std::move(fd));
+    const Result<hostcall::Handle> handle = file ? files_->add(file) : Errno::badf;
     if (handle) {
-      handles.push_back(*handle);
+      donation.handles.push_back(*handle);
+      donation.files.emplace_back(file);
       continue;
     }
-    for (const hostcall::Handle taken : handles) (void)files_->remove(taken);
+    withdraw(donation);
     return fail_errno("a descriptor for the sandbox", static_cast<int>(handle.error()));
   }
-  return handles;
+  return donation;
+}
+
+void SandboxBase::withdraw(const Donation& donation) {
+  for (std::size_t i = 0; i < donation.handles.size(); ++i)
+    files_->withdraw(donation.handles[i], donation.files[i]);
 }
 
 void SandboxBase::finish(std::uint32_t wait_status) {

@@ -24,6 +24,13 @@ struct SandboxConfig {
   bool strace = false;
 };
 
+struct HostFile;
+struct Donation {
+  std::vector<hostcall::Handle> handles;  // in the order of the descriptors
+  // Which files those were: the sentry may have closed some, and their numbers may be others' by now.
+  std::vector<std::weak_ptr<HostFile>> files;
+};
+
 class Sandbox {
  public:
   virtual ~Sandbox() = default;
@@ -39,8 +46,10 @@ class Sandbox {
   // While run() runs, from one thread; answers come as notices. Ignored after the end.
   virtual uint32_t command(Command command) = 0;
   virtual CommandQueue& commands() = 0;
-  // More descriptors for the sentry, taken over: their handles, in order. EMFILE.
-  virtual std::expected<std::vector<hostcall::Handle>, Error> donate(std::vector<UniqueFd> fds) = 0;
+  // More descriptors for the sentry, taken over. EMFILE.
+  virtual std::expected<Donation, Error> donate(std::vector<UniqueFd> fds) = 0;
+  // Takes back what is still there of it, after the sentry refused what it was for.
+  virtual void withdraw(const Donation& donation) = 0;
 };
 
 }  // namespace runsc::monitor

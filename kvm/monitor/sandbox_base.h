@@ -29,7 +29,8 @@ class SandboxBase : public Sandbox, public SandboxEnd {
 
   std::uint32_t command(Command command) override;
   CommandQueue& commands() override { return *commands_; }
-  std::expected<std::vector<hostcall::Handle>, Error> donate(std::vector<UniqueFd> fds) override;
+  std::expected<Donation, Error> donate(std::vector<UniqueFd> fds) override;
+  void withdraw(const Donation& donation) override;
 
   // SandboxEnd
   void finish(std::uint32_t wait_status) override;

@@ -1,7 +1,9 @@
 #include "oci/cgroup/cgroup.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -57,13 +59,14 @@ void enable_controllers(const std::string& parent) {
   for (std::string name; names >> name;) (void)put(parent + "/cgroup.subtree_control", "+" + name);
 }
 
-Expected<void> make(const Hierarchy& hierarchy, const std::string& path) {
-  std::string at = hierarchy.mount_point;
+// `path` lies beneath the mount point of a hierarchy.
+Expected<void> make_directory(const std::string& mount_point, bool unified, const std::string& path) {
+  std::string at = mount_point;
   std::istringstream parts(path.substr(at.size()));
   for (std::string part; std::getline(parts, part, '/');) {
     if (part.empty()) continue;
     const std::string child = at + "/" + part;
-    if (hierarchy.unified) enable_controllers(at);
+    if (unified) enable_controllers(at);
     if (::mkdir(child.c_str(), 0755) != 0 && errno != EEXIST)
       return fail(with_errno("cannot make the cgroup " + child, errno) + " (see --ignore-cgroups)");
     OCI_TRY_VOID(inherit_cpuset(at, child));
@@ -145,6 +148,22 @@ Expected<void> apply_v2(const std::string& path, const Resources& r) {
   return {};
 }
 
+// Until one of them has ended, or for a moment. `pids`: a line each.
+void wait_for_one(const std::string& pids) {
+  std::istringstream lines(pids);
+  std::vector<UniqueFd> processes;
+  std::vector<pollfd> waits;
+  for (pid_t pid = 0; lines >> pid;) {
+    processes.emplace_back(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    waits.push_back({processes.back().get(), POLLIN, 0});
+  }
+  constexpr int kPatienceMs = 250;
+  ::poll(waits.data(), waits.size(), waits.empty() ? 1 : kPatienceMs);
+}
+
+// "=" at the front marks what was there before.
+std::string plain(const std::string& path) { return path.starts_with('=') ? path.substr(1) : path; }
+
 bool is_unified(const std::string& path) { return exists(path + "/cgroup.controllers"); }
 
 }  // namespace
@@ -171,7 +190,7 @@ std::string cgroup_path(const std::string& configured) {
   return path + "/" + unit;
 }
 
-Expected<CgroupSet> CgroupSet::create(const Linux& section, const std::string& id) {
+Expected<CgroupSet> CgroupSet::plan(const Linux& section, const std::string& id) {
   const Resources& r = section.resources;
   const bool limits = r.memory_limit || r.cpu_shares || r.cpu_quota || r.pids_limit || !r.cpu_set.empty() ||
                       !r.unified.empty();
@@ -185,24 +204,22 @@ Expected<CgroupSet> CgroupSet::create(const Linux& section, const std::string& i
     std::string base = hierarchy.unified ? hierarchy.own.substr(0, hierarchy.own.rfind('/')) : hierarchy.own;
     if (base == "/" || path.starts_with('/')) base.clear();
     const std::string full = hierarchy.mount_point + base + (path.starts_with('/') ? "" : "/") + path;
-    const bool there = exists(full);
-    if (const auto made = make(hierarchy, full); !made) {
-      set.remove();
-      return std::unexpected(made.error());
-    }
-    set.paths_.push_back((there ? "=" : "") + full);
-  }
-  if (const auto applied = set.apply(r); !applied) {
-    set.remove();
-    return std::unexpected(applied.error());
+    set.paths_.push_back((exists(full) ? "=" : "") + full);
   }
   return set;
 }
 
-namespace {
-// "=" at the front marks what was there before.
-std::string plain(const std::string& path) { return path.starts_with('=') ? path.substr(1) : path; }
-}  // namespace
+Expected<void> CgroupSet::make(const Resources& resources) const {
+  const std::vector<Hierarchy> hierarchies =
+      paths_.empty() ? std::vector<Hierarchy>() : OCI_TRY(find_hierarchies());
+  for (const std::string& marked : paths_) {
+    const std::string path = plain(marked);
+    const auto in = std::find_if(hierarchies.begin(), hierarchies.end(),
+                                 [&](const Hierarchy& h) { return path.starts_with(h.mount_point + "/"); });
+    if (in != hierarchies.end()) OCI_TRY_VOID(make_directory(in->mount_point, in->unified, path));
+  }
+  return apply(resources);
+}
 
 Expected<std::vector<UniqueFd>> CgroupSet::doors() const {
   std::vector<UniqueFd> doors;
@@ -230,8 +247,13 @@ Expected<void> CgroupSet::apply(const Resources& r) const {
 }
 
 void CgroupSet::remove() const {
-  for (const std::string& path : paths_)
-    if (!path.starts_with('=')) ::rmdir(path.c_str());
+  for (const std::string& path : paths_) {
+    if (path.starts_with('=')) continue;
+    // One that has been killed may be on its way out.
+    constexpr int kMostRounds = 8;
+    for (int i = 0; i < kMostRounds && ::rmdir(path.c_str()) != 0 && errno == EBUSY; ++i)
+      wait_for_one(get(path + "/cgroup.procs"));
+  }
 }
 
 CgroupSet::Usage CgroupSet::usage() const {

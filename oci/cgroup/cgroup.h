@@ -20,17 +20,19 @@ inline constexpr int64_t kSandboxTasks = 64;
 
 class CgroupSet {
  public:
-  // None at all where config.json has neither a path nor limits. Directories that were there before are used
-  // and not removed.
-  static Expected<CgroupSet> create(const Linux& section, const std::string& id);
+  // Which there will be: none at all where config.json has neither a path nor limits. Directories that are
+  // there already are used and not removed. Makes nothing.
+  static Expected<CgroupSet> plan(const Linux& section, const std::string& id);
   // Those of a container that exists, as paths() told.
   explicit CgroupSet(std::vector<std::string> paths = {}) : paths_(std::move(paths)) {}
 
   const std::vector<std::string>& paths() const { return paths_; }
+  // Makes them, with limits; whatever fails, remove() clears away.
+  Expected<void> make(const Resources& resources) const;
   // Files to which a process writes "0" to enter.
   Expected<std::vector<UniqueFd>> doors() const;
   Expected<void> apply(const Resources& resources) const;
-  // Those that create() made, once they are empty.
+  // Those that make() made; waits a moment for processes in them that are ending.
   void remove() const;
 
   struct Usage {

@@ -12,6 +12,7 @@ Expected<int> cmd_boot(const Options& options, std::span<const std::string> args
   flags.boolean("console", request.console, "");
   flags.boolean("wait", request.wait_for_start, "");
   flags.boolean("detached", request.detached, "");
+  flags.boolean("create-hooks", request.create_hooks, "");
   const std::vector<std::string> rest = OCI_TRY(flags.parse(args));
   if (rest.size() != 1) return fail("boot is started by run and do");
   request.options = options;

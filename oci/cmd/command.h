@@ -23,9 +23,6 @@ struct Command {
 
 std::span<const Command> commands();
 
-// What `delete` does with one container. `force`: kills it first, and one that is not there is no error.
-Expected<void> delete_container(const Options& options, const std::string& id, bool force);
-
 Expected<int> cmd_create(const Options& options, std::span<const std::string> args);
 Expected<int> cmd_start(const Options& options, std::span<const std::string> args);
 Expected<int> cmd_state(const Options& options, std::span<const std::string> args);

@@ -1,8 +1,6 @@
 // Verbs that look at a container or end it: state, list, kill, delete, ps, wait, pause, resume.
-#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,15 +11,13 @@
 #include <set>
 #include <sstream>
 
-#include "oci/cgroup/cgroup.h"
 #include "oci/cmd/command.h"
 #include "oci/cmd/messages.h"
 #include "oci/control/client.h"
 #include "oci/host/file_io.h"
 #include "oci/sandbox/accompany.h"
-#include "oci/sandbox/hooks.h"
+#include "oci/sandbox/removal.h"
 #include "oci/sandbox/state_dir.h"
-#include "oci/spec/parse.h"
 
 namespace runsc::oci {
 namespace {
@@ -76,92 +72,25 @@ Expected<int> parse_signal(const std::string& text) {
   return fail("unknown signal " + text);
 }
 
-// Waits for a process that may be nobody's child of ours. False: it lives on.
-bool wait_for_process(pid_t pid, int timeout_ms) {
-  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!process) return errno == ESRCH;
-  pollfd waiting{process.get(), POLLIN, 0};
-  int n;
-  while ((n = ::poll(&waiting, 1, timeout_ms)) < 0 && errno == EINTR) continue;
-  return n > 0;
-}
-
-// The sandbox process and nobody who got its number since.
-void kill_sandbox(const ContainerState& state) {
-  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, state.pid, 0)));
-  if (!process || process_start_time(state.pid) != state.start_time) return;
-  ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
-}
-
-// Until the container is out of the pod's sandbox, where it ends a moment after who stands for it here.
-bool wait_in_sandbox(const StateDir& dir, const ContainerState& state, int timeout_ms) {
-  Expected<ControlClient> client =
-      ControlClient::send(dir.sandbox_path(state), {{"op", "wait"}, {"container", state.id}});
-  while (client) {
-    pollfd waiting{client->fd(), POLLIN, 0};
-    const int n = ::poll(&waiting, 1, timeout_ms);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    const Expected<Answer> answer = client->receive();
-    if (!answer || answer->ended) break;  // it is not there (any more)
-  }
-  return true;
-}
-
-void run_poststop(const Options& options, const StateDir& dir, const ContainerState& state) {
-  const Expected<std::string> text = dir.read_spec();
-  if (!text) return;
-  const Expected<Spec> spec = parse_spec(*text);
-  if (!spec) return;
-  // The specification: a failure is logged, the rest goes on.
-  if (const auto ran = run_hooks("poststop", spec->hooks.poststop, state_document(state)); !ran)
-    show_warnings(options, {ran.error().text});
-}
-
 Expected<int> one_request(const Options& options, std::span<const std::string> args, const char* op) {
   const std::string id = OCI_TRY(only_id(args, FlagSet(), (std::string(op) + " ID").c_str()));
-  const StateDir dir = OCI_TRY(StateDir::open(options.root, id));
-  ContainerState state = OCI_TRY(dir.read());
+  const StateDir dir = OCI_TRY(StateDir::look(options.root, id));
+  const ContainerState state = OCI_TRY(dir.read());
   const bool pausing = std::string_view(op) == "pause";
-  const std::string status = current_status(state);
+  const std::string status = current_status(dir, state);
   if (pausing ? status != "running" && status != "created" : status != "paused")
     return fail(std::string("cannot ") + op + " container " + id + ": it is " + status);
   OCI_TRY(control(dir.sandbox_path(state), {{"op", op}, {"container", id}}));
-  state.status = pausing ? "paused" : "running";
-  OCI_TRY_VOID(dir.write(state));
   return 0;
 }
 
 }  // namespace
 
-Expected<void> delete_container(const Options& options, const std::string& id, bool force) {
-  Expected<StateDir> dir = StateDir::open(options.root, id);
-  if (!dir) {
-    const bool absent = dir.error().text == "container does not exist";
-    return force && absent ? Expected<void>() : std::unexpected(dir.error());
-  }
-  const ContainerState state = OCI_TRY(dir->read());
-  const std::string status = current_status(state);
-  if (status != "stopped") {
-    if (!force && status != "created")
-      return fail("cannot delete container " + id + " that is not stopped: " + status);
-    kill_sandbox(state);
-    constexpr int kPatienceMs = 10'000;
-    if (!wait_for_process(state.pid, kPatienceMs) && current_status(state) != "stopped")
-      return fail("container " + id + " is still running");
-    if (!state.sandbox.empty() && !wait_in_sandbox(*dir, state, kPatienceMs))
-      return fail("container " + id + " is still running in its sandbox");
-  }
-  CgroupSet(state.cgroups).remove();
-  run_poststop(options, *dir, state);
-  dir->remove();
-  return {};
-}
-
 Expected<int> cmd_state(const Options& options, std::span<const std::string> args) {
   const std::string id = OCI_TRY(only_id(args, FlagSet(), "state ID"));
-  const StateDir dir = OCI_TRY(StateDir::open(options.root, id));
-  OCI_TRY_VOID(print(state_document(OCI_TRY(dir.read()))));
+  const StateDir dir = OCI_TRY(StateDir::look(options.root, id));
+  const ContainerState state = OCI_TRY(dir.read());
+  OCI_TRY_VOID(print(state_document(state, current_status(dir, state))));
   return 0;
 }
 
@@ -177,10 +106,12 @@ Expected<int> cmd_list(const Options& options, std::span<const std::string> args
   ordered_json all = ordered_json::array();
   std::string ids;
   for (const std::string& id : StateDir::list(options.root)) {
-    const Expected<StateDir> dir = StateDir::open(options.root, id);
+    const Expected<StateDir> dir = StateDir::open_any(options.root, id);
     const Expected<ContainerState> state = dir ? dir->read() : std::unexpected(dir.error());
-    if (!state) continue;  // went away meanwhile
-    ordered_json one = ordered_json::parse(state_document(*state));
+    if (!state && dir && !dir->is_gone())
+      show_warnings(options, {id + ": its state cannot be read (see delete --force): " + state.error().text});
+    if (!state) continue;
+    ordered_json one = ordered_json::parse(state_document(*state, current_status(*dir, *state)));
     one["owner"] = user_name(state->owner);
     rows.push_back({id, std::to_string(one["pid"].get<int>()), one["status"], state->bundle, state->created,
                     one["owner"]});
@@ -198,9 +129,9 @@ Expected<int> cmd_kill(const Options& options, std::span<const std::string> args
   const std::vector<std::string> rest = OCI_TRY(flags.parse(args));
   if (rest.empty() || rest.size() > 2) return fail("usage: runsc kill [flags] ID [SIGNAL]\n" + flags.usage());
   const int number = rest.size() == 2 ? OCI_TRY(parse_signal(rest[1])) : SIGTERM;
-  const StateDir dir = OCI_TRY(StateDir::open(options.root, rest[0]));
+  const StateDir dir = OCI_TRY(StateDir::look(options.root, rest[0]));
   const ContainerState state = OCI_TRY(dir.read());
-  if (current_status(state) == "stopped") return all ? Expected<int>(0) : fail("container not running");
+  if (!is_alive(state)) return all ? Expected<int>(0) : fail(kNotRunning);
   // A sandbox that does not do it itself is killed as a whole.
   constexpr int kKillPatienceMs = 2'000;
   const auto answered = control(dir.sandbox_path(state),
@@ -208,7 +139,7 @@ Expected<int> cmd_kill(const Options& options, std::span<const std::string> args
                                 number == SIGKILL ? kKillPatienceMs : kControlPatienceMs);
   // Dead before it could answer: that is what was wanted.
   if (!answered && number != SIGKILL) return std::unexpected(answered.error());
-  if (!answered) kill_sandbox(state);
+  if (!answered) kill_process(state);
   return 0;
 }
 
@@ -220,7 +151,7 @@ Expected<int> cmd_delete(const Options& options, std::span<const std::string> ar
   if (ids.empty()) return fail("usage: runsc delete [flags] ID...\n" + flags.usage());
   Expected<int> result = 0;
   for (const std::string& id : ids) {
-    if (const auto done = delete_container(options, id, force); !done && result)
+    if (const auto done = remove_container(options, id, force); !done && result)
       result = std::unexpected(done.error());
   }
   return result;
@@ -233,7 +164,7 @@ Expected<int> cmd_ps(const Options& options, std::span<const std::string> args) 
   const std::vector<std::string> rest = OCI_TRY(flags.parse(args));
   if (rest.empty()) return fail("usage: runsc ps [flags] ID\n" + flags.usage());
   if (format != "table" && format != "json") return fail("invalid format option");
-  const StateDir dir = OCI_TRY(StateDir::open(options.root, rest[0]));
+  const StateDir dir = OCI_TRY(StateDir::look(options.root, rest[0]));
   const ContainerState state = OCI_TRY(dir.read());
   const Answer answer =
       OCI_TRY(control(dir.sandbox_path(state), {{"op", "processes"}, {"container", state.id}}));
@@ -263,9 +194,9 @@ Expected<int> cmd_wait(const Options& options, std::span<const std::string> args
   const std::string id = OCI_TRY(only_id(args, FlagSet(), "wait ID"));
   std::string path;
   {
-    const StateDir dir = OCI_TRY(StateDir::open(options.root, id));
+    const StateDir dir = OCI_TRY(StateDir::look(options.root, id));
     const ContainerState state = OCI_TRY(dir.read());
-    if (current_status(state) == "stopped") return fail("container not running");
+    if (!is_alive(state)) return fail(kNotRunning);
     path = dir.sandbox_path(state);
   }
   ControlClient client = OCI_TRY(ControlClient::send(path, {{"op", "wait"}, {"container", id}}));

@@ -99,7 +99,7 @@ Expected<json> read_process(const std::string& path) {
 // What to run, checked, with its HOME.
 Expected<JoinRequest> plan(const StateDir& dir, const ExecFlags& own, std::span<const std::string> args) {
   const ContainerState state = OCI_TRY(dir.read());
-  const std::string status = current_status(state);
+  const std::string status = current_status(dir, state);
   if (status == "stopped") return fail("cannot exec in a stopped container");
   if (status == "paused" && !own.ignore_paused) return fail("cannot exec in a paused container");
   json document;
@@ -135,7 +135,7 @@ Expected<int> cmd_exec(const Options& options, std::span<const std::string> args
   if (rest.size() < wanted) return fail("usage: runsc exec [flags] ID COMMAND [ARG...]\n" + flags.usage());
   JoinRequest request;
   {
-    const StateDir dir = OCI_TRY(StateDir::open(options.root, rest[0]));
+    const StateDir dir = OCI_TRY(StateDir::look(options.root, rest[0]));
     size_t first = 1;
     if (rest.size() > 1 && rest[1] == "--") first = 2;
     request = OCI_TRY(plan(dir, own, std::span(rest).subspan(first)));

@@ -57,7 +57,7 @@ Expected<int> cmd_update(const Options& options, std::span<const std::string> ar
   const Resources resources = OCI_TRY(parse_resources_text(text, file.empty() ? "update" : file));
   const StateDir dir = OCI_TRY(StateDir::open(options.root, rest[0]));
   const ContainerState state = OCI_TRY(dir.read());
-  if (current_status(state) == "stopped") return fail("container not running");
+  if (!is_alive(state)) return fail("container not running");
   OCI_TRY_VOID(CgroupSet(state.cgroups).apply(resources));
   return 0;
 }
@@ -71,7 +71,7 @@ Expected<int> cmd_events(const Options& options, std::span<const std::string> ar
   if (!stats) return fail("events: a stream of events is not supported, use --stats");
   const StateDir dir = OCI_TRY(StateDir::open(options.root, rest[0]));
   const ContainerState state = OCI_TRY(dir.read());
-  if (current_status(state) == "stopped") return fail("container not running");
+  if (!is_alive(state)) return fail("container not running");
   const CgroupSet::Usage usage = CgroupSet(state.cgroups).usage();
   const json document = {
       {"type", "stats"},

@@ -1,14 +1,14 @@
 #include "oci/cmd/bundle.h"
 #include "oci/cmd/command.h"
 #include "oci/cmd/messages.h"
+#include "oci/sandbox/removal.h"
 
 namespace runsc::oci {
 namespace {
 
 Expected<int> start(const Options& options, const std::string& id) {
   const StateDir dir = OCI_TRY(StateDir::open(options.root, id));
-  const std::string warning = OCI_TRY(start_created(dir));
-  if (!warning.empty()) show_warnings(options, {warning});
+  show_warnings(options, OCI_TRY(start_created(dir)));
   return 0;
 }
 
@@ -21,7 +21,7 @@ Expected<int> cmd_run(const Options& options, std::span<const std::string> args)
   OCI_TRY_VOID(launch_created(options, request));
   Expected<int> started = start(options, request.id);
   if (started) return started;
-  if (const auto gone = delete_container(options, request.id, true); !gone)
+  if (const auto gone = remove_container(options, request.id, true); !gone)
     show_warnings(options, {gone.error().text});
   return started;
 }

@@ -17,8 +17,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kGone = "container not running";
-
 std::string dump(const json& message) { return message.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 // Socket addresses are short, paths of state directories need not be.
@@ -60,7 +58,7 @@ Expected<void> send_datagram(int socket, const sockaddr_un& address, const std::
   std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
   while (::sendmsg(socket, &message, MSG_NOSIGNAL) < 0) {
     if (errno == EINTR) continue;
-    if (errno == ECONNREFUSED || errno == ENOENT) return fail(kGone);
+    if (errno == ECONNREFUSED || errno == ENOENT) return fail(kNotRunning);
     return fail_errno("the sandbox does not answer");
   }
   return {};
@@ -134,7 +132,7 @@ Expected<ControlClient> ControlClient::send(const std::string& directory, const 
 
 Expected<void> ControlClient::send_more(const json& request) {
   const std::string text = dump(request);
-  if (::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL) < 0) return fail(kGone);
+  if (::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL) < 0) return fail(kNotRunning);
   return {};
 }
 
@@ -144,7 +142,7 @@ Expected<Answer> ControlClient::receive() {
     std::string text(kMaxControlMessage, '\0');
     const ssize_t got = ::recv(fd_.get(), text.data(), text.size(), 0);
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return fail(kGone, kExitSandbox);
+    if (got <= 0) return fail(kNotRunning, kExitSandbox);
     const json message = json::parse(text.begin(), text.begin() + got, nullptr, false);
     const auto more = message.is_object() ? message.find("more") : message.end();
     if (message.is_object() && more != message.end() && more->is_string()) {

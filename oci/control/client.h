@@ -19,6 +19,9 @@ namespace runsc::oci {
 // The socket of a new sandbox, bound in `directory`.
 Expected<UniqueFd> make_control_socket(const std::string& directory);
 
+// What a command says whose sandbox or container has ended.
+inline constexpr const char* kNotRunning = "container not running";
+
 struct Answer {
   std::optional<int> value;
   std::optional<int> ended;  // wait status

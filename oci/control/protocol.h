@@ -18,6 +18,7 @@
 //   {"op": "signal", "signal", "all"}  to the init, or the process that the connection stands for
 //   {"op": "resize", "rows", "columns"}
 //   {"op": "processes"}, {"op": "pause"}, {"op": "resume"}
+//   {"op": "status"}                   text: created, running or paused
 // "pid" is the process on the host that stands for what is started.
 // Answers:
 //   {"ok": true, "value": N, "text": "..."}     exec, create: value is the pid in the container

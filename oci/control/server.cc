@@ -17,6 +17,7 @@
 #include "oci/control/protocol.h"
 #include "oci/host/file_io.h"
 #include "oci/sandbox/container_bytes.h"
+#include "oci/sandbox/lifeline.h"
 #include "oci/sandbox/report.h"
 #include "oci/sandbox/terminal.h"
 #include "oci/spec/parse.h"
@@ -108,7 +109,8 @@ void ControlServer::serve() {
   for (;;) {
     polls.assign({{fds_.signals.get(), POLLIN, 0},
                   {fds_.socket.get(), POLLIN, 0},
-                  {sandbox_.commands().notices_fd(), POLLIN, 0}});
+                  {sandbox_.commands().notices_fd(), POLLIN, 0},
+                  {fds_.lifeline.get(), POLLIN, 0}});
     {
       std::scoped_lock lock(mutex_);
       for (const Connection& c : connections_) {
@@ -127,13 +129,14 @@ void ControlServer::serve() {
 
 void ControlServer::serve_once(std::vector<pollfd>& polls) {
   // Connections first: they stand in the order in which they were polled, and new ones come behind.
-  size_t at = 3;
+  size_t at = 4;
   for (Connection& c : connections_) {
     if (at == polls.size()) break;
     const short events = polls[at++].revents;
     if (events & POLLOUT) flush(c);
     if (events & (POLLIN | POLLHUP | POLLERR)) take_request(c);
   }
+  if (polls[3].revents != 0) take_lifeline();
   if (polls[0].revents != 0) take_signal();
   if (polls[2].revents != 0) take_notices();
   if (polls[1].revents != 0) take_datagram();
@@ -145,9 +148,15 @@ void ControlServer::take_signal() {
   if (::read(fds_.signals.get(), &info, sizeof info) != sizeof info) return;
   if (info.ssi_signo != SIGWINCH) {
     sandbox_.signal(static_cast<int>(info.ssi_signo));
-  } else if (fds_.terminal >= 0) {
-    if (const auto size = window_size(fds_.terminal)) sandbox_.window_size(size->rows, size->columns);
+  } else if (fds_.terminal) {
+    if (const auto size = window_size(fds_.terminal.get())) sandbox_.window_size(size->rows, size->columns);
   }
+}
+
+void ControlServer::take_lifeline() {
+  // Nobody would know of this sandbox.
+  if (read_lifeline(fds_.lifeline.get()) == LifelineNews::dead) ::_exit(128 + SIGKILL);
+  fds_.lifeline.reset();
 }
 
 void ControlServer::take_datagram() {
@@ -201,16 +210,17 @@ void ControlServer::obey(Connection& connection, const std::string& text, std::v
   if (connection.stood) return;  // too late
   if (id.empty()) return obey_for(connection, hostcall::kFirstContainer, name, request, std::move(fds));
   const auto it = containers_.find(id);
-  if (it != containers_.end()) return obey_for(connection, it->second, name, request, std::move(fds));
-  refuse(connection, "container not running");
+  if (it == containers_.end()) return refuse(connection, "container not running");
+  if (name == "status") return send(connection, dump({{"ok", true}, {"text", it->second.status()}}));
+  obey_for(connection, it->second.number, name, request, std::move(fds));
 }
 
 void ControlServer::obey_for(Connection& connection, hostcall::ContainerNumber container,
                              const std::string& name, const json& request, std::vector<UniqueFd> fds) {
-  if (name == "start") return submit(connection, command_of(CommandKind::start, container));
+  if (name == "start") return change(connection, container, CommandKind::start);
   if (name == "exec") return execute(connection, container, request, std::move(fds));
-  if (name == "pause") return submit(connection, command_of(CommandKind::pause, container));
-  if (name == "resume") return submit(connection, command_of(CommandKind::resume, container));
+  if (name == "pause") return change(connection, container, CommandKind::pause);
+  if (name == "resume") return change(connection, container, CommandKind::resume);
   if (name == "signal") return signal(connection, container, request);
   if (name == "processes") {
     connection.lists = true;
@@ -264,15 +274,16 @@ void ControlServer::create(Connection& connection, const json& request, std::vec
   if (!description) return refuse(connection, "create: " + description.error().text);
   std::vector<monitor::UniqueFd> donated;
   for (size_t i = 1; i < fds.size(); ++i) donated.emplace_back(fds[i].release());
-  const auto handles = sandbox_.donate(std::move(donated));
-  if (!handles) return refuse(connection, handles.error().message);
+  auto donation = sandbox_.donate(std::move(donated));
+  if (!donation) return refuse(connection, donation.error().message);
   stand_for(connection, request);
   connection.container = connection.process;
-  containers_.emplace(id, connection.container);
+  containers_.emplace(id, KnownContainer{connection.container});
   monitor::Command command = command_of(CommandKind::create, hostcall::kFirstContainer, connection.process, 0,
                                         number(request, "flags"));
-  command.body = with_handles(*handles, *description);
+  command.body = with_handles(donation->handles, *description);
   submit(connection, std::move(command));
+  donations_.emplace(connection.command, *std::move(donation));
 }
 
 void ControlServer::execute(Connection& connection, hostcall::ContainerNumber container, const json& request,
@@ -287,18 +298,35 @@ void ControlServer::execute(Connection& connection, hostcall::ContainerNumber co
     return refuse(connection, "exec: wrong number of descriptors");
   std::vector<monitor::UniqueFd> streams;
   for (size_t i = 1; i < fds.size(); ++i) streams.emplace_back(fds[i].release());
-  const auto handles = sandbox_.donate(std::move(streams));
-  if (!handles) return refuse(connection, handles.error().message);
+  auto donation = sandbox_.donate(std::move(streams));
+  if (!donation) return refuse(connection, donation.error().message);
   stand_for(connection, request);
   connection.container = container;
   monitor::Command command = command_of(CommandKind::execute, container, connection.process);
-  command.body = joining_process_bytes(*process, size_of(request), *handles);
+  command.body = joining_process_bytes(*process, size_of(request), donation->handles);
   submit(connection, std::move(command));
+  donations_.emplace(connection.command, *std::move(donation));
 }
 
 void ControlServer::submit(Connection& connection, monitor::Command command) {
   if (connection.command != 0) return refuse(connection, "a request is under way");
   connection.command = sandbox_.command(std::move(command));
+}
+
+void ControlServer::change(Connection& connection, hostcall::ContainerNumber container, CommandKind kind) {
+  if (connection.command != 0) return refuse(connection, "a request is under way");
+  submit(connection, command_of(kind, container));
+  changes_[connection.command] = {container, kind};
+}
+
+void ControlServer::changed(const Change& change) {
+  for (auto& [id, known] : containers_) {
+    if (known.number != change.container) continue;
+    if (change.kind == CommandKind::start)
+      known.started = true;
+    else
+      known.paused = change.kind == CommandKind::pause;
+  }
 }
 
 void ControlServer::take_notices() {
@@ -318,6 +346,10 @@ void ControlServer::take_notices() {
 }
 
 void ControlServer::take_answer(const monitor::Notice& notice) {
+  if (const auto change = changes_.extract(notice.id); change && notice.status == 0) changed(change.mapped());
+  // Whether or not somebody still waits for the answer.
+  if (const auto given = donations_.extract(notice.id); given && notice.status != 0)
+    sandbox_.withdraw(given.mapped());
   const auto it = std::find_if(connections_.begin(), connections_.end(),
                                [&](const Connection& c) { return c.command == notice.id; });
   if (it == connections_.end()) return;
@@ -356,7 +388,7 @@ void ControlServer::take_end(const monitor::Notice& notice) {
 
 void ControlServer::forget(hostcall::ContainerNumber container) {
   if (container != hostcall::kFirstContainer)
-    std::erase_if(containers_, [container](const auto& entry) { return entry.second == container; });
+    std::erase_if(containers_, [container](const auto& entry) { return entry.second.number == container; });
 }
 
 void ControlServer::finish(int wait_status) {

@@ -24,16 +24,18 @@ namespace runsc::oci {
 struct ControlFds {
   UniqueFd signals;   // signalfd(2)
   UniqueFd socket;    // bound; protocol.h
-  int terminal = -1;  // of the container's init; borrowed
+  UniqueFd lifeline;  // oci/sandbox/lifeline.h
+  UniqueFd terminal;  // of the container's init, if it has one
   int report = -1;    // where "ready" goes; borrowed
 };
 
 class ControlServer {
  public:
-  // `id`: of the container that the sandbox starts and ends with. Before the jail: it asks for its own pid.
-  ControlServer(monitor::Sandbox& sandbox, std::string id, ControlFds fds)
+  // `id`: of the container that the sandbox starts and ends with; `held`: its init waits to be told to start.
+  // Before the jail: it asks for its own pid.
+  ControlServer(monitor::Sandbox& sandbox, std::string id, ControlFds fds, bool held)
       : sandbox_(sandbox), pid_(::getpid()), fds_(std::move(fds)) {
-    containers_.emplace(std::move(id), hostcall::kFirstContainer);
+    containers_.emplace(std::move(id), KnownContainer{hostcall::kFirstContainer, !held, false});
   }
   // Starts the one thread, which lives as long as the process.
   Expected<void> start();
@@ -58,6 +60,16 @@ class ControlServer {
     std::list<std::string> output;  // what did not fit into the socket yet
   };
   using Connections = std::list<Connection>;
+  struct KnownContainer {
+    hostcall::ContainerNumber number = 0;
+    bool started = false, paused = false;
+    const char* status() const { return paused ? "paused" : started ? "running" : "created"; }
+  };
+  // What a container becomes when a command was obeyed, whoever waits for the answer.
+  struct Change {
+    hostcall::ContainerNumber container = 0;
+    hostcall::CommandKind kind{};
+  };
 
   static void* thread_main(void* self);
   void serve();
@@ -65,6 +77,8 @@ class ControlServer {
   void take_signal();
   void take_datagram();
   void take_request(Connection& connection);
+  void take_lifeline();
+  void changed(const Change& change);
   void take_notices();
   void take_answer(const monitor::Notice& notice);
   void take_end(const monitor::Notice& notice);
@@ -78,6 +92,8 @@ class ControlServer {
   // Its process gets a number, and goes when the connection does.
   void stand_for(Connection& connection, const nlohmann::json& request);
   void submit(Connection& connection, monitor::Command command);
+  // The same, for start, pause and resume.
+  void change(Connection& connection, hostcall::ContainerNumber container, hostcall::CommandKind kind);
   // A container that is no more.
   void forget(hostcall::ContainerNumber container);
   void send(Connection& connection, std::string message);
@@ -90,7 +106,9 @@ class ControlServer {
   ControlFds fds_;
   std::mutex mutex_;  // all below; held by the thread but for its waits
   Connections connections_;
-  std::map<std::string, hostcall::ContainerNumber> containers_;  // by their ids
+  std::map<std::string, KnownContainer> containers_;  // by their ids
+  std::map<uint32_t, monitor::Donation> donations_;   // for commands without an answer yet
+  std::map<uint32_t, Change> changes_;                // by the commands that bring them about
   uint32_t last_process_ = 0;
 };
 

@@ -28,13 +28,16 @@
 #include "oci/control/server.h"
 #include "oci/host/file_io.h"
 #include "oci/jail/filter.h"
+#include "oci/sandbox/accompany.h"
 #include "oci/sandbox/container_bytes.h"
 #include "oci/sandbox/home.h"
 #include "oci/sandbox/host_namespaces.h"
 #include "oci/sandbox/host_tree.h"
+#include "oci/sandbox/lifeline.h"
 #include "oci/sandbox/privileges.h"
 #include "oci/sandbox/report.h"
 #include "oci/sandbox/signals.h"
+#include "oci/sandbox/state_dir.h"
 #include "oci/sandbox/stdio.h"
 #include "oci/sandbox/terminal.h"
 #include "oci/spec/parse.h"
@@ -47,15 +50,17 @@ constexpr unsigned kLogInfo = 2;
 constexpr unsigned kLogDebug = 3;
 
 Expected<void> detach_from_launcher(const BootRequest& request) {
-  // The sandbox must not outlive a command that waits for it, not even one that died before this line.
-  if (!request.detached && ::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
-    return fail_errno("PR_SET_PDEATHSIG", kExitSandbox);
+  // The sandbox must not outlive a command that waits for it or has not recorded it yet, not even one that
+  // died before this line.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail_errno("PR_SET_PDEATHSIG", kExitSandbox);
   pollfd launcher{kReportFd, 0, 0};
   if (::poll(&launcher, 1, 0) < 0 || launcher.revents != 0) return fail("the launcher is gone", kExitSandbox);
   ::prctl(PR_SET_NAME, "runsc-sandbox");
   if (!request.debug_log) ::close(kDebugLogFd);
   if (::close_range(kChildFds, ~0U, 0) != 0) return fail_errno("close_range", kExitSandbox);
   for (int fd = kSpecFd; fd < kChildFds; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  // Not before: closing another descriptor of the file gives it up.
+  if (!take_process_lock(kProcessFd)) return fail_errno("the lock of the container", kExitSandbox);
   // A session of its own: ^C and ^Z at the user's terminal are for the launcher, which passes them on.
   if (::setsid() < 0) return fail_errno("setsid", kExitSandbox);
   if (request.console && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0)
@@ -175,21 +180,35 @@ Expected<void> start_and_run(const BootRequest& request) {
   const ContainerPlan plan = OCI_TRY(plan_container(spec));
   OCI_TRY_VOID(adjust_oom_score(*spec.process));
   OCI_TRY_VOID(enter_namespaces(spec));
+  OCI_TRY_VOID(HostTree::make_namespace());
+  if (request.create_hooks) {
+    report_namespaces(kReportFd);
+    if (read_lifeline(kLifelineFd) != LifelineNews::go_on) return fail("the launcher is gone", kExitSandbox);
+  }
   HostTree tree = OCI_TRY(HostTree::build(plan.sources, kStateFd));
   ::close(kStateFd);
   const std::unique_ptr<monitor::Sandbox> sandbox = OCI_TRY(create_sandbox(request, spec, plan, tree));
+
+  // The container has streams of its own. Reports of crashes go to whoever waits for it, else to the debug
+  // log.
+  UniqueFd terminal(spec.process->terminal ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, kChildFds) : -1);
+  close_standard_streams(request.detached ? STDERR_FILENO : STDOUT_FILENO);
 
   // One heap for all threads: to shrink a thread's own heap, libc opens a file of /proc, and the jail kills
   // for it.
   ::mallopt(M_ARENA_MAX, 1);
   // From here on nothing of the host is opened: the jail closes, step by step, around a single thread.
   OCI_TRY_VOID(require_single_thread());
+  // The lifeline does it from here on: its end cannot be missed.
+  if (request.detached && ::prctl(PR_SET_PDEATHSIG, 0) != 0)
+    return fail_errno("PR_SET_PDEATHSIG", kExitSandbox);
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   __sanitizer_sandbox_on_notify(nullptr);
 #endif
   ControlServer control(
       *sandbox, request.id,
-      {std::move(signals), UniqueFd(kControlFd), spec.process->terminal ? STDIN_FILENO : -1, kReportFd});
+      {std::move(signals), UniqueFd(kControlFd), UniqueFd(kLifelineFd), std::move(terminal), kReportFd},
+      request.wait_for_start);
   OCI_TRY_VOID(tree.enter());
   OCI_TRY_VOID(drop_privileges());
   OCI_TRY_VOID(close_jail());

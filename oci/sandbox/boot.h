@@ -14,7 +14,9 @@ inline constexpr int kReportFd = 4;    // pipe to the launcher: sandbox/report.h
 inline constexpr int kStateFd = 5;     // directory of the container's state: where the new root is mounted
 inline constexpr int kDebugLogFd = 6;  // or closed
 inline constexpr int kControlFd = 7;   // bound datagram socket: oci/control/protocol.h
-inline constexpr int kChildFds = 8;
+inline constexpr int kLifelineFd = 8;  // lifeline.h
+inline constexpr int kProcessFd = 9;   // StateDir::open_process_lock(): the lock lasts while it is open
+inline constexpr int kChildFds = 10;
 
 struct BootRequest {
   Options options;
@@ -23,7 +25,8 @@ struct BootRequest {
   // stdin is a pseudo-terminal of the container's own, to become the controlling terminal.
   bool console = false;
   bool wait_for_start = false;  // the container's init waits to be told
-  bool detached = false;        // lives on without the launcher
+  bool detached = false;        // lives on without the launcher, once that says so
+  bool create_hooks = false;    // the launcher runs hooks when the namespaces are made
 };
 
 // Runs the container and reports to kReportFd; an error has been reported when this returns it.

@@ -17,6 +17,7 @@ class Child {
   pid_t pid() const { return pid_; }
   bool started() const { return outcome_.started; }
   bool ready() const { return outcome_.ready; }
+  bool has_namespaces() const { return outcome_.namespaces; }
   bool gone() const { return reaped_ && report_closed_; }
 
   // Until something happened: a report, the end, a signal.

@@ -77,9 +77,6 @@ Expected<void> check_features(Spec& spec) {
                   " is not available in the sandbox");
     }
   }
-  // Its program is the container's, but it would run before the container's init and as the runtime.
-  if (!spec.hooks.start_container.empty())
-    return fail("config.json: hooks.startContainer: hooks inside the container are not supported");
   if (section.seccomp)
     spec.warnings.emplace_back("config.json: linux.seccomp is not applied inside the sandbox");
   if (!section.sysctl.empty())

@@ -138,8 +138,6 @@ TEST_CASE("what the sandbox cannot honour is refused by its path", "[oci][sandbo
   CHECK(error("/linux/devices",
               json::array({{{"path", "/dev/fuse"}, {"type", "c"}, {"major", 10}, {"minor", 229}}})) ==
         "config.json: linux.devices[0].path: device /dev/fuse is not available in the sandbox");
-  CHECK(error("/hooks", {{"startContainer", json::array({{{"path", "/bin/true"}}})}}) ==
-        "config.json: hooks.startContainer: hooks inside the container are not supported");
   CHECK(error("/process", nullptr) == "config.json: process: is required");
   CHECK(error("/linux/sysctl", {{"net.ipv4.ip_unprivileged_port_start", "0"}}) == "accepted");
 }

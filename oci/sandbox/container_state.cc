@@ -3,6 +3,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "oci/control/client.h"
 #include "oci/host/file_io.h"
 #include "oci/sandbox/state_dir.h"
 
@@ -31,13 +32,28 @@ uint64_t process_start_time(pid_t pid) {
   return time;
 }
 
-std::string current_status(const ContainerState& state) {
+bool is_alive(const ContainerState& state) {
   const uint64_t now = process_start_time(state.pid);
-  return now != 0 && now == state.start_time ? state.status : "stopped";
+  return now != 0 && now == state.start_time;
 }
 
-std::string state_document(const ContainerState& state) {
-  const std::string status = current_status(state);
+bool creator_is_alive(const ContainerState& state) {
+  const uint64_t now = process_start_time(state.creator);
+  return now != 0 && now == state.creator_start_time;
+}
+
+std::string current_status(const StateDir& dir, const ContainerState& state) {
+  if (state.status == "creating" && creator_is_alive(state)) return state.status;
+  if (!is_alive(state)) return "stopped";
+  // How far it came and whether it is paused is the sandbox's to know: commands that change it may die.
+  constexpr int kPatienceMs = 2'000;
+  const Expected<Answer> answer =
+      control(dir.sandbox_path(state), {{"op", "status"}, {"container", state.id}}, kPatienceMs);
+  if (answer) return answer->text;
+  return is_alive(state) && answer.error().text != kNotRunning ? state.status : "stopped";
+}
+
+std::string state_document(const ContainerState& state, const std::string& status) {
   const ordered_json document = {
       {"ociVersion", state.oci_version},
       {"id", state.id},

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +12,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <span>
 
 #include "oci/host/file_io.h"
 #include "oci/host/unique_fd.h"
@@ -24,13 +27,22 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return result;
 }
 
-[[noreturn]] void become_hook(const Hook& hook, char* const* argv, char* const* envp, int input, int output) {
+struct Streams {
+  int input, output;
+};
+
+[[noreturn]] void become_hook(const Hook& hook, char* const* argv, char* const* envp, Streams streams,
+                              std::span<const UniqueFd> namespaces, pid_t caller) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != caller) ::_exit(126);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGTTOU, SIG_DFL);
-  if (::dup2(input, STDIN_FILENO) >= 0 && ::dup2(output, STDOUT_FILENO) >= 0 &&
-      ::dup2(output, STDERR_FILENO) >= 0)
+  for (const UniqueFd& ns : namespaces)
+    if (::setns(ns.get(), 0) != 0) ::_exit(126);
+  if (::dup2(streams.input, STDIN_FILENO) >= 0 && ::dup2(streams.output, STDOUT_FILENO) >= 0 &&
+      ::dup2(streams.output, STDERR_FILENO) >= 0)
     ::execve(hook.path.c_str(), argv, envp);
   ::_exit(errno == ENOENT ? 127 : 126);
 }
@@ -61,15 +73,30 @@ std::string first_output(int output) {
   return text;
 }
 
-Expected<void> run_hook(const std::string& name, const Hook& hook, const std::string& state) {
+// Those that a process has of its own.
+Expected<std::vector<UniqueFd>> namespaces_of(pid_t pid) {
+  std::vector<UniqueFd> namespaces;
+  if (pid == 0) return namespaces;
+  for (const char* name : {"net", "ipc", "uts", "mnt"}) {
+    const std::string path = "/proc/" + std::to_string(pid) + "/ns/" + name;
+    namespaces.emplace_back(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!namespaces.back()) return fail_errno(path);
+  }
+  return namespaces;
+}
+
+Expected<void> run_hook(const std::string& name, const Hook& hook, const std::string& state, pid_t inside) {
+  const std::vector<UniqueFd> namespaces = OCI_TRY(namespaces_of(inside));
   const UniqueFd input = OCI_TRY(memory_file("state", state));
   const UniqueFd output = OCI_TRY(memory_file("output", ""));
   std::vector<std::string> args = hook.args;
   if (args.empty()) args.push_back(hook.path);
   const std::vector<char*> argv = pointers(args), envp = pointers(hook.env);
+  const pid_t caller = ::getpid();
   const pid_t child = ::fork();
   if (child < 0) return fail_errno("fork");
-  if (child == 0) become_hook(hook, argv.data(), envp.data(), input.get(), output.get());
+  if (child == 0)
+    become_hook(hook, argv.data(), envp.data(), {input.get(), output.get()}, namespaces, caller);
   const bool in_time = ends_in_time(child, hook);
   if (!in_time) ::kill(child, SIGKILL);
   int status = 0;
@@ -91,12 +118,25 @@ Expected<void> run_hook(const std::string& name, const Hook& hook, const std::st
 
 }  // namespace
 
-Expected<void> run_hooks(const char* kind, const std::vector<Hook>& hooks, const std::string& state) {
-  for (size_t i = 0; i < hooks.size(); ++i) {
-    const std::string name = std::string(kind) + " hook #" + std::to_string(i);
-    OCI_TRY_VOID(run_hook(name, hooks[i], state));
-  }
+namespace {
+
+std::string name_of(const char* kind, size_t i) { return std::string(kind) + " hook #" + std::to_string(i); }
+
+}  // namespace
+
+Expected<void> run_hooks(const char* kind, const std::vector<Hook>& hooks, const std::string& state,
+                         pid_t inside) {
+  for (size_t i = 0; i < hooks.size(); ++i) OCI_TRY_VOID(run_hook(name_of(kind, i), hooks[i], state, inside));
   return {};
+}
+
+std::vector<std::string> run_all_hooks(const char* kind, const std::vector<Hook>& hooks,
+                                       const std::string& state) {
+  std::vector<std::string> failures;
+  for (size_t i = 0; i < hooks.size(); ++i)
+    if (const auto ran = run_hook(name_of(kind, i), hooks[i], state, 0); !ran)
+      failures.push_back(ran.error().text);
+  return failures;
 }
 
 }  // namespace runsc::oci

@@ -1,5 +1,7 @@
-// Host only. Hooks of config.json (OCI runtime specification, POSIX-platform hooks).
+// Host only. Hooks of config.json that run on the host.
 #pragma once
+
+#include <sys/types.h>
 
 #include <string>
 #include <vector>
@@ -9,8 +11,13 @@
 
 namespace runsc::oci {
 
-// Runs them one after the other in the host's namespaces, with the state on their standard input. The first
-// that fails, or takes longer than its timeout and is killed, ends it with an error that says which.
-Expected<void> run_hooks(const char* kind, const std::vector<Hook>& hooks, const std::string& state);
+// One after another, each with `state` on its standard input. The first that fails ends it: its error says
+// which and shows what it wrote. `inside`: a process whose namespaces they run in; 0: those of the caller. A
+// hook dies with the caller.
+Expected<void> run_hooks(const char* kind, const std::vector<Hook>& hooks, const std::string& state,
+                         pid_t inside = 0);
+// Whether they fail or not: what went wrong.
+std::vector<std::string> run_all_hooks(const char* kind, const std::vector<Hook>& hooks,
+                                       const std::string& state);
 
 }  // namespace runsc::oci

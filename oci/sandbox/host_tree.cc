@@ -45,7 +45,23 @@ Expected<UniqueFd> copy_mount(const HostSource& source) {
   return tree;
 }
 
-// Over the working directory, which follows the process into its new namespace.
+// `directory` is of the mount namespace that the process was started in: finds the same one in its own.
+Expected<void> go_to(int directory) {
+  char path[4096];
+  const std::string link = "/proc/self/fd/" + std::to_string(directory);
+  const ssize_t length = ::readlink(link.c_str(), path, sizeof path - 1);
+  if (length < 0) return fail_errno(link, kExitSandbox);
+  path[length] = '\0';
+  struct stat wanted {
+  }, found{};
+  if (::chdir(path) != 0 || ::fstat(directory, &wanted) != 0 || ::stat(".", &found) != 0)
+    return fail_errno(path, kExitSandbox);
+  if (wanted.st_dev != found.st_dev || wanted.st_ino != found.st_ino)
+    return fail(std::string(path) + ": is another directory in the sandbox's mount namespace", kExitSandbox);
+  return {};
+}
+
+// Over the working directory.
 Expected<UniqueFd> mount_empty_root() {
   const UniqueFd context(::fsopen("tmpfs", FSOPEN_CLOEXEC));
   if (!context) return fail_errno("fsopen(tmpfs)", kExitSandbox);
@@ -97,6 +113,14 @@ Expected<void> HostTree::open_source(const HostSource& source, int tree) {
   return {};
 }
 
+Expected<void> HostTree::make_namespace() {
+  if (::unshare(CLONE_NEWNS) != 0) return fail_errno("cannot make a mount namespace", kExitSandbox);
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    return fail_errno("cannot detach from the host's mounts", kExitSandbox);
+  }
+  return {};
+}
+
 Expected<HostTree> HostTree::build(const std::vector<HostSource>& sources, int mount_point) {
   std::vector<UniqueFd> trees;
   bool any_recursive = false;
@@ -104,11 +128,7 @@ Expected<HostTree> HostTree::build(const std::vector<HostSource>& sources, int m
     trees.push_back(OCI_TRY(copy_mount(source)));
     any_recursive = any_recursive || source.recursive;
   }
-  if (::fchdir(mount_point) != 0) return fail_errno("fchdir", kExitSandbox);
-  if (::unshare(CLONE_NEWNS) != 0) return fail_errno("cannot make a mount namespace", kExitSandbox);
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
-    return fail_errno("cannot detach from the host's mounts", kExitSandbox);
-  }
+  OCI_TRY_VOID(go_to(mount_point));
   HostTree tree(OCI_TRY(mount_empty_root()));
   for (size_t i = 0; i < sources.size(); ++i) OCI_TRY_VOID(tree.attach(i, sources[i], trees[i].get()));
   if (any_recursive) OCI_TRY_VOID(detach_kernel_mounts(tree.root_.get()));

@@ -24,9 +24,10 @@ struct HostSource {
 
 class HostTree {
  public:
-  // Makes the namespace, of this process alone, and attaches the sources beneath `mount_point`, an empty
-  // directory of the runtime's own, which becomes the working directory. The old root stays usable until
-  // enter(). Needs /proc. One thread only: a namespace belongs to a thread.
+  // Makes the namespace, of this process alone. One thread only: a namespace belongs to a thread.
+  static Expected<void> make_namespace();
+  // In it: attaches the sources beneath `mount_point`, an empty directory of the runtime's own, which becomes
+  // the working directory. The old root stays usable until enter(). Needs /proc.
   static Expected<HostTree> build(const std::vector<HostSource>& sources, int mount_point);
 
   // One descriptor a source, in order: directories and regular files are open (for writing where the source

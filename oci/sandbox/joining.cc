@@ -13,6 +13,7 @@
 #include "oci/control/client.h"
 #include "oci/host/file_io.h"
 #include "oci/sandbox/accompany.h"
+#include "oci/sandbox/lifeline.h"
 #include "oci/sandbox/pid_file.h"
 #include "oci/sandbox/report.h"
 #include "oci/sandbox/stdio.h"
@@ -58,7 +59,7 @@ Expected<ControlClient> join(const JoinRequest& request, const Streams& streams,
 }
 
 // The process behind the pid file. Says over `report` how the start went.
-[[noreturn]] void stand_for_process(const JoinRequest& request, Streams streams, int report) {
+[[noreturn]] void stand_for_process(const JoinRequest& request, Streams streams, int report, int lifeline) {
   ::setsid();
   ::prctl(PR_SET_NAME, "runsc-exec");
   int terminal = -1;
@@ -67,7 +68,7 @@ Expected<ControlClient> join(const JoinRequest& request, const Streams& streams,
     // Whoever resizes the console tells its foreground process, which is this one.
     ::ioctl(terminal, TIOCSCTTY, 0);
   }
-  Expected<UniqueFd> signals = take_forwarded_signals();
+  Expected<UniqueFd> signals = take_catchable_signals();
   Expected<ControlClient> client =
       signals ? join(request, streams, request.size) : std::unexpected(signals.error());
   if (!client) {
@@ -76,9 +77,10 @@ Expected<ControlClient> join(const JoinRequest& request, const Streams& streams,
   }
   if (!request.terminal) streams.fds.clear();
   close_standard_streams();
+  ::prctl(PR_SET_PDEATHSIG, 0);
   report_started(report);
   ::close(report);
-  const Expected<int> status = accompany(*client, signals->get(), terminal);
+  const Expected<int> status = accompany(*client, signals->get(), terminal, lifeline);
   ::_exit(status ? exit_status_of(*status) : status.error().exit_status);
 }
 
@@ -87,7 +89,7 @@ Expected<ControlClient> join(const JoinRequest& request, const Streams& streams,
 Expected<int> join_and_wait(const JoinRequest& request) {
   OCI_TRY_VOID(fill_standard_fds());
   const Streams streams = OCI_TRY(open_streams(request));
-  const UniqueFd signals = OCI_TRY(take_forwarded_signals());
+  const UniqueFd signals = OCI_TRY(take_catchable_signals());
   const int terminal = streams.shared.value_or(-1);
   std::optional<RawTerminal> raw;
   if (streams.shared) raw.emplace(OCI_TRY(RawTerminal::enter(terminal)));
@@ -105,13 +107,20 @@ Expected<void> join_detached(const JoinRequest& request) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
   UniqueFd reader(ends[0]), writer(ends[1]);
+  Lifeline lifeline = OCI_TRY(make_lifeline());
+  const pid_t launcher = ::getpid();
   const pid_t child = ::fork();
   if (child < 0) return fail_errno("fork");
   if (child == 0) {
     reader.reset();
-    stand_for_process(request, std::move(streams), writer.release());
+    lifeline.held.reset();
+    // Until it stands and watches the lifeline.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != launcher) ::_exit(kExitError);
+    stand_for_process(request, std::move(streams), writer.release(), lifeline.child.get());
   }
   writer.reset();
+  lifeline.child.reset();
   constexpr size_t kMostReport = 65536;
   Report report;
   read_report(OCI_TRY(read_all(reader.get(), kMostReport, "pipe")), report);
@@ -119,7 +128,8 @@ Expected<void> join_detached(const JoinRequest& request) {
     ::waitpid(child, nullptr, 0);
     return std::unexpected(report.error.value_or(Error{"exec: ended without a word", kExitError}));
   }
-  return write_pid_file(request.pid_file, child);
+  OCI_TRY_VOID(write_pid_file(request.pid_file, child));
+  return let_live(lifeline.held);
 }
 
 }  // namespace runsc::oci

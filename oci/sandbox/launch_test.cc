@@ -82,16 +82,24 @@ TEST_CASE("reports survive the pipe", "[oci][sandbox]") {
   CHECK_FALSE(nonsense.error);
 }
 
+ContainerState some_state(const char* id) {
+  ContainerState state;
+  state.id = id;
+  state.oci_version = "1.1.0";
+  state.status = "creating";
+  state.creator = ::getpid();
+  state.creator_start_time = process_start_time(::getpid());
+  return state;
+}
+
 TEST_CASE("a state directory has one owner and goes with it", "[oci][sandbox]") {
   const TemporaryDirectory root;
   const std::string path = root.path() + "/deep/root";
   {
-    const Expected<StateDir> first = StateDir::create(path, "c1");
+    const Expected<StateDir> first = StateDir::create(path, some_state("c1"));
     REQUIRE(first);
-    CHECK(StateDir::create(path, "c1").error().text == "container with id c1 already exists");
-    ContainerState state;
-    state.id = "c1";
-    state.oci_version = "1.1.0";
+    CHECK(StateDir::create(path, some_state("c1")).error().text == StateDir::already_exists("c1"));
+    ContainerState state = some_state("c1");
     state.pid = 42;
     state.start_time = 7;
     state.annotations = {{"a", "b"}};
@@ -100,44 +108,41 @@ TEST_CASE("a state directory has one owner and goes with it", "[oci][sandbox]") 
     const Expected<ContainerState> back = first->read();
     REQUIRE(back);
     CHECK(back->start_time == 7);
+    CHECK(back->creator == ::getpid());
     CHECK(back->annotations == state.annotations);
     CHECK(back->cgroups == state.cgroups);
     const Expected<std::string> text = read_file(path + "/c1/state.json", 4096);
     REQUIRE(text);
     CHECK(text->find("\"pid\": 42") != std::string::npos);
-    CHECK(StateDir::create(path, "c2"));
+    CHECK(StateDir::create(path, some_state("c2")));
   }
   CHECK_FALSE(fs::exists(path + "/c1"));
-  // Left behind by a process that died.
-  fs::create_directory(path + "/c1");
-  CHECK(StateDir::create(path, "c1"));
   for (const char* bad : {"", ".", "..", "a/b", "a b", ".lock", "a\n"}) CHECK_FALSE(StateDir::check_id(bad));
   CHECK(StateDir::check_id("A-z_0.9+"));
 }
 
 TEST_CASE("a detached container stays until it is removed", "[oci][sandbox]") {
   const TemporaryDirectory root;
-  CHECK(StateDir::open(root.path(), "c1").error().text == "container does not exist");
-  ContainerState state;
-  state.id = "c1";
+  CHECK(StateDir::open(root.path(), "c1").error().text == StateDir::kAbsent);
+  ContainerState state = some_state("c1");
   state.status = "running";
   state.detached = true;
   state.pid = ::getpid();
   state.start_time = process_start_time(::getpid());
-  CHECK(current_status(state) == "running");
+  CHECK(is_alive(state));
   {
-    Expected<StateDir> first = StateDir::create(root.path(), "c1");
+    Expected<StateDir> first = StateDir::create(root.path(), state);
     REQUIRE(first);
-    REQUIRE(first->write(state));
     first->keep();
   }
-  CHECK(StateDir::create(root.path(), "c1").error().text == "container with id c1 already exists");
+  CHECK(StateDir::create(root.path(), state).error().text == StateDir::already_exists("c1"));
   CHECK(StateDir::list(root.path()) == std::vector<std::string>{"c1"});
   {
     Expected<StateDir> again = StateDir::open(root.path(), "c1");
     REQUIRE(again);
     state.start_time ^= 1;  // another process has the number
-    CHECK(current_status(state) == "stopped");
+    CHECK_FALSE(is_alive(state));
+    CHECK(current_status(*again, state) == "stopped");
     again->remove();
   }
   CHECK_FALSE(fs::exists(root.path() + "/c1"));
@@ -149,6 +154,46 @@ TEST_CASE("a detached container stays until it is removed", "[oci][sandbox]") {
     REQUIRE(broken);
     CHECK_FALSE(broken->read());
   }
+}
+
+TEST_CASE("a state directory that goes while others wait for it is gone for them", "[oci][sandbox]") {
+  const TemporaryDirectory root;
+  Expected<StateDir> first = StateDir::create(root.path(), some_state("c1"));
+  REQUIRE(first);
+  Expected<StateDir> looking = StateDir::look(root.path(), "c1");
+  REQUIRE(looking);
+  CHECK(looking->lock(1).error().text == "another command is at work on the container");
+  { const StateDir ended = std::move(*first); }
+  CHECK(looking->is_gone());
+  CHECK(looking->lock().error().text == StateDir::kAbsent);
+  // Whoever holds the old one leaves the new one of that name alone.
+  const Expected<StateDir> second = StateDir::create(root.path(), some_state("c1"));
+  REQUIRE(second);
+  looking->remove();
+  { const StateDir old = std::move(*looking); }
+  CHECK(second->read());
+}
+
+TEST_CASE("the lock of a container's process tells who it is", "[oci][sandbox]") {
+  const TemporaryDirectory root;
+  const Expected<StateDir> dir = StateDir::create(root.path(), some_state("c1"));
+  REQUIRE(dir);
+  CHECK(dir->lock_holder() == 0);
+  const Expected<UniqueFd> file = dir->open_process_lock();
+  REQUIRE(file);
+  CHECK(dir->lock_holder() == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (take_process_lock(file->get())) ::raise(SIGSTOP);
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, WUNTRACED) == child);
+  REQUIRE(WIFSTOPPED(status));
+  CHECK(dir->lock_holder() == child);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, &status, 0);
+  CHECK(dir->lock_holder() == 0);
 }
 
 TEST_CASE("home directories come from passwd", "[oci][sandbox]") {
@@ -240,6 +285,7 @@ TEST_CASE("the sandbox's namespace holds its sources and nothing else", "[oci][s
   };
   const UniqueFd mount_point(::open((directory.path() + "/mount-point").c_str(), O_RDONLY | O_DIRECTORY));
   CHECK(in_child([&] {
+          if (!HostTree::make_namespace()) return 8;
           Expected<HostTree> tree = HostTree::build(sources, mount_point.get());
           if (!tree) return 1;
           if (!tree->enter()) return 2;
@@ -286,6 +332,7 @@ TEST_CASE("a recursive copy of the host's root brings no kernel file system", "[
   const UniqueFd mount_point(::open(directory.path().c_str(), O_RDONLY | O_DIRECTORY));
   CHECK(
       in_child([&] {
+        if (!HostTree::make_namespace()) return 8;
         Expected<HostTree> tree = HostTree::build({{"/", "root.path", true, true, true}}, mount_point.get());
         if (!tree) return 1;
         const int root = tree->opened()[0].get();

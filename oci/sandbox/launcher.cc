@@ -24,9 +24,12 @@
 #include "oci/sandbox/boot.h"
 #include "oci/sandbox/child.h"
 #include "oci/sandbox/hooks.h"
+#include "oci/sandbox/lifeline.h"
 #include "oci/sandbox/pid_file.h"
 #include "oci/sandbox/pod.h"
+#include "oci/sandbox/removal.h"
 #include "oci/sandbox/signals.h"
+#include "oci/sandbox/start_hooks.h"
 #include "oci/sandbox/stdio.h"
 #include "oci/sandbox/terminal.h"
 #include "oci/spec/parse.h"
@@ -124,6 +127,7 @@ Expected<HostTerminal> open_terminal(const LaunchRequest& request) {
 struct Way {
   bool wait_for_start = false;  // the init waits
   bool detached = false;        // the sandbox outlives the command
+  bool create_hooks = false;    // it waits for them when its namespaces are made
 };
 
 std::vector<std::string> sandbox_args(const Options& options, const LaunchRequest& request, Way way,
@@ -135,6 +139,7 @@ std::vector<std::string> sandbox_args(const Options& options, const LaunchReques
   if (!request.console_socket.empty()) args.emplace_back("--console");
   if (way.wait_for_start) args.emplace_back("--wait");
   if (way.detached) args.emplace_back("--detached");
+  if (way.create_hooks) args.emplace_back("--create-hooks");
   args.push_back(request.id);
   return args;
 }
@@ -161,12 +166,14 @@ struct ChildFds {
   UniqueFd state;
   UniqueFd log;
   UniqueFd control;
+  UniqueFd lifeline;
+  UniqueFd process_lock;
   UniqueFd terminal;
 };
 
-// `report` is the reading end.
+// `report` is the reading end, `lifeline` the writing one.
 Expected<ChildFds> open_child_fds(const Options& options, const LaunchRequest& request, const StateDir& state,
-                                  UniqueFd& report) {
+                                  UniqueFd& report, UniqueFd& lifeline) {
   ChildFds fds;
   fds.spec = OCI_TRY(memory_file("config.json", request.spec_text));
   int ends[2];
@@ -178,7 +185,12 @@ Expected<ChildFds> open_child_fds(const Options& options, const LaunchRequest& r
   if (!fds.state) return fail_errno(state.path());
   fds.log = OCI_TRY(open_debug_log(options.debug_log, "boot", request.id));
   fds.control = OCI_TRY(make_control_socket(state.path()));
-  for (UniqueFd* fd : {&fds.spec, &fds.report, &fds.state, &fds.log, &fds.control}) {
+  Lifeline both = OCI_TRY(make_lifeline());
+  lifeline = std::move(both.held);
+  fds.lifeline = std::move(both.child);
+  fds.process_lock = OCI_TRY(state.open_process_lock());
+  for (UniqueFd* fd :
+       {&fds.spec, &fds.report, &fds.state, &fds.log, &fds.control, &fds.lifeline, &fds.process_lock}) {
     if (*fd) *fd = OCI_TRY(move_up(*fd));
   }
   return fds;
@@ -194,13 +206,15 @@ std::string now_rfc3339() {
   return std::string(text, n) + "." + std::to_string(1'000'000'000 + now.tv_nsec).substr(1) + "Z";
 }
 
-ContainerState state_of(const LaunchRequest& request, pid_t pid, bool detached) {
+// Before there is anything of it.
+ContainerState state_of(const LaunchRequest& request, const CgroupSet& cgroups, bool detached) {
   ContainerState state;
   state.id = request.id;
   state.oci_version = request.spec.oci_version;
   state.status = "creating";
-  state.pid = pid;
-  state.start_time = process_start_time(pid);
+  state.creator = ::getpid();
+  state.creator_start_time = process_start_time(state.creator);
+  state.cgroups = cgroups.paths();
   state.bundle = request.bundle;
   const std::string& root = request.spec.root.path;
   state.rootfs = root.starts_with('/') ? root : request.bundle + "/" + root;
@@ -216,16 +230,20 @@ ContainerState state_of(const LaunchRequest& request, pid_t pid, bool detached) 
 struct Launch {
   StateDir state_dir;
   CgroupSet cgroups;
-  UniqueFd report, signals;
+  UniqueFd report, lifeline, signals;
   std::optional<HostTerminal> terminal;
   std::optional<Child> child;
   ContainerState state;
 };
 
+bool has_create_hooks(const Hooks& hooks) {
+  return !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty();
+}
+
 // Nothing of it is left.
-void end(Launch& launch) {
-  launch.child->kill();
-  launch.cgroups.remove();
+void end(const Options& options, Launch& launch) {
+  if (launch.child) launch.child->kill();
+  clear_away(options, launch.state_dir, launch.state);
 }
 
 Expected<pid_t> enter_and_start(ChildSetup& setup, const CgroupSet& cgroups) {
@@ -235,7 +253,7 @@ Expected<pid_t> enter_and_start(ChildSetup& setup, const CgroupSet& cgroups) {
 
 // A process of its own for the sandbox.
 Expected<pid_t> start_alone(const Options& options, const LaunchRequest& request, Way way, Launch& launch) {
-  ChildFds fds = OCI_TRY(open_child_fds(options, request, launch.state_dir, launch.report));
+  ChildFds fds = OCI_TRY(open_child_fds(options, request, launch.state_dir, launch.report, launch.lifeline));
   HostTerminal& terminal = launch.terminal.emplace(OCI_TRY(open_terminal(request)));
   launch.signals = OCI_TRY(take_signals());
   if (terminal.console) fds.terminal = OCI_TRY(move_up(terminal.console));
@@ -246,10 +264,18 @@ Expected<pid_t> start_alone(const Options& options, const LaunchRequest& request
   setup.environment = child_environment();
   setup.bundle = request.bundle;
   const int tty = fds.terminal ? fds.terminal.get() : terminal.shared.value_or(-1);
-  setup.fds = {
-      tty, tty, tty, fds.spec.get(), fds.report.get(), fds.state.get(), fds.log.get(), fds.control.get()};
+  setup.fds = {tty,
+               tty,
+               tty,
+               fds.spec.get(),
+               fds.report.get(),
+               fds.state.get(),
+               fds.log.get(),
+               fds.control.get(),
+               fds.lifeline.get(),
+               fds.process_lock.get()};
   if (terminal.shared) terminal.raw.emplace(OCI_TRY(RawTerminal::enter(*terminal.shared)));
-  if (!options.ignore_cgroups) launch.cgroups = OCI_TRY(CgroupSet::create(request.spec.linux_, request.id));
+  OCI_TRY_VOID(launch.cgroups.make(request.spec.linux_.resources));
   return enter_and_start(setup, launch.cgroups);
 }
 
@@ -263,7 +289,9 @@ Expected<pid_t> start_in_pod(const Options& options, const LaunchRequest& reques
   launch.signals = OCI_TRY(take_signals());
   const int tty = terminal.console ? terminal.console.get() : terminal.shared.value_or(-1);
   if (terminal.shared) terminal.raw.emplace(OCI_TRY(RawTerminal::enter(*terminal.shared)));
-  if (!options.ignore_cgroups) launch.cgroups = OCI_TRY(CgroupSet::create(request.spec.linux_, request.id));
+  OCI_TRY_VOID(launch.cgroups.make(request.spec.linux_.resources));
+  Lifeline lifeline = OCI_TRY(make_lifeline());
+  launch.lifeline = std::move(lifeline.held);
   Expected<std::vector<UniqueFd>> doors = launch.cgroups.doors();
   if (!doors) return std::unexpected(doors.error());
   MemberRequest member{request.spec,
@@ -275,57 +303,85 @@ Expected<pid_t> start_in_pod(const Options& options, const LaunchRequest& reques
                        static_cast<bool>(terminal.console),
                        way.detached,
                        std::move(*doors),
-                       std::move(report)};
+                       std::move(report),
+                       std::move(lifeline.child),
+                       OCI_TRY(launch.state_dir.open_process_lock()),
+                       way.create_hooks};
   Expected<pid_t> pid = start_member(std::move(member));
   terminal.console.reset();
   return pid;
 }
 
+// Its directory, with a record of what there will be.
+Expected<Launch> begin(const Options& options, const LaunchRequest& request, Way way) {
+  for (bool again = false;; again = true) {
+    CgroupSet cgroups;
+    if (!options.ignore_cgroups) cgroups = OCI_TRY(CgroupSet::plan(request.spec.linux_, request.id));
+    ContainerState state = state_of(request, cgroups, way.detached);
+    Expected<StateDir> made = StateDir::create(options.root, state);
+    if (made) return Launch{*std::move(made), std::move(cgroups), {}, {}, {}, {}, {}, std::move(state)};
+    const bool taken = made.error().text == StateDir::already_exists(request.id);
+    // What is there may have cgroups of its own: those are looked for anew without them.
+    if (again || !taken || !remove_abandoned(options, request.id)) return std::unexpected(made.error());
+  }
+}
+
+Expected<pid_t> start_process_of(const Options& options, const LaunchRequest& request, Way way,
+                                 Launch& launch) {
+  OCI_TRY_VOID(launch.state_dir.write_spec(request.spec_text));
+  return request.sandbox ? start_in_pod(options, request, way, launch)
+                         : start_alone(options, request, way, launch);
+}
+
 Expected<Launch> start_sandbox(const Options& options, const LaunchRequest& request, Way way) {
   OCI_TRY_VOID(fill_standard_fds());
-  Launch launch{OCI_TRY(StateDir::create(options.root, request.id)), CgroupSet(), {}, {}, {}, {}, {}};
-  Expected<pid_t> started = request.sandbox ? start_in_pod(options, request, way, launch)
-                                            : start_alone(options, request, way, launch);
+  way.create_hooks = has_create_hooks(request.spec.hooks);
+  Launch launch = OCI_TRY(begin(options, request, way));
+  const Expected<pid_t> started = start_process_of(options, request, way, launch);
   if (!started) {
     launch.cgroups.remove();
     return std::unexpected(started.error());
   }
-  const pid_t pid = *started;
-  launch.child.emplace(pid, launch.signals.get(), launch.report.get());
-  launch.state = state_of(request, pid, way.detached);
-  launch.state.cgroups = launch.cgroups.paths();
-  if (const auto saved = launch.state_dir.write_spec(request.spec_text); !saved) {
-    end(launch);
+  launch.child.emplace(*started, launch.signals.get(), launch.report.get());
+  launch.state.pid = *started;
+  launch.state.start_time = process_start_time(*started);
+  if (const auto saved = launch.state_dir.write(launch.state); !saved) {
+    end(options, launch);
     return std::unexpected(saved.error());
   }
   return launch;
 }
 
-Expected<void> run_create_hooks(const Spec& spec, const ContainerState& state) {
-  const Hooks& hooks = spec.hooks;
-  const std::string document = state_document(state);
+// Between the namespaces and what is put into them.
+Expected<void> run_create_hooks(Launch& launch, const Hooks& hooks) {
+  const std::string document = state_document(launch.state, "creating");
   OCI_TRY_VOID(run_hooks("prestart", hooks.prestart, document));
   OCI_TRY_VOID(run_hooks("createRuntime", hooks.create_runtime, document));
-  return run_hooks("createContainer", hooks.create_container, document);
+  OCI_TRY_VOID(run_hooks("createContainer", hooks.create_container, document, launch.child->pid()));
+  return let_go_on(launch.lifeline);
 }
 
 bool has_hooks(const Hooks& hooks) {
-  return !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty() ||
-         !hooks.poststart.empty() || !hooks.poststop.empty();
+  return has_create_hooks(hooks) || !hooks.start_container.empty() || !hooks.poststart.empty() ||
+         !hooks.poststop.empty();
+}
+
+Expected<void> ended_early(const Child& child) {
+  const Expected<int> status = child.exit_status();
+  return status ? fail("the container ended before it was started", kExitSandbox)
+                : std::unexpected(status.error());
 }
 
 // Until the container is created.
 Expected<void> become_created(Launch& launch, const LaunchRequest& request) {
-  OCI_TRY_VOID(launch.state_dir.write(launch.state));
+  bool hooks_left = has_create_hooks(request.spec.hooks);
   while (!launch.child->ready()) {
     OCI_TRY_VOID(launch.child->wait());
-    if (launch.child->gone() && !launch.child->ready()) {
-      const Expected<int> status = launch.child->exit_status();
-      return status ? fail("the container ended before it was started", kExitSandbox)
-                    : std::unexpected(status.error());
-    }
+    if (launch.child->gone() && !launch.child->ready()) return ended_early(*launch.child);
+    if (!hooks_left || !launch.child->has_namespaces()) continue;
+    OCI_TRY_VOID(run_create_hooks(launch, request.spec.hooks));
+    hooks_left = false;
   }
-  OCI_TRY_VOID(run_create_hooks(request.spec, launch.state));
   launch.state.status = "created";
   OCI_TRY_VOID(launch.state_dir.write(launch.state));
   return write_pid_file(request.pid_file, launch.child->pid());
@@ -340,14 +396,15 @@ Expected<void> become_running(Launch& launch, const LaunchRequest& request) {
 Expected<void> stay(const Options& options, Launch& launch, const LaunchRequest& request, bool gated) {
   if (gated) {
     OCI_TRY_VOID(become_created(launch, request));
-    const std::string warning = OCI_TRY(start_created(launch.state_dir));
-    if (!warning.empty()) show_warnings(options, {warning});
+    show_warnings(options, OCI_TRY(start_created(launch.state_dir)));
+    launch.state_dir.unlock();
   }
   bool running = gated;
   while (!launch.child->gone()) {
     OCI_TRY_VOID(launch.child->wait());
     if (running || !launch.child->started()) continue;
     OCI_TRY_VOID(become_running(launch, request));
+    launch.state_dir.unlock();
     running = true;
   }
   return {};
@@ -359,13 +416,9 @@ Expected<int> launch_and_wait(const Options& options, const LaunchRequest& reque
   const bool gated = request.sandbox || has_hooks(request.spec.hooks);
   Launch launch = OCI_TRY(start_sandbox(options, request, {gated, false}));
   const Expected<void> stayed = stay(options, launch, request, gated);
-  end(launch);
-  if (gated) {
-    launch.state.status = "stopped";
-    const Expected<void> stopped =
-        run_hooks("poststop", request.spec.hooks.poststop, state_document(launch.state));
-    if (stayed && !stopped) return std::unexpected(stopped.error());
-  }
+  launch.child->kill();
+  // `delete --force` may have been quicker.
+  if (launch.state_dir.lock()) clear_away(options, launch.state_dir, launch.state);
   if (!stayed) return std::unexpected(stayed.error());
   return launch.child->exit_status();
 }
@@ -375,26 +428,31 @@ Expected<void> launch_created(const Options& options, const LaunchRequest& reque
     return fail("cannot allocate tty if runc will detach without setting console socket");
   Launch launch = OCI_TRY(start_sandbox(options, request, {true, true}));
   Expected<void> created = become_created(launch, request);
+  if (created) created = let_live(launch.lifeline);
   if (!created) {
-    end(launch);
+    end(options, launch);
     return created;
   }
   launch.state_dir.keep();
   return {};
 }
 
-Expected<std::string> start_created(const StateDir& dir) {
+Expected<std::vector<std::string>> start_created(const StateDir& dir) {
   ContainerState state = OCI_TRY(dir.read());
-  const std::string status = current_status(state);
+  const std::string status = current_status(dir, state);
   if (status == "stopped") return fail("cannot start a container that has stopped");
+  if (status == "creating") return fail("cannot start a container that is being created");
   if (status != "created") return fail("cannot start an already running container");
+  const Spec spec = OCI_TRY(parse_spec(OCI_TRY(dir.read_spec())));
+  if (const auto ran = run_start_hooks(dir, state, spec); !ran) {
+    kill_process(state);
+    return std::unexpected(ran.error());
+  }
   OCI_TRY(control(dir.sandbox_path(state), {{"op", "start"}, {"container", state.id}}, -1));
   state.status = "running";
   OCI_TRY_VOID(dir.write(state));
-  const Spec spec = OCI_TRY(parse_spec(OCI_TRY(dir.read_spec())));
   // The specification: a failure is logged, the container goes on.
-  const auto ran = run_hooks("poststart", spec.hooks.poststart, state_document(state));
-  return ran ? std::string() : ran.error().text;
+  return run_all_hooks("poststart", spec.hooks.poststart, state_document(state, state.status));
 }
 
 }  // namespace runsc::oci

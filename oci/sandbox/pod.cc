@@ -16,6 +16,7 @@
 #include "oci/sandbox/accompany.h"
 #include "oci/sandbox/container_bytes.h"
 #include "oci/sandbox/home.h"
+#include "oci/sandbox/lifeline.h"
 #include "oci/sandbox/report.h"
 #include "oci/sandbox/state_dir.h"
 #include "oci/sandbox/stdio.h"
@@ -71,7 +72,12 @@ Expected<Donation> donate(const MemberRequest& request) {
   const UniqueFd state(::open(request.state_directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!state) return fail_errno(request.state_directory);
   std::vector<UniqueFd> streams = OCI_TRY(take_streams(request.terminal));
-  // In a mount namespace of this process: what it opens there stays as it is, whatever happens to the paths.
+  // A mount namespace of this process: what it opens there stays as it is, whatever happens to the paths.
+  OCI_TRY_VOID(HostTree::make_namespace());
+  if (request.create_hooks) {
+    report_namespaces(request.report.get());
+    if (read_lifeline(request.lifeline.get()) != LifelineNews::go_on) return fail("the launcher is gone");
+  }
   HostTree tree = OCI_TRY(HostTree::build(plan.sources, state.get()));
   add_home(*spec.process, tree.opened()[0].get());
   StartForm form;
@@ -99,7 +105,7 @@ Expected<ControlClient> create(const MemberRequest& request, const Donation& don
 
 Expected<int> stand(const MemberRequest& request, pid_t launcher) {
   // Nothing of the command's own stays open: its locks end with it.
-  std::vector<int> kept = {request.report.get()};
+  std::vector<int> kept = {request.report.get(), request.lifeline.get(), request.process_lock.get()};
   if (request.terminal >= 0) kept.push_back(request.terminal);
   for (const UniqueFd& door : request.cgroups) kept.push_back(door.get());
   std::sort(kept.begin(), kept.end());
@@ -110,21 +116,24 @@ Expected<int> stand(const MemberRequest& request, pid_t launcher) {
   }
   ::close_range(next, ~0U, 0);
   ::signal(SIGPIPE, SIG_IGN);
-  if (!request.detached && ::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail_errno("PR_SET_PDEATHSIG");
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail_errno("PR_SET_PDEATHSIG");
   if (::getppid() != launcher) return fail("the launcher is gone");
+  if (!take_process_lock(request.process_lock.get())) return fail_errno("the lock of the container");
   ::prctl(PR_SET_NAME, "runsc-container");
   ::setsid();
   if (request.console && ::ioctl(request.terminal, TIOCSCTTY, 0) != 0) return fail_errno("TIOCSCTTY");
   for (const UniqueFd& door : request.cgroups)
     if (::write(door.get(), "0", 1) < 0) return fail_errno("cgroup.procs");
   if (::chdir(request.bundle.c_str()) != 0) return fail_errno(request.bundle);
-  const UniqueFd signals = OCI_TRY(take_forwarded_signals());
+  const UniqueFd signals = OCI_TRY(take_catchable_signals());
   Donation donation = OCI_TRY(donate(request));
   ControlClient client = OCI_TRY(create(request, donation));
   donation.fds.clear();
   close_standard_streams();
+  // The lifeline does it from here on: its end cannot be missed.
+  if (request.detached && ::prctl(PR_SET_PDEATHSIG, 0) != 0) return fail_errno("PR_SET_PDEATHSIG");
   report_ready(request.report.get());
-  return accompany(client, signals.get(), request.terminal);
+  return accompany(client, signals.get(), request.terminal, request.lifeline.get());
 }
 
 }  // namespace

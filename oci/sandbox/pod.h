@@ -29,6 +29,9 @@ struct MemberRequest {
   bool detached = false;          // outlives the caller
   std::vector<UniqueFd> cgroups;  // the doors to enter by
   UniqueFd report;                // report.h: ready, then how it ended
+  UniqueFd lifeline;              // lifeline.h
+  UniqueFd process_lock;          // StateDir::open_process_lock()
+  bool create_hooks = false;      // the caller runs hooks when the namespaces are made
 };
 
 // The process: hands signals on, ends as the container's init does and takes the container along if it is

@@ -47,6 +47,8 @@ void read_line(std::string_view line, Report& report) {
     report.started = true;
   } else if (kind == 'r') {
     report.ready = true;
+  } else if (kind == 'n') {
+    report.namespaces = true;
   } else if (kind == 'w') {
     if (const auto status = take_number(line)) report.wait_status = *status & 0xffff;
   } else if (kind == 'e') {
@@ -60,6 +62,8 @@ void read_line(std::string_view line, Report& report) {
 void report_started(int fd) { send(fd, "s"); }
 
 void report_ready(int fd) { send(fd, "r"); }
+
+void report_namespaces(int fd) { send(fd, "n"); }
 
 void report_wait_status(int fd, int wait_status) { send(fd, "w" + std::to_string(wait_status)); }
 

@@ -12,6 +12,7 @@ namespace runsc::oci {
 struct Report {
   bool started = false;            // the jail is closed, the container runs
   bool ready = false;              // its init waits to be started
+  bool namespaces = false;         // its namespaces are made, nothing is in them yet
   std::optional<int> wait_status;  // of the container's init, as wait(2) gives it
   std::optional<Error> error;
 };
@@ -20,6 +21,7 @@ struct Report {
 // keep silent about a reader that is gone.
 void report_started(int fd);
 void report_ready(int fd);
+void report_namespaces(int fd);
 void report_wait_status(int fd, int wait_status);
 void report_error(int fd, const Error& error);
 

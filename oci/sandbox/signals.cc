@@ -4,13 +4,20 @@
 
 namespace runsc::oci {
 
-sigset_t forwarded_signals() {
+sigset_t catchable_signals() {
   sigset_t set;
-  sigemptyset(&set);
-  for (const int signo : {SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGCONT, SIGTSTP,
-                          SIGWINCH, SIGIO, SIGPWR, SIGVTALRM}) {
-    sigaddset(&set, signo);
-  }
+  sigfillset(&set);
+  for (const int signo : {SIGKILL, SIGSTOP}) sigdelset(&set, signo);
+  return set;
+}
+
+sigset_t forwarded_signals() {
+  sigset_t set = catchable_signals();
+  for (const int signo : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT, SIGCHLD, SIGPIPE})
+    sigdelset(&set, signo);
+  // The monitor has one of the first few for its own (Vcpu::kick_signal()).
+  constexpr int kOfTheMonitor = 8;
+  for (int signo = SIGRTMIN; signo < SIGRTMIN + kOfTheMonitor; ++signo) sigdelset(&set, signo);
   return set;
 }
 

@@ -5,8 +5,11 @@
 
 namespace runsc::oci {
 
-// What `runsc run` passes on, and the sandbox process hands to the container. SIGWINCH among them stands for
-// a new window size.
+// Every signal that can be caught: for a process that has nothing to do but to hand them on. SIGWINCH among
+// them stands for a new window size.
+sigset_t catchable_signals();
+// Those that `runsc run` passes on and the sandbox process takes for the container: without faults, ends of
+// children and writes to nobody, which are its own, and without those that wake its virtual CPUs.
 sigset_t forwarded_signals();
 
 }  // namespace runsc::oci

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "oci/control/protocol.h"
 #include "oci/host/file_io.h"
@@ -22,8 +24,8 @@ namespace {
 constexpr size_t kMaxIdLength = 255;  // a file name
 constexpr const char* kStateFile = "state.json";
 constexpr const char* kNewStateFile = "state.json.new";
-constexpr const char* kLockFile = "lock";
 constexpr const char* kSpecFile = "config.json";
+constexpr const char* kProcessFile = "process";
 constexpr size_t kMostState = size_t{16} << 20;
 
 Expected<void> make_directories(const std::string& path) {
@@ -47,6 +49,31 @@ Expected<UniqueFd> lock_root(const std::string& root) {
   return fd;
 }
 
+// Interrupts a waiting system call when the time is up.
+class Alarm {
+ public:
+  explicit Alarm(unsigned seconds) {
+    struct sigaction handler {};
+    handler.sa_handler = [](int) {};
+    ::sigaction(SIGALRM, &handler, &before_);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    ::pthread_sigmask(SIG_UNBLOCK, &set, &mask_);
+    ::alarm(seconds);
+  }
+  Alarm(const Alarm&) = delete;
+  ~Alarm() {
+    ::alarm(0);
+    ::pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+    ::sigaction(SIGALRM, &before_, nullptr);
+  }
+
+ private:
+  struct sigaction before_ {};
+  sigset_t mask_{};
+};
+
 }  // namespace
 
 Expected<void> StateDir::check_id(std::string_view id) {
@@ -57,62 +84,79 @@ Expected<void> StateDir::check_id(std::string_view id) {
   return {};
 }
 
-namespace {
-
-// Of a container that only `delete` removes.
-bool is_detached(int directory) {
-  const UniqueFd file(::openat(directory, kStateFile, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) return false;
-  const Expected<std::string> text = read_all(file.get(), kMostState, kStateFile);
-  const json document = text ? json::parse(*text, nullptr, false) : json();
-  return document.is_object() && document.value("detached", false);
+std::string StateDir::already_exists(const std::string& id) {
+  return "container with id " + id + " already exists";
 }
 
-}  // namespace
-
-Expected<StateDir> StateDir::create(const std::string& root, const std::string& id) {
-  OCI_TRY_VOID(check_id(id));
+Expected<StateDir> StateDir::create(const std::string& root, const ContainerState& state) {
+  OCI_TRY_VOID(check_id(state.id));
   OCI_TRY_VOID(make_directories(root));
+  // Until state.json is there: nobody sees a directory without one but after a crash.
   const UniqueFd root_lock = OCI_TRY(lock_root(root));
-  const std::string path = root + "/" + id;
-  const bool exists = ::mkdir(path.c_str(), 0700) != 0;
-  if (exists && errno != EEXIST) return fail_errno(path);
+  const std::string path = root + "/" + state.id;
+  if (::mkdir(path.c_str(), 0700) != 0)
+    return errno == EEXIST ? fail(already_exists(state.id)) : fail_errno(path);
   UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!directory) return fail_errno(path);
-  const bool taken = ::flock(directory.get(), LOCK_EX | LOCK_NB) != 0;
-  if (taken && errno != EWOULDBLOCK) return fail_errno(path);
-  if (taken || is_detached(directory.get())) return fail("container with id " + id + " already exists");
-  return StateDir(std::move(directory), path);
+  if (::flock(directory.get(), LOCK_EX | LOCK_NB) != 0) return fail_errno(path);
+  StateDir made(std::move(directory), path);
+  Expected<void> written = made.write(state);
+  if (!written) {
+    made.keep();  // the root is locked here
+    ::unlinkat(made.fd(), kNewStateFile, 0);
+    ::rmdir(path.c_str());
+    return std::unexpected(written.error());
+  }
+  return made;
 }
 
-Expected<StateDir> StateDir::open(const std::string& root, const std::string& id) {
+Expected<StateDir> StateDir::open_any(const std::string& root, const std::string& id) {
   OCI_TRY_VOID(check_id(id));
   const std::string path = root + "/" + id;
   UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-  if (!directory && errno != ENOENT) return fail_errno(path);
-  if (!directory || ::faccessat(directory.get(), kStateFile, F_OK, 0) != 0)
-    return fail("container does not exist");
-  const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
-  UniqueFd lock(::openat(directory.get(), kLockFile, flags, 0600));
-  if (!lock) return errno == ENOENT ? fail("container does not exist") : fail_errno(path + "/" + kLockFile);
-  while (::flock(lock.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return fail_errno(path + "/" + kLockFile);
-  }
-  // Who held the lock before may have deleted it.
-  if (::faccessat(directory.get(), kStateFile, F_OK, 0) != 0) return fail("container does not exist");
+  if (!directory) return errno == ENOENT ? fail(kAbsent) : fail_errno(path);
   StateDir state(std::move(directory), path);
-  state.lock_ = std::move(lock);
   state.temporary_ = false;
   return state;
 }
+
+Expected<StateDir> StateDir::look(const std::string& root, const std::string& id) {
+  StateDir state = OCI_TRY(open_any(root, id));
+  if (::faccessat(state.fd(), kStateFile, F_OK, 0) != 0) return fail(kAbsent);
+  return state;
+}
+
+Expected<StateDir> StateDir::open(const std::string& root, const std::string& id) {
+  StateDir state = OCI_TRY(look(root, id));
+  OCI_TRY_VOID(state.lock());
+  return state;
+}
+
+bool StateDir::is_gone() const {
+  struct stat st {};
+  return ::fstat(directory_.get(), &st) != 0 || st.st_nlink == 0;
+}
+
+Expected<void> StateDir::lock(unsigned patience_s) {
+  std::optional<Alarm> alarm;
+  if (patience_s != 0) alarm.emplace(patience_s);
+  while (::flock(directory_.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return fail_errno(path_);
+    if (alarm) return fail("another command is at work on the container");
+  }
+  // Who held the lock before may have deleted it.
+  if (is_gone()) return fail(kAbsent);
+  return {};
+}
+
+void StateDir::unlock() { ::flock(directory_.get(), LOCK_UN); }
 
 std::vector<std::string> StateDir::list(const std::string& root) {
   std::vector<std::string> names;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(root, error)) {
     std::string name = entry.path().filename();
-    if (check_id(name) && std::filesystem::exists(entry.path() / kStateFile, error))
-      names.push_back(std::move(name));
+    if (check_id(name) && entry.is_directory(error)) names.push_back(std::move(name));
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -120,10 +164,12 @@ std::vector<std::string> StateDir::list(const std::string& root) {
 
 StateDir::~StateDir() {
   if (!directory_ || !temporary_) return;
-  for (const char* name : {kStateFile, kNewStateFile, kSpecFile, kControlSocket, kLockFile})
-    ::unlinkat(directory_.get(), name, 0);
   const size_t slash = path_.rfind('/');
   const Expected<UniqueFd> root_lock = lock_root(path_.substr(0, slash));
+  // Another container may have the name by now.
+  if (is_gone()) return;
+  for (const char* name : {kNewStateFile, kSpecFile, kControlSocket, kProcessFile, kStateFile})
+    ::unlinkat(directory_.get(), name, 0);
   ::rmdir(path_.c_str());
 }
 
@@ -133,12 +179,20 @@ std::string StateDir::sandbox_path(const ContainerState& state) const {
 
 Expected<void> StateDir::write(const ContainerState& state) const {
   const nlohmann::ordered_json document = {
-      {"ociVersion", state.oci_version},  {"id", state.id},
-      {"status", state.status},           {"pid", state.pid},
-      {"startTime", state.start_time},    {"bundle", state.bundle},
-      {"rootfs", state.rootfs},           {"sandbox", state.sandbox},
-      {"created", state.created},         {"owner", state.owner},
-      {"detached", state.detached},       {"cgroups", state.cgroups},
+      {"ociVersion", state.oci_version},
+      {"id", state.id},
+      {"status", state.status},
+      {"creator", state.creator},
+      {"creatorStartTime", state.creator_start_time},
+      {"pid", state.pid},
+      {"startTime", state.start_time},
+      {"bundle", state.bundle},
+      {"rootfs", state.rootfs},
+      {"sandbox", state.sandbox},
+      {"created", state.created},
+      {"owner", state.owner},
+      {"detached", state.detached},
+      {"cgroups", state.cgroups},
       {"annotations", state.annotations},
   };
   const std::string text = document.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
@@ -166,10 +220,31 @@ Expected<std::string> StateDir::read_spec() const {
   return read_all(file.get(), kMostState, name);
 }
 
+Expected<UniqueFd> StateDir::open_process_lock() const {
+  const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+  UniqueFd file(::openat(directory_.get(), kProcessFile, flags, 0600));
+  if (!file) return fail_errno(path_ + "/" + kProcessFile);
+  return file;
+}
+
+pid_t StateDir::lock_holder() const {
+  const UniqueFd file(::openat(directory_.get(), kProcessFile, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  if (!file || ::fcntl(file.get(), F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return 0;
+  return lock.l_pid;
+}
+
+bool take_process_lock(int fd) {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  return ::fcntl(fd, F_SETLK, &lock) == 0;
+}
+
 Expected<ContainerState> StateDir::read() const {
   const std::string name = path_ + "/" + kStateFile;
   const UniqueFd file(::openat(directory_.get(), kStateFile, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) return errno == ENOENT ? fail("container does not exist") : fail_errno(name);
+  if (!file) return errno == ENOENT ? fail(kAbsent) : fail_errno(name);
   const std::string text = OCI_TRY(read_all(file.get(), kMostState, name));
   try {
     const json document = json::parse(text);
@@ -177,6 +252,8 @@ Expected<ContainerState> StateDir::read() const {
     document.at("ociVersion").get_to(state.oci_version);
     document.at("id").get_to(state.id);
     document.at("status").get_to(state.status);
+    document.at("creator").get_to(state.creator);
+    document.at("creatorStartTime").get_to(state.creator_start_time);
     document.at("pid").get_to(state.pid);
     document.at("startTime").get_to(state.start_time);
     document.at("bundle").get_to(state.bundle);

@@ -1,4 +1,4 @@
-"""Containers that live without the command that made them: create, start, state, list, kill, delete, and hooks."""
+"""Containers that live without the command that made them: create, start, state, list, kill, delete."""
 
 import ctypes
 import json
@@ -144,65 +144,6 @@ def test_commands_about_nothing(box):
         expect_in("does not exist", ended.err, words[0])
 
 
-def hook(box, name, script):
-    path = box.work / name
-    path.write_text("#!/bin/sh\n" + script)
-    path.chmod(0o755)
-    return {"path": str(path), "args": [name, "an argument"], "env": ["WHICH=" + name, "PATH=/usr/bin:/bin"]}
-
-
-def test_hooks(box):
-    log = box.work / "log"
-    script = f'cat > {box.work}/state.$WHICH; echo $WHICH "$1" >> {log}'
-    kinds = ("prestart", "createRuntime", "poststart", "poststop")
-
-    def change(config):
-        config["hooks"] = {kind: [hook(box, kind, script)] for kind in kinds}
-    name, _ = box.create(["sleep", "1000"], change)
-    # runc runs poststart with create; the specification wants it after start.
-    expect(log.read_text().split("\n")[:2], ["prestart an argument", "createRuntime an argument"])
-    state = json.loads((box.work / "state.createRuntime").read_text())
-    expect(state["id"], name)
-    pathlib.Path(f"/proc/{state['pid']}").stat()
-    box.ask("start", name).ok()
-    box.ask("delete", "--force", name).ok()
-    expect(log.read_text().split("\n")[2:-1], ["poststart an argument", "poststop an argument"])
-
-
-def test_failing_hook(box):
-    def change(config):
-        config["hooks"] = {"createRuntime": [hook(box, "bad", "echo because >&2; exit 3")]}
-    config = box.config(["sleep", "1000"])
-    change(config)
-    made = box.ask("create", "--bundle", str(box.bundle(config)), "lc-hook")
-    expect(made.status != 0, True)
-    expect_in("because", made.err)
-    expect(box.ask("list", "-q").ok(), "")
-
-
-def test_hook_timeout(box):
-    def change(config):
-        slow = hook(box, "slow", "exec sleep 1000")
-        slow["timeout"] = 1
-        config["hooks"] = {"prestart": [slow]}
-    config = box.config(["true"])
-    change(config)
-    made = box.ask("create", "--bundle", str(box.bundle(config)), "lc-hook")
-    expect(made.status != 0, True)
-    expect(box.ask("list", "-q").ok(), "")
-
-
-@ours
-def test_hooks_in_the_foreground(box):
-    log = box.work / "log"
-
-    def change(config):
-        config["hooks"] = {kind: [hook(box, kind, f"echo $WHICH >> {log}")]
-                           for kind in ("prestart", "poststart", "poststop")}
-    expect(box.run("echo out", change=change).ok(), "out\n")
-    expect(log.read_text().split(), ["prestart", "poststart", "poststop"])
-
-
 @ours
 def test_wait(box):
     name, _ = box.create("sleep 0.2; exit 9", verb="run", flags=("--detach",))
@@ -258,15 +199,6 @@ def test_signals_before_the_start_change_nothing(box):
     expect(box.status(name), "created")
     box.ask("start", name).ok()
     box.until(lambda: (folder / "out").read_text() == "ran\n", "its output")
-
-
-@ours
-def test_failing_poststart_hook_is_told_alone(box):
-    def change(config):
-        config["hooks"] = {"poststart": [hook(box, "bad", "exit 3")]}
-    ended = box.run("echo out", change=change)
-    expect(ended.ok(), "out\n")
-    expect_in("poststart hook", ended.err)
 
 
 def is_quiet(path):

@@ -100,6 +100,10 @@ class Box:
                 process.wait()
         shutil.rmtree(self.work, ignore_errors=True)
 
+    def delete_at_the_end(self, name):
+        if name not in self._detached:
+            self._detached.append(name)
+
     def config(self, args, **process):
         """A configuration that runs args (a list, or a line for the shell); the rest goes into `process`."""
         config = copy.deepcopy(CONFIG)

@@ -258,3 +258,33 @@ def test_many_come_and_go(box):
         expect(reap(box, pid_of(one)), number)
         box.ask("delete", name).ok()
     expect(len(os.listdir(f"/proc/{pid_of(folder)}/fd")), fds)
+
+
+@ours
+def test_what_fails_leaves_no_descriptor(box):
+    pod, folder = start_pod(box, args=("sh", "-c", "mkfifo /block; echo up; read line < /block"))
+    box.until(lambda: output(folder) == "up\n", "start of the pod's init")
+
+    def descriptors():
+        return sorted(os.listdir(f"/proc/{pid_of(folder)}/fd"))
+
+    def fails(change):
+        config = box.config(["sleep", "1000"])
+        of_pod(pod, "container", volume=box.work)(config)
+        change(config)
+        made = box.ask("create", "--bundle", str(box.bundle(config)), "lc-fails")
+        expect(made.status != 0, True, "status of create")
+
+    def again():
+        expect(box.ask("exec", pod, "no-such-program").status != 0, True)
+        expect(box.ask("exec", "--cwd", "/no/such/place", pod, "true").status != 0, True)
+        fails(lambda config: config["process"].update(args=["no-such-program"]))
+        fails(lambda config: config["process"].update(cwd="/etc/passwd/x"))
+        fails(lambda config: config["mounts"].append({"destination": "/etc/passwd/x", "type": "tmpfs", "source": "tmpfs"}))
+        fails(lambda config: config["mounts"].append(
+            {"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["no-such-option=1"]}))
+    again()
+    before = descriptors()
+    for _ in range(3):
+        again()
+    box.until(lambda: len(descriptors()) == len(before), f"the same number of descriptors as {before}")

@@ -35,6 +35,15 @@ Result<HostFileRef> FileTable::remove(hostcall::Handle handle) {
   return file;
 }
 
+void FileTable::withdraw(hostcall::Handle handle, const std::weak_ptr<HostFile>& file) {
+  HostFileRef gone;  // closed without the lock
+  std::unique_lock lock(mutex_);
+  if (handle >= files_.size() || files_[handle] == nullptr || files_[handle] != file.lock()) return;
+  gone = std::move(files_[handle]);
+  files_[handle] = nullptr;
+  lock.unlock();
+}
+
 namespace {
 
 bool is_terminal(const UniqueFd& fd, const struct stat& st) {

@@ -42,6 +42,9 @@ class FileTable {
   // EBADF. Numbers of donated files are not used again.
   Result<HostFileRef> remove(hostcall::Handle handle);
 
+  // Takes it out if it is still that file. The number is not used again: who had it may close it later.
+  void withdraw(hostcall::Handle handle, const std::weak_ptr<HostFile>& file);
+
   static constexpr std::size_t kMostFiles = 1 << 20;
 
  private:
