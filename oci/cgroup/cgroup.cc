@@ -157,8 +157,9 @@ void wait_for_one(const std::string& pids) {
     processes.emplace_back(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     waits.push_back({processes.back().get(), POLLIN, 0});
   }
-  constexpr int kPatienceMs = 250;
-  ::poll(waits.data(), waits.size(), waits.empty() ? 1 : kPatienceMs);
+  // The last one may be gone from the list before it lets go of the cgroup.
+  constexpr int kPatienceMs = 250, kMomentMs = 10;
+  ::poll(waits.data(), waits.size(), waits.empty() ? kMomentMs : kPatienceMs);
 }
 
 // "=" at the front marks what was there before.
@@ -250,7 +251,7 @@ void CgroupSet::remove() const {
   for (const std::string& path : paths_) {
     if (path.starts_with('=')) continue;
     // One that has been killed may be on its way out.
-    constexpr int kMostRounds = 8;
+    constexpr int kMostRounds = 40;
     for (int i = 0; i < kMostRounds && ::rmdir(path.c_str()) != 0 && errno == EBUSY; ++i)
       wait_for_one(get(path + "/cgroup.procs"));
   }

@@ -1,6 +1,8 @@
 #include "shim/cli/address.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -55,11 +57,32 @@ bool is_served(const std::string& path) {
   return fd && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
+namespace {
+
+// Held between looking at a socket and what is done about it, by all shims whose sockets lie in the folder.
+oci::Expected<oci::UniqueFd> lock_folder_of(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path();
+  oci::UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return oci::fail_errno(folder);
+  while (::flock(fd.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return oci::fail_errno(folder);
+  }
+  return fd;
+}
+
+}  // namespace
+
+void remove_unserved(const std::string& path) {
+  const oci::Expected<oci::UniqueFd> lock = lock_folder_of(path);
+  if (!is_served(path)) ::unlink(path.c_str());
+}
+
 oci::Expected<oci::UniqueFd> listen_at(const std::string& path) {
   if (!fits(path)) return oci::fail("socket: path too long: " + path);
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
   if (error) return oci::fail(path + ": " + error.message());
+  const oci::UniqueFd lock = OCI_TRY(lock_folder_of(path));
   const sockaddr_un address = socket_address(path);
   // Twice: what lies in the way may be a socket that nobody serves.
   for (int attempt = 0; attempt < 2; ++attempt) {

@@ -20,4 +20,7 @@ bool is_served(const std::string& path);
 // another.
 oci::Expected<oci::UniqueFd> listen_at(const std::string& path);
 
+// Takes the socket away unless somebody serves it.
+void remove_unserved(const std::string& path);
+
 }  // namespace runsc::shim

@@ -27,7 +27,7 @@ void remove_socket(const Arguments& arguments, const std::string& bundle) {
   if (!annotations) return;
   const std::string path =
       socket_path(arguments.address, arguments.name_space, group_of(*annotations, arguments.id));
-  if (!is_served(path)) ::unlink(path.c_str());
+  remove_unserved(path);
 }
 
 Async<void> remove(Runtime& runtime, std::string id, asio::io_context& loop) {

@@ -67,11 +67,12 @@ oci::Expected<void> start_shim(const Arguments& arguments) {
   const std::string socket =
       socket_path(arguments.address, arguments.name_space, group_of(annotations, arguments.id));
   const std::string options = OCI_TRY(read_stdin());
-  const oci::UniqueFd listener = OCI_TRY(listen_at(socket));
+  oci::UniqueFd listener = OCI_TRY(listen_at(socket));
   if (listener) {
     const oci::Expected<void> launched = launch(arguments, socket, listener, options);
     if (!launched) {
-      ::unlink(socket.c_str());
+      listener.reset();
+      remove_unserved(socket);
       return launched;
     }
   }

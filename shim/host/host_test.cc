@@ -1,16 +1,25 @@
+#include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <csignal>
+#include <filesystem>
 
 #include "metrics_v1.pb.h"
 #include "metrics_v2.pb.h"
+#include "oci/host/file_io.h"
 #include "shim/cli/address.h"
 #include "shim/cli/arguments.h"
 #include "shim/host/metrics.h"
 #include "shim/host/mounts.h"
 #include "shim/io/log_uri.h"
+#include "shim/runtime/command.h"
 
 using namespace runsc::shim;
+namespace oci = runsc::oci;
 
 TEST_CASE("mount options: flags, propagation, data", "[shim]") {
   const MountArguments overlay = mount_arguments({"index=off", "workdir=/w", "ro", "nosuid", "rprivate"});
@@ -114,4 +123,103 @@ TEST_CASE("the socket follows from what is served", "[shim]") {
   CHECK(path != socket_path("/run/containerd/containerd.sock", "other", "a"));
   CHECK(socket_path("/" + std::string(90, 'x') + "/c.sock", "n", "a").starts_with("/run/containerd/s/"));
   CHECK(path.size() < 92);
+}
+
+TEST_CASE("a mount finds its place within the root file system alone", "[shim]") {
+  if (::geteuid() != 0) return;
+  char name[] = "/tmp/shim-test.XXXXXX";
+  const std::filesystem::path folder = ::mkdtemp(name);
+  std::filesystem::create_directories(folder / "root/inside");
+  std::filesystem::create_directories(folder / "outside/target");
+  std::filesystem::create_directories(folder / "source");
+  REQUIRE(oci::write_file(folder / "source/file", "x"));
+  std::filesystem::create_directory_symlink(folder / "outside/target", folder / "root/link");
+  const auto mount_at = [&](const char* target) {
+    return mount_all({{"none", (folder / "source").string(), target, {"bind", "ro"}}},
+                     (folder / "root").string());
+  };
+  // The child's mount namespace: nothing of this is the host's.
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+      ::_exit(1);
+    if (!mount_at("/inside")) ::_exit(2);
+    if (!std::filesystem::exists(folder / "root/inside/file")) ::_exit(3);
+    if (oci::write_file(folder / "root/inside/more", "x")) ::_exit(4);
+    if (mount_at("/link")) ::_exit(5);
+    if (std::filesystem::exists(folder / "outside/target/file")) ::_exit(6);
+    if (mount_at("/missing")) ::_exit(7);
+    ::_exit(0);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  CHECK(status == 0);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("of many that look for a socket at once one makes it", "[shim]") {
+  char name[] = "/tmp/shim-test.XXXXXX";
+  const std::filesystem::path folder = ::mkdtemp(name);
+  for (int round = 0; round < 20; ++round) {
+    const std::string path = folder / ("s" + std::to_string(round));
+    std::vector<pid_t> children;
+    int gate[2], over[2];
+    REQUIRE(::pipe(gate) == 0);
+    REQUIRE(::pipe(over) == 0);
+    for (int i = 0; i < 6; ++i) {
+      children.push_back(::fork());
+      if (children.back() != 0) continue;
+      ::close(gate[1]);
+      ::close(over[1]);
+      char byte;
+      (void)!::read(gate[0], &byte, 1);
+      const auto listener = listen_at(path);
+      if (!listener) ::_exit(2);
+      if (!*listener) ::_exit(0);
+      (void)!::read(over[0], &byte, 1);  // serves until all have looked
+      ::_exit(1);
+    }
+    ::close(gate[1]);
+    int makers = 0, others = 0;
+    while (others < 5) {
+      int status = 0;
+      if (::wait(&status) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) break;
+      ++others;
+    }
+    ::close(over[1]);
+    for (int status = 0; ::wait(&status) > 0;) makers += WIFEXITED(status) && WEXITSTATUS(status) == 1;
+    CHECK(others == 5);
+    CHECK(makers == 1);
+    ::close(gate[0]);
+    ::close(over[0]);
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("a command of the shim dies with it", "[shim]") {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    Command command;
+    command.args = {"sleep", "1000"};
+    command.dies_with_caller = true;
+    const auto started = spawn(command);
+    const pid_t pid = started ? *started : -1;
+    (void)!::write(ends[1], &pid, sizeof pid);
+    ::_exit(0);
+  }
+  pid_t pid = -1;
+  REQUIRE(::read(ends[0], &pid, sizeof pid) == sizeof pid);
+  REQUIRE(pid > 0);
+  int status = 0;
+  ::waitpid(child, nullptr, 0);
+  REQUIRE(::waitpid(pid, &status, 0) == pid);
+  CHECK(WIFSIGNALED(status));
+  Command absent;
+  absent.args = {"no-such-program"};
+  CHECK_FALSE(spawn(absent));
+  ::close(ends[0]);
+  ::close(ends[1]);
 }

@@ -1,12 +1,17 @@
 #include "shim/host/mounts.h"
 
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <string_view>
+
+#include "oci/host/unique_fd.h"
 
 namespace runsc::shim {
 namespace {
@@ -88,22 +93,46 @@ int mount_data(const MountSpec& mount, const std::string& target, const MountArg
   return failed == 0 ? 0 : errno;
 }
 
-oci::Expected<void> mount_one(const MountSpec& mount, const std::string& target) {
+// What is at `name` beneath `root` now, as a path to it that no link can lead astray while `fd` is open.
+struct Place {
+  oci::UniqueFd fd;
+  std::string path;
+};
+
+oci::Expected<Place> find_place(const std::string& root, const std::string& name) {
+  if (name.empty() || name == "/") return Place{oci::UniqueFd(), root};
+  const oci::UniqueFd top(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!top) return oci::fail_errno(root);
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  oci::UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, top.get(), name.c_str(), &how, sizeof how)));
+  if (!fd) return oci::fail_errno("mount at " + name + " in " + root);
+  std::string path = "/proc/self/fd/" + std::to_string(fd.get());
+  return Place{std::move(fd), std::move(path)};
+}
+
+oci::Expected<void> mount_one(const MountSpec& mount, const std::string& root) {
+  Place place = OCI_TRY(find_place(root, mount.target));
+  const std::string target = place.path;
   const MountArguments arguments = mount_arguments(mount.options);
-  const std::string what = "mount " + mount.source + " (" + mount.type + ") at " + target;
+  const std::string what = "mount " + mount.source + " (" + mount.type + ") at " + root + mount.target;
   if (std::find(mount.options.begin(), mount.options.end(), "loop") != mount.options.end()) {
     return oci::fail(what + ": loop devices are not set up here, use another snapshotter");
   }
   if (const int error = mount_data(mount, target, arguments); error != 0) {
     return oci::fail(oci::with_errno(what, error));
   }
+  // What lies on top now.
+  place = OCI_TRY(find_place(root, mount.target));
   // A bind mount takes its own flags only when it is mounted anew.
   const unsigned long restrictions = arguments.flags & ~(MS_BIND | MS_REC);
   if ((arguments.flags & MS_BIND) != 0 && restrictions != 0 &&
-      ::mount("", target.c_str(), "", MS_BIND | MS_REMOUNT | restrictions, nullptr) != 0) {
+      ::mount("", place.path.c_str(), "", MS_BIND | MS_REMOUNT | restrictions, nullptr) != 0) {
     return oci::fail_errno(what + ": remount");
   }
-  if (arguments.propagation != 0 && ::mount("", target.c_str(), "", arguments.propagation, nullptr) != 0) {
+  if (arguments.propagation != 0 &&
+      ::mount("", place.path.c_str(), "", arguments.propagation, nullptr) != 0) {
     return oci::fail_errno(what + ": propagation");
   }
   return {};

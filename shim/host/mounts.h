@@ -12,6 +12,7 @@ namespace runsc::shim {
 struct MountSpec {
   std::string type;
   std::string source;
+  std::string target;  // within the root file system; empty: that itself
   std::vector<std::string> options;
 };
 
@@ -32,7 +33,8 @@ struct ShortOptions {
 };
 ShortOptions shorten_overlay(const std::string& data);
 
-// Mounts one over the other at `target`; when one fails, those before it are undone.
+// Mounts one over the other at `target`, or beneath it, where no link leads out; when one fails, those before
+// it are undone.
 oci::Expected<void> mount_all(const std::vector<MountSpec>& mounts, const std::string& target);
 // Until nothing is mounted at `target`.
 void unmount_all(const std::string& target);

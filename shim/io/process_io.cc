@@ -35,7 +35,8 @@ oci::Expected<UniqueFd> open_sink(const std::string& text) {
     case StreamTarget::Kind::path:
       // Reading too: opening waits for nobody, and a reader who leaves breaks nothing.
       if (is_fifo(target.path)) return open_fd(target.path, O_RDWR);
-      break;
+      // Whoever names it has made it.
+      return open_fd(target.path, O_WRONLY | O_APPEND);
     case StreamTarget::Kind::file: {
       std::error_code ignored;
       std::filesystem::create_directories(std::filesystem::path(target.path).parent_path(), ignored);

@@ -1,14 +1,16 @@
 #include "shim/runtime/command.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 
 #include "oci/host/unique_fd.h"
+#include "shim/io/pipe.h"
 
 namespace runsc::shim {
 namespace {
@@ -49,33 +51,6 @@ oci::Expected<void> collect(Command& command, oci::UniqueFd& output, oci::Unique
   return {};
 }
 
-// posix_spawn's two attribute objects, freed at the end.
-struct SpawnPlan {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-
-  SpawnPlan() {
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawnattr_init(&attributes);
-    // The loop's signal handlers and its ignored SIGPIPE are not for others.
-    sigset_t none;
-    sigset_t all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    ::posix_spawnattr_setsigmask(&attributes, &none);
-    ::posix_spawnattr_setsigdefault(&attributes, &all);
-    ::posix_spawnattr_setpgroup(&attributes, 0);
-    ::posix_spawnattr_setflags(&attributes,
-                               POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  }
-  SpawnPlan(const SpawnPlan&) = delete;
-  SpawnPlan& operator=(const SpawnPlan&) = delete;
-  ~SpawnPlan() {
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::posix_spawnattr_destroy(&attributes);
-  }
-};
-
 std::vector<char*> pointers(std::vector<std::string>& strings) {
   std::vector<char*> result;
   for (std::string& text : strings) result.push_back(text.data());
@@ -91,34 +66,70 @@ std::vector<char*> environment_with(std::vector<std::string>& more) {
   return result;
 }
 
+// In the child, between fork and exec: the fds go to the places 0, 1, 2 and so on, everything else stays
+// behind.
+[[noreturn]] void become(const Command& command, const std::vector<oci::UniqueFd>& fds, char* const* argv,
+                         char* const* envp, int trouble) {
+  const auto give_up = [trouble] {
+    const int error = errno;
+    [[maybe_unused]] const ssize_t put = ::write(trouble, &error, sizeof error);
+    ::_exit(127);
+  };
+  if (command.dies_with_caller && ::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up();
+  // The loop's signal handlers and its ignored SIGPIPE are not for others.
+  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::setpgid(0, 0);
+  for (size_t place = 0; place < fds.size(); ++place)
+    if (::dup2(fds[place].get(), static_cast<int>(place)) < 0) give_up();
+  // Asio opens its sockets without FD_CLOEXEC.
+  const auto first = static_cast<unsigned>(fds.size()), error_pipe = static_cast<unsigned>(trouble);
+  ::close_range(first, error_pipe - 1, 0);
+  ::close_range(error_pipe + 1, ~0U, 0);
+  if (!command.folder.empty() && ::chdir(command.folder.c_str()) != 0) give_up();
+  ::execvpe(argv[0], argv, envp);
+  give_up();
+  ::_exit(127);
+}
+
+// Above the places that they go to, so that none is overwritten before it is in its own.
+oci::Expected<std::vector<oci::UniqueFd>> move_up(const Command& command) {
+  std::vector<int> fds = {command.stdin_fd, command.stdout_fd, command.stderr_fd};
+  fds.insert(fds.end(), command.more_fds.begin(), command.more_fds.end());
+  const oci::UniqueFd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  std::vector<oci::UniqueFd> moved;
+  for (const int fd : fds) {
+    moved.emplace_back(::fcntl(fd < 0 ? nothing.get() : fd, F_DUPFD_CLOEXEC, kAboveChildFds));
+    if (!moved.back()) return oci::fail_errno("fcntl");
+  }
+  return moved;
+}
+
 }  // namespace
 
 oci::Expected<pid_t> spawn(const Command& command) {
-  SpawnPlan plan;
-  std::vector<int> fds = {command.stdin_fd, command.stdout_fd, command.stderr_fd};
-  fds.insert(fds.end(), command.more_fds.begin(), command.more_fds.end());
-  // Above the places that they go to, so that none is overwritten before it is in its own.
-  std::vector<oci::UniqueFd> moved;
-  for (size_t target = 0; target < fds.size(); ++target) {
-    const int place = static_cast<int>(target);
-    if (fds[target] < 0) {
-      ::posix_spawn_file_actions_addopen(&plan.actions, place, "/dev/null", O_RDWR, 0);
-      continue;
-    }
-    moved.emplace_back(::fcntl(fds[target], F_DUPFD_CLOEXEC, kAboveChildFds));
-    if (!moved.back()) return oci::fail_errno("fcntl");
-    ::posix_spawn_file_actions_adddup2(&plan.actions, moved.back().get(), place);
-  }
-  // Asio opens its sockets without FD_CLOEXEC.
-  ::posix_spawn_file_actions_addclosefrom_np(&plan.actions, static_cast<int>(fds.size()));
-  if (!command.folder.empty()) ::posix_spawn_file_actions_addchdir_np(&plan.actions, command.folder.c_str());
+  const std::vector<oci::UniqueFd> fds = OCI_TRY(move_up(command));
+  Pipe trouble = OCI_TRY(make_pipe());
+  oci::UniqueFd trouble_up(::fcntl(trouble.write.get(), F_DUPFD_CLOEXEC, kAboveChildFds));
+  if (!trouble_up) return oci::fail_errno("fcntl");
+  trouble.write.reset();
   std::vector<std::string> args = command.args;
   std::vector<std::string> more = command.environment;
   const std::vector<char*> argv = pointers(args);
   const std::vector<char*> envp = environment_with(more);
-  pid_t pid = -1;
-  const int error = ::posix_spawnp(&pid, argv[0], &plan.actions, &plan.attributes, argv.data(), envp.data());
-  if (error != 0) return oci::fail(oci::with_errno("cannot run " + command.args[0], error));
+  const pid_t pid = ::fork();
+  if (pid < 0) return oci::fail_errno("fork");
+  if (pid == 0) become(command, fds, argv.data(), envp.data(), trouble_up.get());
+  trouble_up.reset();
+  int error = 0;
+  ssize_t got;
+  while ((got = ::read(trouble.read.get(), &error, sizeof error)) < 0 && errno == EINTR) continue;
+  if (got == sizeof error) {
+    ::waitpid(pid, nullptr, 0);
+    return oci::fail(oci::with_errno("cannot run " + command.args[0], error));
+  }
   return pid;
 }
 

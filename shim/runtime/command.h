@@ -20,6 +20,7 @@ struct Command {
   int stderr_fd = -1;
   std::vector<int> more_fds;             // for 3 and up
   std::vector<std::string> environment;  // added to the shim's own
+  bool dies_with_caller = false;         // killed when this process ends
 };
 
 struct Outcome {

@@ -48,6 +48,9 @@ oci::Expected<void> apply_flag_annotations(RuntimeOptions& options, const Annota
       if (!key.starts_with(prefix)) continue;
       const std::string name = key.substr(prefix.size());
       if (!is_flag_name(name)) return oci::fail("annotation " + key + ": not the name of a flag");
+      if (!options.allow_flag_override)
+        return oci::fail("annotation " + key +
+                         ": flags cannot be changed, use runsc_config.allow-flag-override to allow it");
       options.flags.push_back("--" + name + "=" + value);
     }
   }
@@ -71,8 +74,8 @@ oci::Expected<RuntimeOptions> read_options(const wire::Any& any, const Annotatio
   } else if (!type.empty()) {
     return oci::fail("options of an unknown type: " + type);
   }
-  if (const auto named = annotations.find(kConfigAnnotation); named != annotations.end())
-    path = named->second;
+  const auto named = annotations.find(kConfigAnnotation);
+  if (named != annotations.end()) path = named->second;
   if (!path.empty()) {
     OCI_TRY_VOID(apply_file(options, path));
   } else if (!body.empty()) {
@@ -80,6 +83,8 @@ oci::Expected<RuntimeOptions> read_options(const wire::Any& any, const Annotatio
   } else if (std::error_code ignored; std::filesystem::exists(kDefaultConfigPath, ignored)) {
     OCI_TRY_VOID(apply_file(options, kDefaultConfigPath));
   }
+  // A pod that may choose its file must not thereby allow itself more.
+  if (named != annotations.end()) options.allow_flag_override = false;
   OCI_TRY_VOID(apply_flag_annotations(options, annotations));
   return options;
 }

@@ -21,7 +21,8 @@ struct RuntimeOptions {
   bool systemd_cgroup = false;
   uint32_t io_uid = 0;  // owner of the pipes that the container gets
   uint32_t io_gid = 0;
-  std::vector<std::string> flags;  // "--name=value", before the verb
+  std::vector<std::string> flags;    // "--name=value", before the verb
+  bool allow_flag_override = false;  // annotations may add flags
 
   bool operator==(const RuntimeOptions&) const = default;
 };
@@ -31,7 +32,8 @@ inline constexpr const char* kDefaultConfigPath = "/etc/containerd/runsc.toml";
 
 // `any` is containerd.runc.v1.Options, runtimeoptions.v1.Options or empty. The file: by the annotation
 // "dev.runsc.config-path", else by the options, else kDefaultConfigPath. Annotations "dev.runsc.flag.NAME"
-// (or, as gVisor has it, "dev.gvisor.flag.NAME") become flags after those of the file.
+// (or, as gVisor has it, "dev.gvisor.flag.NAME") become flags after those of the file where its runsc_config
+// sets allow-flag-override, unless an annotation named the file; else they are refused.
 oci::Expected<RuntimeOptions> read_options(const wire::Any& any, const Annotations& annotations);
 
 // The text of a runsc.toml. A key of the wrong type is refused by its name, an unknown one is logged.

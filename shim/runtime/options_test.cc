@@ -117,17 +117,37 @@ TEST_CASE("options of both kinds", "[shim]") {
   CHECK_FALSE(read_options(broken, {}));
 }
 
-TEST_CASE("annotations name the file and add flags", "[shim]") {
+TEST_CASE("annotations name the file", "[shim]") {
   const Folder folder;
   const std::string path = folder.file("b.toml", "[runsc_config]\ndebug = true\n");
-  const auto options = read_options({}, {{"dev.runsc.config-path", path},
-                                         {"dev.runsc.flag.strace", "true"},
-                                         {"dev.gvisor.flag.network", "none"},
-                                         {"other", "x"}});
+  const auto options = read_options({}, {{"dev.runsc.config-path", path}, {"other", "x"}});
   REQUIRE(options);
-  CHECK(options->flags == std::vector<std::string>{"--debug=true", "--network=none", "--strace=true"});
-  CHECK_FALSE(read_options({}, {{"dev.runsc.flag.a b", "x"}}));
-  CHECK_FALSE(read_options({}, {{"dev.runsc.flag.-root", "x"}}));
+  CHECK(options->flags == std::vector<std::string>{"--debug=true"});
+}
+
+TEST_CASE("annotations add flags only where the file allows it", "[shim]") {
+  const Folder folder;
+  const auto with = [&](const std::string& toml, Annotations annotations) {
+    ::runtimeoptions::v1::Options file;
+    file.set_type_url("io.containerd.runsc.v1.options");
+    file.set_config_path(folder.file("c.toml", toml));
+    return read_options(pack(file), annotations);
+  };
+  const Annotations flags = {{"dev.runsc.flag.strace", "true"}, {"dev.gvisor.flag.network", "none"}};
+  for (const char* closed : {"", "[runsc_config]\nallow-flag-override = false\n",
+                             "[runsc_config]\nallow-flag-override = \"perhaps\"\n"})
+    CHECK_FALSE(with(closed, flags));
+  for (const char* open : {"[runsc_config]\nallow-flag-override = \"true\"\ndebug = true\n",
+                           "[runsc_config]\nallow_flag_override = true\ndebug = true\n"}) {
+    const auto options = with(open, flags);
+    REQUIRE(options);
+    CHECK(options->flags == std::vector<std::string>{"--debug=true", "--network=none", "--strace=true"});
+    CHECK_FALSE(with(open, {{"dev.runsc.flag.a b", "x"}}));
+    CHECK_FALSE(with(open, {{"dev.runsc.flag.-root", "x"}}));
+  }
+  // A file that the pod chose allows the pod nothing.
+  const std::string own = folder.file("d.toml", "[runsc_config]\nallow-flag-override = true\n");
+  CHECK_FALSE(read_options({}, {{"dev.runsc.config-path", own}, {"dev.runsc.flag.strace", "true"}}));
 }
 
 TEST_CASE("saved options come back", "[shim]") {

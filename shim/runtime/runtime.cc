@@ -92,6 +92,8 @@ Async<Result<std::string>> Runtime::invoke(std::vector<std::string> line, Stream
   command.args = command_line(log.path());
   command.args.insert(command.args.end(), line.begin(), line.end());
   command.folder = bundle_;
+  // A create that outlived its shim would make a container that nobody deletes.
+  command.dies_with_caller = true;
   command.stdin_fd = streams.in;
   command.stdout_fd = streams.out;
   command.stderr_fd = streams.err;

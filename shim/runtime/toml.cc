@@ -3,6 +3,7 @@
 
 #include <sstream>
 
+#include "oci/cmd/flag_set.h"
 #include "shim/base/log.h"
 #include "shim/runtime/options.h"
 
@@ -60,6 +61,11 @@ oci::Expected<void> apply_flags(RuntimeOptions& options, const toml::table& flag
       value << node.as_integer()->get();
     } else {
       return fields.wrong("runsc_config." + std::string(key.str()), "a string, a number, true or false");
+    }
+    // For the shim itself, whichever way it is written.
+    if (key.str() == "allow-flag-override" || key.str() == "allow_flag_override") {
+      options.allow_flag_override = OCI_TRY(oci::parse_boolean(value.str()));
+      continue;
     }
     options.flags.push_back("--" + std::string(key.str()) + "=" + value.str());
   }

@@ -24,7 +24,8 @@ bool is_folder_name(const std::string& path) {
 std::vector<MountSpec> mounts_of(const task::CreateTaskRequest& request) {
   std::vector<MountSpec> mounts;
   for (const ::containerd::types::Mount& mount : request.rootfs()) {
-    mounts.push_back({mount.type(), mount.source(), {mount.options().begin(), mount.options().end()}});
+    mounts.push_back(
+        {mount.type(), mount.source(), mount.target(), {mount.options().begin(), mount.options().end()}});
   }
   return mounts;
 }
@@ -63,6 +64,8 @@ Async<Result<task::CreateTaskResponse>> TaskService::create(task::CreateTaskRequ
   if (!is_valid_id(request.id())) co_return refuse(Code::invalid_argument, "not a name: " + request.id());
   if (!is_folder_name(request.bundle()))
     co_return refuse(Code::invalid_argument, "bundle: not an absolute path");
+  // Its socket is gone already: whoever comes now has asked for the address before.
+  if (shutdown_.is_set()) co_return refuse(Code::unavailable, "the shim is on its way out");
   if (!request.checkpoint().empty()) co_return refuse(Code::unimplemented, "this runtime cannot restore yet");
   if (containers_.contains(request.id()) || creating_.contains(request.id())) {
     co_return refuse(Code::already_exists, "container " + request.id() + " already exists");

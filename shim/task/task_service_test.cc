@@ -168,8 +168,11 @@ TEST_CASE("requests that cannot be served are refused by code", "[shim]") {
   create.set_id("../x");
   CHECK(world.code_of(world.ask("Create", create)) == Code::invalid_argument);
   create.set_id("c");
-  create.set_stdout("/nonexistent/folder/file");
-  CHECK(world.code_of(world.ask("Create", create)) == Code::unknown);
+  for (const std::string& absent : {std::string("/nonexistent/folder/file"), world.folder + "/no-fifo"}) {
+    create.set_stdout(absent);
+    CHECK(world.code_of(world.ask("Create", create)) == Code::unknown);
+    CHECK_FALSE(std::filesystem::exists(absent));
+  }
   create.clear_stdout();
   create.set_checkpoint("/somewhere");
   CHECK(world.code_of(world.ask("Create", create)) == Code::unimplemented);
@@ -187,6 +190,8 @@ TEST_CASE("requests that cannot be served are refused by code", "[shim]") {
   REQUIRE(world.ask("Delete", world.about<task::DeleteRequest>()));
   REQUIRE(world.ask("Shutdown", world.about<task::ShutdownRequest>()));
   CHECK(world.service.shutdown_requested().is_set());
+  // Too late: its socket goes.
+  CHECK(world.code_of(world.ask("Create", create)) == Code::unavailable);
 }
 
 TEST_CASE("output is with its reader before the exit is told", "[shim]") {
@@ -194,7 +199,7 @@ TEST_CASE("output is with its reader before the exit is told", "[shim]") {
   world.write("program", "seq 1 20000; exit 0\n");
   auto create = world.about<task::CreateTaskRequest>();
   create.set_bundle(world.folder);
-  create.set_stdout(world.folder + "/file");
+  create.set_stdout("file://" + world.folder + "/file");
   REQUIRE(world.ask("Create", create));
   REQUIRE(world.ask("Start", world.about<task::StartRequest>()));
   REQUIRE(world.ask("Wait", world.about<task::WaitRequest>()));

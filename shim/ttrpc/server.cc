@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -17,7 +18,7 @@ namespace runsc::shim {
 namespace {
 
 constexpr size_t kMaxConnections = 64;
-// Unanswered requests of one connection. Most that stay long are Wait.
+// Unanswered requests of one connection, but for Wait.
 constexpr size_t kMaxRequests = 4096;
 // Answers that a client does not fetch.
 constexpr size_t kMaxQueuedBytes = 32u << 20;
@@ -79,19 +80,37 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (!request) {
       log_warning("refused a ttrpc message: {}", request.error().message);
       send(frame.stream, std::unexpected(request.error()));
-    } else if (*request && open_requests_ >= kMaxRequests) {
+    } else if (*request && counts(**request) && open_requests_ >= kMaxRequests) {
       send(frame.stream, refuse(Code::resource_exhausted, "too many requests are open on this connection"));
     } else if (*request) {
-      ++open_requests_;
+      if (counts(**request)) ++open_requests_;
       detach(loop_, "request", serve(shared_from_this(), frame.stream, std::move(**request)));
     }
   }
 
   static Async<void> serve(std::shared_ptr<Connection> self, uint32_t stream, ::ttrpc::Request request) {
+    const bool counted = counts(request);
+    const auto answered = std::make_shared<bool>(false);
+    const Event done(self->loop_);
+    if (request.timeout_nano() > 0)
+      detach(self->loop_, "deadline", expire(self, stream, request.timeout_nano(), done, answered));
     const Result<std::string> answer = co_await self->server_.answer(std::move(request));
-    --self->open_requests_;
-    self->send(stream, answer);
+    if (counted) --self->open_requests_;
+    Event(done).set();
+    if (!std::exchange(*answered, true)) self->send(stream, answer);
   }
+
+  // The client does not wait longer; what it asked for is done nevertheless.
+  static Async<void> expire(std::shared_ptr<Connection> self, uint32_t stream, int64_t nanoseconds,
+                            Event done, std::shared_ptr<bool> answered) {
+    constexpr int64_t kLongest = int64_t{1'000'000} * 1'000'000'000;
+    if (co_await done.wait_for(std::chrono::nanoseconds(std::min(nanoseconds, kLongest)))) co_return;
+    if (!std::exchange(*answered, true))
+      self->send(stream, refuse(Code::deadline_exceeded, "not done within the time that the caller gave"));
+  }
+
+  // Wait costs nothing and may stay as long as its container.
+  static bool counts(const ::ttrpc::Request& request) { return request.method() != "Wait"; }
 
   void send(uint32_t stream, const Result<std::string>& answer) {
     if (closed_) return;

@@ -64,7 +64,9 @@ def mounts():
 
 
 def cgroups():
-    return [str(path) for path in pathlib.Path("/sys/fs/cgroup").glob(f"**{CGROUP}")]
+    top = pathlib.Path("/sys/fs/cgroup")
+    places = [top, *(path for path in top.glob("*") if path.is_dir())]
+    return [str(place) + CGROUP for place in places if os.path.exists(str(place) + CGROUP)]
 
 
 def with_name(name):
