@@ -1,5 +1,11 @@
 #include "oci/cmd/bundle.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <memory>
 
@@ -16,6 +22,31 @@ Expected<std::string> absolute_directory(const std::string& path) {
   const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
   if (!real) return fail_errno("--bundle " + path);
   return std::string(real.get());
+}
+
+// Whether the image has anything at `destination`; no link leads out of it.
+bool has_files(const std::string& root, const std::string& destination) {
+  const UniqueFd top(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  open_how how{};
+  how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  const long fd = ::syscall(SYS_openat2, top.get(), destination.c_str(), &how, sizeof how);
+  if (fd < 0) return false;
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::fdopendir(static_cast<int>(fd)), &::closedir);
+  size_t entries = 0;
+  while (folder && entries < 3 && ::readdir(folder.get()) != nullptr) ++entries;
+  return entries > 2;
+}
+
+// A tmpfs starts empty here. That is all the same where the image has nothing, and is said where it has.
+void check_copies(LaunchRequest& request) {
+  const std::string& root = request.spec.root.path;
+  const std::string path = root.starts_with('/') ? root : request.bundle + "/" + root;
+  for (const Mount& mount : request.spec.mounts) {
+    if (mount.copy_up && has_files(path, mount.destination))
+      request.spec.warnings.push_back("config.json: mounts: " + mount.destination +
+                                      ": tmpcopyup: what the image has there is not copied");
+  }
 }
 
 }  // namespace
@@ -42,6 +73,7 @@ Expected<LaunchRequest> read_launch_request(const Options& options, std::span<co
   request.spec = OCI_TRY(parse_spec(request.spec_text));
   // Says here, before anything is made, what the sandbox process would refuse.
   OCI_TRY(plan_container(request.spec));
+  check_copies(request);
   request.sandbox = OCI_TRY(pod_of(request.spec));
   show_warnings(options, request.spec.warnings);
   return request;

@@ -41,6 +41,8 @@ Expected<int> cmd_boot(const Options& options, std::span<const std::string> args
 Expected<int> cmd_debug(const Options& options, std::span<const std::string> args);
 Expected<int> cmd_do(const Options& options, std::span<const std::string> args);
 Expected<int> cmd_help(const Options& options, std::span<const std::string> args);
+Expected<int> cmd_install(const Options& options, std::span<const std::string> args);
+Expected<int> cmd_uninstall(const Options& options, std::span<const std::string> args);
 Expected<int> cmd_run(const Options& options, std::span<const std::string> args);
 Expected<int> cmd_spec(const Options& options, std::span<const std::string> args);
 Expected<int> cmd_version(const Options& options, std::span<const std::string> args);

@@ -22,6 +22,8 @@ constexpr Command kCommands[] = {
     {"features", "", "print what this runtime can do", cmd_features},
     {"do", "[flags] COMMAND [ARG...]", "run a command in a sandbox that sees this host's files", cmd_do},
     {"spec", "[flags] [-- ARG...]", "write a config.json to start from", cmd_spec},
+    {"install", "[flags] [-- FLAG...]", "make Docker know this runtime", cmd_install},
+    {"uninstall", "[flags]", "make Docker forget it", cmd_uninstall},
     {"debug", "--seccomp", "show what the sandbox process may do on the host", cmd_debug},
     {"version", "", "print the version", cmd_version},
     {"help", "", "print this help", cmd_help},

@@ -1,5 +1,6 @@
 #include "oci/sandbox/container_bytes.h"
 
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -77,6 +78,12 @@ Expected<void> check_features(Spec& spec) {
                   " is not available in the sandbox");
     }
   }
+  for (const Mount& mount : spec.mounts)
+    if ((mount.propagation & MS_SHARED) != 0)
+      spec.warnings.push_back("config.json: mounts: " + mount.destination +
+                              ": what is mounted in the sandbox does not reach the host");
+  if (section.resources.disable_oom_killer.value_or(false))
+    spec.warnings.emplace_back("config.json: linux.resources.memory.disableOOMKiller is not applied");
   if (section.seccomp)
     spec.warnings.emplace_back("config.json: linux.seccomp is not applied inside the sandbox");
   if (!section.sysctl.empty())

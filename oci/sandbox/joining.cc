@@ -129,7 +129,9 @@ Expected<void> join_detached(const JoinRequest& request) {
     return std::unexpected(report.error.value_or(Error{"exec: ended without a word", kExitError}));
   }
   OCI_TRY_VOID(write_pid_file(request.pid_file, child));
-  return let_live(lifeline.held);
+  // It may have ended by now.
+  (void)let_live(lifeline.held);
+  return {};
 }
 
 }  // namespace runsc::oci

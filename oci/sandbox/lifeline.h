@@ -1,4 +1,4 @@
-// Host only. The pipe by which what a command starts hangs on the command until that has recorded it. Its
+// Host only. The line by which what a command starts hangs on the command until that has recorded it. Its
 // end, with the command's, is the end of the sandbox or of the process that stands for a container.
 #pragma once
 

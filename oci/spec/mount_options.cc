@@ -64,7 +64,6 @@ constexpr OptionName kOptions[] = {
     {"runbindable", Effect::propagate, MS_UNBINDABLE | MS_REC},
     {"idmap", Effect::unsupported, 0},
     {"ridmap", Effect::unsupported, 0},
-    {"tmpcopyup", Effect::unsupported, 0},
 };
 
 }  // namespace
@@ -74,6 +73,10 @@ void add_mount_option(MountOptions& options, std::string_view option) {
   if (option == "bind" || option == "rbind") {
     options.bind = true;
     options.recursive = option == "rbind";
+    return;
+  }
+  if (option == "tmpcopyup") {
+    options.copy_up = true;
     return;
   }
   for (const OptionName& known : kOptions) {

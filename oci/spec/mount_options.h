@@ -13,6 +13,7 @@ struct MountOptions {
   uint64_t propagation = 0;  // MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, perhaps with MS_REC
   bool bind = false;
   bool recursive = false;
+  bool copy_up = false;                  // runc's tmpcopyup
   std::vector<std::string> data;         // options for the file system itself, in order
   std::vector<std::string> unsupported;  // known names that cannot be honoured (id-mapped mounts, ...)
 };

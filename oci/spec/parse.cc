@@ -72,6 +72,29 @@ Root parse_root(const JsonReader& document) {
   return root;
 }
 
+// Properties of the specification that mean something, but nothing here.
+void name_what_is_ignored(const JsonReader& document, std::vector<std::string>& warnings) {
+  constexpr std::pair<const char*, const char*> kIgnored[] = {
+      {"linux", "intelRdt"},         {"linux", "mountLabel"},  {"linux", "personality"},
+      {"linux", "timeOffsets"},      {"process", "scheduler"}, {"process", "ioPriority"},
+      {"process", "execCPUAffinity"}};
+  for (const auto& [section, name] : kIgnored) {
+    const auto node = document.member(section);
+    if (node && node->member(name))
+      warnings.push_back(std::string("config.json: ") + section + "." + name + " is not applied");
+  }
+  const auto node = document.member("linux");
+  const auto resources = node ? node->member("resources") : std::nullopt;
+  // Huge pages and RDMA are not to be had in a sandbox. Engines write a blockIO that says nothing.
+  const auto says = [&](const char* name, const nlohmann::json& nothing) {
+    const auto field = resources ? resources->member(name) : std::nullopt;
+    if (field && !field->json().empty() && field->json() != nothing)
+      warnings.push_back(std::string("config.json: linux.resources.") + name + " is not applied");
+  };
+  says("blockIO", {{"weight", 0}});
+  says("network", nullptr);
+}
+
 Spec parse_document(const JsonReader& document) {
   document.must_be_object();
   Spec spec;
@@ -84,6 +107,7 @@ Spec parse_document(const JsonReader& document) {
   if (const auto hooks = document.member("hooks")) spec.hooks = parse_hooks(*hooks);
   if (const auto map = document.member("annotations")) spec.annotations = parse_string_map(*map);
   if (const auto node = document.member("linux")) spec.linux_ = parse_linux(*node);
+  name_what_is_ignored(document, spec.warnings);
   if (document.member("windows") || document.member("solaris") || document.member("vm")) {
     spec.warnings.emplace_back("config.json: sections for other platforms than linux are ignored");
   }

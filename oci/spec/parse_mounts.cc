@@ -30,6 +30,7 @@ Mount parse_mount(const JsonReader& node) {
   }
   mount.bind = options.bind || mount.type == "bind" || mount.type == "rbind";
   mount.recursive = options.recursive || mount.type == "rbind";
+  mount.copy_up = options.copy_up;
   mount.flags = options.flags;
   mount.propagation = options.propagation;
   for (const std::string& option : options.data) {

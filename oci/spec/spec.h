@@ -63,6 +63,7 @@ struct Mount {
   std::string source;
   bool bind = false;
   bool recursive = false;
+  bool copy_up = false;      // of a tmpfs: with what the image has there
   uint64_t flags = 0;        // MS_* of mount(2), without MS_BIND, MS_REC and propagation
   uint64_t propagation = 0;  // MS_PRIVATE, ... with MS_REC
   std::string data;          // options that are no flags, joined by commas

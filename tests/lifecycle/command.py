@@ -153,3 +153,43 @@ def test_nothing_is_left(box):
     before = state()
     box.run(["true"]).ok()
     expect(state(), before, "mounts, /run, processes")
+
+
+@ours
+def test_install(box):
+    config = box.work / "docker" / "daemon.json"
+    flag = f"--config_file={config}"
+    box.runsc("install", flag, "--", "--debug", "--kvm-mode=hosted").ok()
+    runtime = json.loads(config.read_text())["runtimes"]["runsc"]
+    expect(runtime, {"path": os.path.realpath(box.runtime), "runtimeArgs": ["--debug", "--kvm-mode=hosted"]})
+    config.write_text('{"log-level": "warn", "runtimes": {"other": {"path": "/x"}}}')
+    config.chmod(0o640)
+    box.runsc("install", flag, "--runtime", "boxes").ok()
+    expect(sorted(json.loads(config.read_text())["runtimes"]), ["boxes", "other"])
+    expect(config.stat().st_mode & 0o777, 0o640)
+    expect(box.runsc("install", flag, "--runtime=boxes", "--clobber=false").status, 1)
+    expect(box.runsc("install", flag, "--", "--no-such-flag").status, 1)
+    box.runsc("uninstall", flag, "--runtime", "boxes").ok()
+    expect(json.loads(config.read_text()), {"log-level": "warn", "runtimes": {"other": {"path": "/x"}}})
+    expect(box.runsc("uninstall", flag, "--runtime", "boxes").status, 1)
+    for broken in ("{", "[]", '{"runtimes": 5}'):
+        config.write_text(broken)
+        expect(box.runsc("install", flag).status, 1)
+        expect(config.read_text(), broken)
+    expect(sorted(path.name for path in config.parent.iterdir()), ["daemon.json"])
+
+
+@ours
+def test_what_is_not_applied_is_said(box):
+    def change(config):
+        config["linux"]["personality"] = {"domain": "LINUX"}
+        config["linux"]["resources"] = {"blockIO": {"weight": 0}, "network": {"classID": 5}}
+        config["process"]["ioPriority"] = {"class": "IOPRIO_CLASS_IDLE"}
+        config["mounts"].append({"destination": "/etc", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"]})
+        config["mounts"].append({"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"]})
+    ended = box.run("echo ran", change=change)
+    expect(ended.ok(), "ran\n")
+    for word in ("linux.personality", "linux.resources.network", "process.ioPriority", "/etc: tmpcopyup"):
+        expect_in(word, ended.err)
+    for word in ("blockIO", "/mnt"):
+        expect(word in ended.err, False, word)

@@ -93,6 +93,14 @@ def test_detached(box):
     expect(reap(box, leave(box, name, "sh", "-c", "sleep 0.1; exit 4")), 4)
 
 
+@ours
+def test_detached_and_over_at_once(box):
+    name = running(box)
+    for _ in range(20):
+        ended = box.ask("exec", "--detach", name, "true")
+        expect((ended.status, ended.err), (0, ""))
+
+
 def test_detached_signals(box):
     subreaper()
     name = running(box)
