@@ -123,6 +123,7 @@ def steps():
         Step("lifecycle ring0", [*vm, "1200", "tests/lifecycle/run", *ring0], NORMAL, needs=["build"],
              limit=1260),
         Step("containerd", ["tests/containerd/run"], NORMAL, needs=["build"]),
+        Step("install", ["tests/install/run"], NORMAL, needs=["build"]),
         Step("docker", ["tests/docker/run"], NORMAL, needs=["build"]),
         Step("hostile hosted", ["tests/hostile/run", *hosted], NORMAL, needs=["build"], limit=1200),
         Step("hostile ring0", [*vm, "1200", "tests/hostile/run", *ring0, "--configs", "20"], NORMAL, needs=["build"],

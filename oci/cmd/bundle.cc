@@ -62,6 +62,14 @@ Expected<LaunchRequest> read_launch_request(const Options& options, std::span<co
   flags.text("console-socket", request.console_socket, "unix socket that gets the terminal");
   flags.boolean("no-pivot", no_pivot, "of no meaning here: the sandbox always has a root of its own");
   flags.boolean("no-new-keyring", no_new_keyring, "of no meaning here: containers see no keys of the host");
+  flags.custom(
+      "preserve-fds", "N",
+      [](std::string_view value) -> Expected<void> {
+        if (value == "0") return {};
+        return fail("\"" + std::string(value) +
+                    "\": descriptors of the host are not passed into the sandbox, use 0");
+      },
+      "0: nothing is passed into the container but its streams");
   if (detach != nullptr) flags.boolean("detach", *detach, "leave the container running").alias("d");
   const std::vector<std::string> rest = OCI_TRY(flags.parse(args));
   if (rest.size() != 1) return fail(std::string("usage: runsc ") + verb + " [flags] ID\n" + flags.usage());

@@ -180,6 +180,15 @@ def test_install(box):
 
 
 @ours
+def test_preserve_fds(box):
+    folder = str(box.bundle(box.config(["true"])))
+    box.runsc("run", "--preserve-fds", "0", "--bundle", folder, "lc-fds").ok()
+    refused = box.runsc("run", "--preserve-fds", "1", "--bundle", folder, "lc-fds")
+    expect(refused.status, 1)
+    expect_in("descriptors of the host are not passed", refused.err)
+
+
+@ours
 def test_what_is_not_applied_is_said(box):
     def change(config):
         config["linux"]["personality"] = {"domain": "LINUX"}
