@@ -41,6 +41,9 @@ class SuperBlock : public RefCounted<SuperBlock> {
     (void)flags, (void)data;
     return {};
   }
+  // Somebody watches an inode, or does no more, or wants to hear of other events (notify::wanted()). May
+  // sleep.
+  virtual void watched(Inode& inode) { (void)inode; }
   uint64_t dev() const { return dev_; }
   // The user namespace whose root may administer it; null: the first. Set before it is mounted.
   Namespace* owner() const { return owner_.get(); }

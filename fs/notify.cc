@@ -175,6 +175,33 @@ void tell_moved(const Move& move) {
   tell_watches(watched_inode(move.moved), {move_self}, grave);
 }
 
+uint32_t wanted(const Inode& inode) {
+  LockGuard guard(g_inotify_lock);
+  uint32_t mask = 0;
+  if (WatchedInode* w = watched_inode(inode))
+    for (InotifyWatch* watch = w->watches; watch; watch = watch->next) mask |= watch->mask & all_events;
+  return mask;
+}
+
+void tell_lost(Inode& inode, uint32_t event) {
+  if (inode.is_dir() && event != notify_bit::unmount) event |= is_dir;
+  InotifyGrave grave;
+  LockGuard guard(g_inotify_lock);
+  tell_watches(watched_inode(inode), {event}, grave);
+  if (WatchedInode* w = watched_inode(inode)) end_watches(*w, grave);
+}
+
+void tell_overflow(Inode& inode) {
+  LockGuard guard(g_inotify_lock);
+  if (WatchedInode* w = watched_inode(inode))
+    for (InotifyWatch* watch = w->watches; watch; watch = watch->next) watch->group.overflow_locked();
+}
+
+uint32_t fresh_cookie() {
+  LockGuard guard(g_inotify_lock);
+  return ++g_cookie;
+}
+
 void tell_unmounted(SuperBlock& super) {
   InotifyGrave grave;
   LockGuard guard(g_inotify_lock);

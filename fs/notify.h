@@ -42,6 +42,12 @@ struct Move {
 void tell_moved(const Move& move);
 void tell_unmounted(SuperBlock& super);
 
+// For file systems that change without us.
+uint32_t wanted(const Inode& inode);           // the events that its watches ask for; 0: nobody watches it
+void tell_lost(Inode& inode, uint32_t event);  // IN_DELETE_SELF or IN_UNMOUNT, the end of all its watches
+void tell_overflow(Inode& inode);              // events were lost
+uint32_t fresh_cookie();
+
 }  // namespace notify
 
 // Something happened to an object that was reached by its name: its directory hears it, too.

@@ -21,6 +21,8 @@ void hand_on(const hostcall::Event& event) {
       return terminal_resized(hostcall::kInitProcess, event.value >> 16, event.value & 0xffff);
     case hostcall::EventKind::command:
       return control_wake();
+    case hostcall::EventKind::changes:
+      return control_changes();
   }
 }
 

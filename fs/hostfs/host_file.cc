@@ -6,6 +6,14 @@ namespace runsc::fs {
 
 namespace {
 
+Result<void> sync_on_host(const HostHandle& handle, bool data_only) {
+  auto reply = hostcall::call<hostcall::Sync>([&](hostcall::HandleRequest& r) {
+    r = {handle.number(), data_only ? 1u : 0u};
+  });
+  if (!reply) return reply.error();
+  return {};
+}
+
 class HostFile final : public File {
  public:
   HostFile(uint32_t flags, Ref<HostInode> node, Ref<HostHandle> handle)
@@ -84,11 +92,7 @@ Result<Attr> HostFile::get_attr() {
 Result<void> HostFile::sync(bool data_only) {
   if (node_->host().exclusive()) return {};
   Ref<HostHandle> h = TRY(handle(false));
-  auto reply = hostcall::call<hostcall::Sync>([&](hostcall::HandleRequest& r) {
-    r = {h->number(), data_only ? 1u : 0u};
-  });
-  if (!reply) return reply.error();
-  return {};
+  return sync_on_host(*h, data_only);
 }
 
 Result<void> HostFile::allocate(int mode, uint64_t offset, uint64_t size) {
@@ -112,7 +116,11 @@ class HostDirFile final : public File {
     return seek_in_directory(offset, whence, current);
   }
   Result<uint64_t> read_dir(DirSink& sink, uint64_t offset) override;
-  Result<void> sync(bool) override { return {}; }
+  Result<void> sync(bool data_only) override {
+    if (node_->host().exclusive()) return {};
+    Ref<HostHandle> handle = TRY(node_->open_handle(false));
+    return sync_on_host(*handle, data_only);
+  }
 
  private:
   Ref<HostInode> node_;
@@ -193,9 +201,7 @@ void HostMapping::unmapped(mm::AddressSpace&, uint64_t, uint64_t, uint64_t size)
 Result<void> HostMapping::sync_range(uint64_t, uint64_t) {
   if (owner_.host().exclusive()) return {};
   Ref<HostHandle> handle = TRY(owner_.open_handle(writable_.load(std::memory_order_acquire)));
-  auto reply = hostcall::call<hostcall::Sync>([&](hostcall::HandleRequest& r) { r = {handle->number(), 1}; });
-  if (!reply) return reply.error();
-  return {};
+  return sync_on_host(*handle, true);
 }
 
 }  // namespace runsc::fs

@@ -163,6 +163,12 @@ Result<Attr> HostInode::get_attr() {
   return cached_attr();
 }
 
+void HostInode::let_go_if_removed() {
+  Ref<HostHandle> handle = kept(false);
+  if (!handle) return;
+  if (Result<Attr> attr = refresh(handle.get()); attr && attr->nlink == 0) drop_kept();
+}
+
 Result<void> HostInode::set_attr(const SetAttr& attr) {
   if (host().exclusive()) return Errno::rofs;
   if (attr.mask & SetAttr::kSize) {

@@ -1,4 +1,4 @@
-#include "fs/hostfs/hostfs.h"
+#include "fs/hostfs/host_watch.h"
 
 namespace runsc::fs {
 
@@ -25,6 +25,10 @@ HostSuper::~HostSuper() {
 Ref<Inode> HostSuper::root() { return root_; }
 
 void HostSuper::unmounted() { root_ = {}; }
+
+void HostSuper::watched(Inode& inode) {
+  if (!exclusive()) update_host_watch(static_cast<HostInode&>(inode));
+}
 
 FsStat HostSuper::stat_fs() {
   FsStat s;

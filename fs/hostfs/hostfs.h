@@ -29,6 +29,7 @@ class HostSuper final : public SuperBlock {
   FsStat stat_fs() override;
   bool cache_names() const override { return sharing_ == Sharing::exclusive; }
   void unmounted() override;
+  void watched(Inode& inode) override;
 
   hostcall::Handle handle() const { return handle_; }
   bool exclusive() const { return sharing_ == Sharing::exclusive; }
@@ -139,6 +140,8 @@ class HostInode final : public Inode, public PageSource, public HandleOwner {
   HostWindow& window() { return window_; }
   HostMapping& mapping() { return mapping_; }
   uint64_t known_size() const;
+  // A file that has lost its last name goes with its last open file: what is only kept for later lets it go.
+  void let_go_if_removed();
   Result<Attr> cached_attr() const;
 
   // Writes this inode's path, with `child` after it unless empty, for a hostcall.

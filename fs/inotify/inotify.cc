@@ -55,7 +55,10 @@ size_t InotifyEvent::size() const { return kHead + padded(name.size()); }
 
 InotifyGrave::~InotifyGrave() {
   while (watches) delete std::exchange(watches, watches->next);
-  while (inodes) delete std::exchange(inodes, inodes->next);
+  while (inodes) {
+    inodes->inode->super().watched(*inodes->inode);
+    delete std::exchange(inodes, inodes->next);
+  }
 }
 
 Inotify::Inotify(uint32_t flags, uint32_t uid, bool silent)
@@ -115,6 +118,12 @@ Result<int> Inotify::change_locked(InotifyWatch& watch, uint32_t mask) {
 }
 
 Result<int> Inotify::add(Inode& inode, uint32_t mask) {
+  const int wd = TRY(add_alone(inode, mask));
+  inode.super().watched(inode);
+  return wd;
+}
+
+Result<int> Inotify::add_alone(Inode& inode, uint32_t mask) {
   Unique<WatchedInode> fresh = make<WatchedInode>(inode);
   Unique<InotifyWatch> watch;
   if (!fresh) return Errno::nomem;
@@ -182,18 +191,18 @@ void Inotify::queue_locked(int wd, uint32_t mask, uint32_t cookie, std::string_v
   Unique<InotifyEvent> event;
   if (events_ < inotify_limits().queued_events.load(std::memory_order_relaxed)) event = make<InotifyEvent>();
   Result<String> own = event ? String::from(name) : Result<String>(Errno::nomem);
-  if (!own) {  // no room, or no memory
-    if (!overflow_queued_) {
-      overflow_queued_ = true;
-      push_locked(overflow_);
-    }
-    return;
-  }
+  if (!own) return overflow_locked();  // no room, or no memory
   event->wd = wd;
   event->mask = mask;
   event->cookie = cookie;
   event->name = std::move(*own);
   push_locked(*event.release());
+}
+
+void Inotify::overflow_locked() {
+  if (silent_ || overflow_queued_) return;
+  overflow_queued_ = true;
+  push_locked(overflow_);
 }
 
 Result<size_t> Inotify::read(mm::IoBuf& buf, uint64_t) {

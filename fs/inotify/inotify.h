@@ -80,6 +80,8 @@ class Inotify final : public File {
 
   // For fs/notify, under g_inotify_lock.
   void queue_locked(int wd, uint32_t mask, uint32_t cookie, std::string_view name) REQUIRES(g_inotify_lock);
+  // Events are lost from here on.
+  void overflow_locked() REQUIRES(g_inotify_lock);
   // Takes the watch out of both tables and says IN_IGNORED.
   void end_watch_locked(InotifyWatch& watch, InotifyGrave& grave) REQUIRES(g_inotify_lock);
 
@@ -89,6 +91,7 @@ class Inotify final : public File {
   Inotify(uint32_t flags, uint32_t uid, bool silent);
   void push_locked(InotifyEvent& event) REQUIRES(g_inotify_lock);
   InotifyEvent* pop_locked() REQUIRES(g_inotify_lock);
+  Result<int> add_alone(Inode& inode, uint32_t mask);
   Result<int> change_locked(InotifyWatch& watch, uint32_t mask) REQUIRES(g_inotify_lock);
 
   using Watches = boost::intrusive::set<InotifyWatch, boost::intrusive::constant_time_size<true>>;

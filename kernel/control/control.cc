@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "fs/hostfs/host_watch.h"
 #include "kernel/base/log.h"
 #include "kernel/clone.h"
 #include "kernel/control/freezer.h"
@@ -17,7 +18,7 @@ namespace {
 
 using hostcall::CommandKind;
 
-constinit std::atomic<bool> g_commands{false};
+constinit std::atomic<bool> g_commands{false}, g_changes{false};
 struct Queue : HeapObject {
   WaitQueue commands;
 };
@@ -101,7 +102,9 @@ void take_commands(void*) {
   ParkWaiter waiter;
   g_queue->commands.add(waiter);
   for (;;) {
-    while (!g_commands.exchange(false)) Task::current().sched.park_event();
+    while (!g_commands.load() && !g_changes.load()) Task::current().sched.park_event();
+    if (g_changes.exchange(false)) fs::take_host_changes();
+    if (!g_commands.exchange(false)) continue;
     for (;;) {
       auto reply = hostcall::call<hostcall::TakeCommand>([](auto&) {});
       if (!reply || (**reply).id == 0) break;
@@ -151,6 +154,12 @@ bool signal_from_host(hostcall::ProcessNumber process, int signal) {
   if (!group) return false;
   (void)queue_signal_to_group(*group, signal_info(signal), Origin::outside);
   return true;
+}
+
+void control_changes() {
+  if (!g_queue) return;
+  g_changes.store(true);
+  g_queue->commands.wake_all();
 }
 
 void control_wake() {

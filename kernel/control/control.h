@@ -14,6 +14,8 @@ namespace runsc::kernel {
 Result<void> control_init();
 // From the event loop: there are commands.
 void control_wake();
+// The host announced changes of files that are watched.
+void control_changes();
 
 // To a process that the host started; false: it is gone, or there is no such signal.
 bool signal_from_host(hostcall::ProcessNumber process, int signal);

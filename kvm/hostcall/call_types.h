@@ -48,6 +48,9 @@ enum class Number : uint32_t {
   set_xattr,
   list_xattr,
   seek_data,
+  watch,
+  unwatch,
+  take_changes,
   // streams: donated pipes, sockets, terminals (stdio)
   stream_read = 64,
   stream_write,

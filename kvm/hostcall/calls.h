@@ -86,7 +86,7 @@ struct CpuWake {  // ends CpuIdle of the CPUs in the mask; pulls one that runs u
   using Reply = Empty;
 };
 
-enum class EventKind : uint32_t { stream_ready = 1, signal = 2, window_size = 3, command = 4 };
+enum class EventKind : uint32_t { stream_ready = 1, signal = 2, window_size = 3, command = 4, changes = 5 };
 struct Event {
   EventKind kind;
   uint32_t handle;  // stream_ready

@@ -1,6 +1,7 @@
 // Hostcalls on files and directories. Part of the table in calls.h, which says what holds for all of them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "kvm/hostcall/call_types.h"
@@ -219,6 +220,41 @@ struct SeekData {  // lseek SEEK_DATA (whence 3) and SEEK_HOLE (4)
     uint64_t offset;
   };
   using Reply = SizeReply;
+};
+
+// Changes that others make on the host, as inotify(7) tells them. Those of hostcalls are left out.
+struct Watch {
+  static constexpr Number kNumber = Number::watch;
+  // IN_MODIFY, ATTRIB, CLOSE_WRITE, MOVED_FROM, MOVED_TO, CREATE, DELETE, DELETE_SELF, MOVE_SELF; IN_UNMOUNT
+  // comes unasked.
+  static constexpr uint32_t kKinds = 0x0fce;
+  struct Request {
+    PathArg path;
+    uint32_t watch;  // the sentry's number for it, not 0; again: adds to the mask
+    uint32_t mask;
+  };
+  using Reply = Empty;
+};
+struct Unwatch {  // no change of this number is taken any more
+  static constexpr Number kNumber = Number::unwatch;
+  struct Request {
+    uint32_t watch, reserved;
+  };
+  using Reply = Empty;
+};
+struct Change {
+  uint32_t watch, mask, cookie, name_length;  // the name follows, then the next one at a multiple of 4
+};
+constexpr uint32_t change_size(uint32_t name_length) {
+  return (static_cast<uint32_t>(sizeof(Change)) + name_length + 3) & ~3u;
+}
+struct TakeChanges {  // what EventKind::changes announced
+  static constexpr Number kNumber = Number::take_changes;
+  using Request = Empty;
+  struct Reply {
+    uint32_t size, more, overflowed, reserved;
+    std::byte bytes[8192];
+  };
 };
 
 }  // namespace runsc::hostcall

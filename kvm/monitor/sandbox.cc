@@ -66,6 +66,8 @@ Expected<void> SandboxBase::make_vm() {
   for (int fd : config_.donated) donated.push_back(adopt_donated(UniqueFd(fd)));
   files_ = std::make_unique<FileTable>(std::move(donated));
   events_ = MON_TRY(EventLoop::create());
+  watches_.attach([this](int fd) { return events_->listen(fd, [this] { return watches_.drain(); }); },
+                  [this] { events_->changes(); });
   commands_ = MON_TRY(CommandQueue::create());
   MON_TRY(Vcpu::install_kick_handler());
   vm_ = MON_TRY(Vm::create(*kvm_, config_.memory_limit, config_.cpus));
@@ -85,8 +87,8 @@ Expected<void> SandboxBase::lay_out_boot(BootAllocator& allocator, std::int64_t 
 Expected<void> SandboxBase::open_doors(CpuControl& cpus, std::int64_t tsc_offset) {
   events_->attach(shared(), cpus, config_.cpus);
   Bounds bounds{vm_->memory().limit(), config_.cpus};
-  services_ = std::unique_ptr<Services>(new Services{vm_->memory(), *files_, *events_, *commands_, cpus,
-                                                     *this, bounds, config_.debug_log_fd, tsc_offset});
+  services_ = std::unique_ptr<Services>(new Services{vm_->memory(), *files_, *events_, watches_, *commands_,
+                                                     cpus, *this, bounds, config_.debug_log_fd, tsc_offset});
   server_ = std::make_unique<HostcallServer>(*services_, config_.cpus);
   timer_ = std::make_unique<PreemptTimer>(shared(), cpus, config_.cpus, tsc_hz_, tsc_offset);
   return {};

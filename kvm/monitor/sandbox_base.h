@@ -62,6 +62,7 @@ class SandboxBase : public Sandbox, public SandboxEnd {
   SandboxConfig config_;
   std::unique_ptr<Vm> vm_;
   std::unique_ptr<EventLoop> events_;
+  HostWatches watches_;
   std::unique_ptr<CommandQueue> commands_;
   std::unique_ptr<FileTable> files_;
   std::unique_ptr<Services> services_;

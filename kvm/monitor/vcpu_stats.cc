@@ -23,10 +23,10 @@ struct Descriptor {
 };
 static_assert(sizeof(Descriptor) == 16);
 
-// preadv(2), because that is what the jail lets through.
+// preadv2(2), because that is what the jail lets through.
 bool read_at(int fd, void* to, std::size_t size, std::uint64_t offset) {
   const iovec part{to, size};
-  return ::preadv(fd, &part, 1, static_cast<off_t>(offset)) == static_cast<ssize_t>(size);
+  return ::preadv2(fd, &part, 1, static_cast<off_t>(offset), 0) == static_cast<ssize_t>(size);
 }
 
 constexpr std::uint32_t kMostDescriptors = 1024, kLongestName = 256;

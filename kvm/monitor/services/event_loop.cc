@@ -11,6 +11,7 @@ namespace runsc::monitor {
 namespace {
 
 constexpr std::uint64_t kWakeTag = ~std::uint64_t{0};
+constexpr std::uint64_t kChangesTag = kWakeTag - 1;
 constexpr std::uint64_t kNewSize = std::uint64_t{1} << 63;
 constexpr int kBatch = 32;
 // poll(2) and epoll(7) number these alike.
@@ -48,7 +49,9 @@ void EventLoop::run() {
       if (events[i].data.u64 == kWakeTag) {
         std::uint64_t count = 0;
         (void)!::read(wake_.get(), &count, sizeof count);
-        something |= signals_.load() != 0 || window_size_.load() != 0 || command_.load();
+        something |= signals_.load() != 0 || window_size_.load() != 0 || command_.load() || changes_.load();
+      } else if (events[i].data.u64 == kChangesTag) {
+        if (drain_()) changes_.store(true), something = true;
       } else {
         on_stream(static_cast<hostcall::Handle>(events[i].data.u64), events[i].events);
         something = true;
@@ -99,6 +102,20 @@ void EventLoop::window_size(std::uint16_t rows, std::uint16_t columns) {
 void EventLoop::command() {
   command_.store(true);
   poke();
+}
+
+void EventLoop::changes() {
+  changes_.store(true);
+  poke();
+}
+
+Result<void> EventLoop::listen(int fd, std::function<bool()> drain) {
+  drain_ = std::move(drain);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kChangesTag;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) < 0) return static_cast<Errno>(errno);
+  return {};
 }
 
 Result<void> EventLoop::arm(hostcall::Handle handle, int fd, std::uint32_t bits) {
@@ -162,8 +179,9 @@ unsigned EventLoop::take(std::span<hostcall::Event> out) {
     if (size != 0) put(hostcall::EventKind::window_size, 0, static_cast<std::uint32_t>(size));
   }
   if (count < out.size() && command_.exchange(false)) put(hostcall::EventKind::command, 0, 0);
+  if (count < out.size() && changes_.exchange(false)) put(hostcall::EventKind::changes, 0, 0);
   std::scoped_lock lock(mutex_);
-  bool more = signals_.load() != 0 || command_.load();
+  bool more = signals_.load() != 0 || command_.load() || changes_.load();
   for (auto& [handle, stream] : streams_) {
     if (stream.ready == 0) continue;
     if (count == out.size()) {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -37,6 +38,12 @@ class EventLoop {
 
   // One stream_ready event for the first of these poll(2) bits that comes true; adds to bits already armed.
   Result<void> arm(hostcall::Handle handle, int fd, std::uint32_t bits);
+  // Changes of watched files are told by this descriptor; `drain` reads it, and says whether the sentry is to
+  // be told (EventKind::changes). Once.
+  Result<void> listen(int fd, std::function<bool()> drain);
+  // The same, found by somebody else.
+  void changes();
+
   // No more events for the handle. Before its descriptor is closed.
   void forget(hostcall::Handle handle, int fd);
 
@@ -64,6 +71,8 @@ class EventLoop {
   std::atomic<std::uint64_t> signals_{0};      // bit n: signal n has come
   std::atomic<std::uint64_t> window_size_{0};  // kNewSize | rows << 16 | columns
   std::atomic<bool> command_{false};
+  std::atomic<bool> changes_{false};
+  std::function<bool()> drain_;  // set before its descriptor is waited for
   std::mutex mutex_;
   std::map<hostcall::Handle, Stream> streams_;  // guarded by mutex_
 };

@@ -106,7 +106,11 @@ unsigned to_iovecs(const GuestMemory& memory, const ValidRanges& ranges,
 
 Result<void> serve_close(Services& s, const hc::HandleRequest& request) {
   HostFileRef file = TRY(s.files.remove(request.handle));
+  OwnChange own(s.watches);
+  own.file(file->fd.get(), file->name);
+  own.begin();
   if (file->stream != StreamKind::none) s.events.forget(request.handle, file->fd.get());
+  file.reset();
   return {};
 }
 
@@ -148,7 +152,7 @@ Result<void> serve_read(Services& s, const hc::ReadWriteRequest& request, hc::Si
   HostFileRef file = TRY(s.files.get(valid.handle));
   iovec parts[hc::kMaxRanges];
   int count = static_cast<int>(to_iovecs(s.memory, valid.ranges, parts));
-  ssize_t n = ::preadv(file->fd.get(), parts, count, static_cast<off_t>(valid.offset));
+  ssize_t n = ::preadv2(file->fd.get(), parts, count, static_cast<off_t>(valid.offset), 0);
   if (n < 0) return host_errno(errno);
   reply.size = static_cast<std::uint64_t>(n);
   return {};
@@ -159,7 +163,10 @@ Result<void> serve_write(Services& s, const hc::ReadWriteRequest& request, hc::S
   HostFileRef file = TRY(s.files.get(valid.handle));
   iovec parts[hc::kMaxRanges];
   int count = static_cast<int>(to_iovecs(s.memory, valid.ranges, parts));
-  ssize_t n = ::pwritev(file->fd.get(), parts, count, static_cast<off_t>(valid.offset));
+  OwnChange own(s.watches);
+  own.file(file->fd.get(), file->name);
+  own.begin();
+  ssize_t n = ::pwritev2(file->fd.get(), parts, count, static_cast<off_t>(valid.offset), 0);
   if (n < 0) return host_errno(errno);
   reply.size = static_cast<std::uint64_t>(n);
   return {};
@@ -184,6 +191,9 @@ Result<void> serve_unmap_window(Services& s, const hc::PhysRange& request) {
 Result<void> serve_truncate(Services& s, const hc::Truncate::Request& request) {
   std::uint64_t size = TRY(parse_file_size(request.size));
   HostFileRef file = TRY(s.files.get(request.handle));
+  OwnChange own(s.watches);
+  own.file(file->fd.get(), file->name);
+  own.begin();
   if (::ftruncate(file->fd.get(), static_cast<off_t>(size)) < 0) return host_errno(errno);
   return {};
 }
@@ -199,6 +209,9 @@ Result<void> serve_allocate(Services& s, const hc::Allocate::Request& request) {
   std::uint64_t offset = TRY(parse_file_size(request.offset));
   std::uint64_t size = TRY(parse_file_size(request.size));
   HostFileRef file = TRY(regular(s, request.handle));
+  OwnChange own(s.watches);
+  own.file(file->fd.get(), file->name);
+  own.begin();
   if (::fallocate(file->fd.get(), static_cast<int>(request.mode), static_cast<off_t>(offset),
                   static_cast<off_t>(size)) < 0) {
     return host_errno(errno);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <string>
 #include <vector>
 
 #include "kernel/base/result.h"
@@ -22,10 +23,11 @@ enum class StreamKind : std::uint8_t {
 };
 
 struct HostFile {
-  HostFile(UniqueFd f, StreamKind k) : fd(std::move(f)), stream(k) {}
+  HostFile(UniqueFd f, StreamKind k, std::string n = {}) : fd(std::move(f)), stream(k), name(std::move(n)) {}
   const UniqueFd fd;
   const StreamKind stream;
-  std::mutex position;  // held over lseek + getdents64
+  const std::string name;  // in its directory, when it was opened there
+  std::mutex position;     // held over lseek + getdents64
 };
 using HostFileRef = std::shared_ptr<HostFile>;
 

@@ -139,6 +139,9 @@ Result<void> HostcallServer::dispatch_files(unsigned cpu, Number number, const F
     REQUEST_ONLY(SetXattr, serve_set_xattr);
     BOTH(ListXattr, serve_list_xattr);
     BOTH(SeekData, serve_seek_data);
+    REQUEST_ONLY(Watch, serve_watch);
+    REQUEST_ONLY(Unwatch, serve_unwatch);
+    REPLY_ONLY(TakeChanges, serve_take_changes);
     BOTH(TtyGet, serve_tty_get);
     REQUEST_ONLY(TtySet, serve_tty_set);
     default:

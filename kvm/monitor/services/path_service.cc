@@ -70,13 +70,17 @@ Result<void> serve_open_path(Services& s, const hc::OpenPath::Request& request, 
   ValidOpen open = TRY(parse_open(request));
   if (open.path.is_root() && open.create) return Errno::isdir;
   ParentDirectory parent = TRY(ParentDirectory::open(s.files, open.path));
+  OwnChange own(s.watches);
+  own.entry(parent.fd(), open.path.name());
+  own.begin();
   UniqueFd fd = TRY(open_or_create(parent.fd(), open));
   struct stat st {};
   if (::fstat(fd.get(), &st) < 0) return host_errno(errno);
   // Judged again on what was opened: the name may have changed hands in between.
   if ((open.flags & O_PATH) == 0 && !may_open(st.st_mode)) return Errno::nxio;
   reply.stat = to_host_stat(st);
-  reply.handle = TRY(s.files.add(std::make_shared<HostFile>(std::move(fd), StreamKind::none)));
+  reply.handle =
+      TRY(s.files.add(std::make_shared<HostFile>(std::move(fd), StreamKind::none, open.path.name())));
   return {};
 }
 
@@ -95,6 +99,9 @@ Result<void> serve_set_attr(Services& s, const hc::SetAttr::Request& request, hc
   ValidSetAttr valid = TRY(parse_set_attr(request));
   ParentDirectory parent = TRY(ParentDirectory::open(s.files, valid.path));
   const char* name = valid.path.name();
+  OwnChange own(s.watches);
+  own.entry(parent.fd(), name);
+  own.begin();
   const int flags = AT_SYMLINK_NOFOLLOW | (*name == 0 ? AT_EMPTY_PATH : 0);
   if ((valid.mask & (A::kUid | A::kGid)) != 0 &&
       ::fchownat(parent.fd(), name, valid.uid, valid.gid, flags) < 0) {
@@ -116,6 +123,9 @@ Result<void> serve_make_node(Services& s, const hc::MakeNode::Request& request, 
   ValidMakeNode node = TRY(parse_make_node(request));
   ParentDirectory parent = TRY(ParentDirectory::open(s.files, node.path));
   const char* name = node.path.name();
+  OwnChange own(s.watches);
+  own.entry(parent.fd(), name);
+  own.begin();
   int result;
   if (node.type == S_IFDIR) {
     result = ::mkdirat(parent.fd(), name, node.permissions);
@@ -139,6 +149,10 @@ Result<void> serve_make_link(Services& s, const hc::TwoPaths& request, hc::HostS
   ValidTwoPaths paths = TRY(parse_link(request));
   ParentDirectory from = TRY(ParentDirectory::open(s.files, paths.from));
   ParentDirectory to = TRY(ParentDirectory::open(s.files, paths.to));
+  OwnChange own(s.watches);
+  own.entry(from.fd(), paths.from.name());
+  own.entry(to.fd(), paths.to.name());
+  own.begin();
   // Without AT_SYMLINK_FOLLOW a link is linked itself.
   if (::linkat(from.fd(), paths.from.name(), to.fd(), paths.to.name(), 0) < 0) return host_errno(errno);
   reply = to_host_stat(TRY(stat_entry(to.fd(), paths.to.name())));
@@ -149,6 +163,9 @@ Result<void> serve_unlink(Services& s, const hc::Unlink::Request& request) {
   ValidPath path = TRY(parse_path(request.path));
   if (path.is_root()) return Errno::busy;
   ParentDirectory parent = TRY(ParentDirectory::open(s.files, path));
+  OwnChange own(s.watches);
+  own.entry(parent.fd(), path.name());
+  own.begin();
   if (::unlinkat(parent.fd(), path.name(), request.directory != 0 ? AT_REMOVEDIR : 0) < 0)
     return host_errno(errno);
   return {};
@@ -158,6 +175,10 @@ Result<void> serve_rename(Services& s, const hc::TwoPaths& request) {
   ValidTwoPaths paths = TRY(parse_rename(request));
   ParentDirectory from = TRY(ParentDirectory::open(s.files, paths.from));
   ParentDirectory to = TRY(ParentDirectory::open(s.files, paths.to));
+  OwnChange own(s.watches);
+  own.entry(from.fd(), paths.from.name());
+  own.entry(to.fd(), paths.to.name());
+  own.begin();
   // The system call itself: without flags libc makes another one of it, which the jail does not know.
   if (::syscall(SYS_renameat2, from.fd(), paths.from.name(), to.fd(), paths.to.name(), paths.flags) < 0)
     return host_errno(errno);

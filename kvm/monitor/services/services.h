@@ -13,6 +13,7 @@
 #include "kvm/monitor/services/cpu_control.h"
 #include "kvm/monitor/services/event_loop.h"
 #include "kvm/monitor/services/file_table.h"
+#include "kvm/monitor/services/host_watches.h"
 #include "kvm/monitor/services/valid.h"
 
 namespace runsc::monitor {
@@ -31,6 +32,7 @@ struct Services {
   GuestMemory& memory;
   FileTable& files;
   EventLoop& events;
+  HostWatches& watches;
   CommandQueue& commands;
   CpuControl& cpus;
   SandboxEnd& end;
@@ -83,6 +85,11 @@ Result<void> serve_sync(Services&, const hc::HandleRequest&);
 Result<void> serve_allocate(Services&, const hc::Allocate::Request&);
 Result<void> serve_stat_fs(Services&, const hc::HandleRequest&, hc::StatFs::Reply&);
 Result<void> serve_seek_data(Services&, const hc::SeekData::Request&, hc::SizeReply&);
+
+// watch_service.cc
+Result<void> serve_watch(Services&, const hc::Watch::Request&);
+Result<void> serve_unwatch(Services&, const hc::Unwatch::Request&);
+Result<void> serve_take_changes(Services&, hc::TakeChanges::Reply&);
 
 // stream_service.cc
 Result<void> serve_stream_read(Services&, const hc::ReadWriteRequest&, hc::SizeReply&);

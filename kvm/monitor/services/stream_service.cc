@@ -20,6 +20,7 @@ namespace {
 // poll(2) bits that may be asked for: POLLIN POLLPRI POLLOUT POLLRDNORM POLLRDBAND POLLWRNORM POLLWRBAND
 // POLLRDHUP.
 constexpr std::uint32_t kPollBits = POLLIN | POLLPRI | POLLOUT | 0x40 | 0x80 | 0x100 | 0x200 | 0x2000;
+constexpr off_t kAtItsPlace = -1;
 constexpr std::uint32_t kFileReady = POLLIN | POLLOUT | 0x40 | 0x100;
 
 Result<HostFileRef> stream_of(Services& s, hc::Handle handle) {
@@ -70,7 +71,7 @@ Result<void> serve_stream_read(Services& s, const hc::ReadWriteRequest& request,
   TRY(must_be_ready(*file, POLLIN));
   iovec parts[hc::kMaxRanges];
   int count = static_cast<int>(to_iovecs(s.memory, valid.ranges, parts));
-  return finish_transfer(::readv(file->fd.get(), parts, count), reply);
+  return finish_transfer(::preadv2(file->fd.get(), parts, count, kAtItsPlace, 0), reply);
 }
 
 Result<void> serve_stream_write(Services& s, const hc::ReadWriteRequest& request, hc::SizeReply& reply) {
@@ -81,7 +82,7 @@ Result<void> serve_stream_write(Services& s, const hc::ReadWriteRequest& request
   if (file->stream == StreamKind::polled) limit(valid.ranges, PIPE_BUF);
   iovec parts[hc::kMaxRanges];
   int count = static_cast<int>(to_iovecs(s.memory, valid.ranges, parts));
-  return finish_transfer(::writev(file->fd.get(), parts, count), reply);
+  return finish_transfer(::pwritev2(file->fd.get(), parts, count, kAtItsPlace, 0), reply);
 }
 
 Result<void> serve_stream_poll(Services& s, const hc::StreamPoll::Request& request,

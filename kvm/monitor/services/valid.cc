@@ -195,6 +195,12 @@ Result<ValidTwoPaths> parse_rename(const hostcall::TwoPaths& request) {
   return parse_two(request, RENAME_NOREPLACE | RENAME_EXCHANGE);
 }
 
+Result<ValidWatch> parse_watch(const hostcall::Watch::Request& request) {
+  if (request.watch == 0 || request.mask == 0 || (request.mask & ~hostcall::Watch::kKinds) != 0)
+    return Errno::inval;
+  return ValidWatch{TRY(parse_path(request.path)), request.watch, request.mask};
+}
+
 Result<ValidXattr> parse_xattr(const hostcall::XattrRequest& request) {
   ValidXattr valid;
   if (request.name_length == 0 || request.name_length >= sizeof request.name) return Errno::range;

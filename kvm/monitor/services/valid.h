@@ -123,6 +123,12 @@ struct ValidXattr {
 };
 Result<ValidXattr> parse_xattr(const hostcall::XattrRequest& request);
 
+struct ValidWatch {
+  ValidPath path;
+  std::uint32_t number, mask;
+};
+Result<ValidWatch> parse_watch(const hostcall::Watch::Request& request);
+
 struct ValidText {
   unsigned level;
   std::string text;  // one line of printable characters

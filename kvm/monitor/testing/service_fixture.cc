@@ -14,13 +14,15 @@ ServiceFixture::ServiceFixture(std::vector<HostFileRef> donated, int log_fd) : f
   auto loop = EventLoop::create();
   REQUIRE(loop);
   events = std::move(*loop);
+  watches.attach([this](int fd) { return events->listen(fd, [this] { return watches.drain(); }); },
+                 [this] { events->changes(); });
   auto queue = CommandQueue::create();
   REQUIRE(queue);
   commands = std::move(*queue);
   new (guest.memory().at(kShared)) hostcall::Shared{};
   events->attach(shared(), cpus, 2);
   services = std::unique_ptr<Services>(new Services{
-      guest.memory(), files, *events, *commands, cpus, end, {guest.memory().limit(), 2}, log_fd, 0});
+      guest.memory(), files, *events, watches, *commands, cpus, end, {guest.memory().limit(), 2}, log_fd, 0});
   server = std::make_unique<HostcallServer>(*services, 1);
 }
 

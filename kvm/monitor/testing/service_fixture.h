@@ -57,6 +57,7 @@ class ServiceFixture {
   FakeCpus cpus;
   FakeEnd end;
   FileTable files;
+  HostWatches watches;
   std::unique_ptr<EventLoop> events;
   std::unique_ptr<CommandQueue> commands;
   std::unique_ptr<Services> services;

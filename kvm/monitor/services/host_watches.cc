@@ -1,0 +1,207 @@
+#include "kvm/monitor/services/host_watches.h"
+
+#include <fcntl.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "kvm/monitor/services/path_ops.h"
+
+namespace runsc::monitor {
+
+void HostWatches::attach(std::function<Result<void>(int)> listen, std::function<void()> announce) {
+  listen_ = std::move(listen);
+  announce_ = std::move(announce);
+}
+
+// Opened for the first watch: a user has few instances for all that he runs.
+Result<void> HostWatches::open_locked() {
+  if (inotify_.valid()) return {};
+  UniqueFd home = TRY(open_beneath(AT_FDCWD, ".", O_PATH | O_DIRECTORY));
+  UniqueFd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (!fd.valid()) return host_errno(errno);
+  if (listen_) TRY(listen_(fd.get()));
+  inotify_ = std::move(fd);
+  home_ = std::move(home);
+  return {};
+}
+
+// inotify takes paths alone, so the name is looked up from the directory as the working directory; nothing
+// else in the process uses that.
+Result<int> HostWatches::add_at_locked(int directory, const char* name, std::uint32_t mask) {
+  if (::fchdir(directory) < 0) return errno == ENOTDIR ? Errno::opnotsupp : host_errno(errno);
+  const int wd = ::inotify_add_watch(inotify_.get(), *name != 0 ? name : ".",
+                                     mask | IN_DONT_FOLLOW | IN_MASK_ADD);
+  const int code = errno;
+  if (::fchdir(home_.get()) < 0) return host_errno(errno);
+  if (wd < 0) return host_errno(code);
+  return wd;
+}
+
+Result<void> HostWatches::add(std::uint32_t number, int directory, const char* name, std::uint32_t mask) {
+  if (number == 0) return Errno::inval;
+  std::scoped_lock lock(mutex_);
+  TRY(open_locked());
+  if (wd_of_.size() >= kMostWatches && !wd_of_.contains(number)) return Errno::nospc;
+  const struct stat st = TRY(stat_entry(directory, name));
+  const int wd = TRY(add_at_locked(directory, name, mask));
+  auto known = wd_of_.find(number);
+  if (known != wd_of_.end() && known->second == wd) return {};
+  remove_locked(number);
+  Watch& watch = watches_[wd];
+  watch.object = {st.st_dev, st.st_ino};
+  watch.numbers.push_back(number);
+  wd_of_[number] = wd;
+  active_.store(static_cast<std::uint32_t>(watches_.size()), std::memory_order_relaxed);
+  return {};
+}
+
+void HostWatches::remove(std::uint32_t number) {
+  std::scoped_lock lock(mutex_);
+  remove_locked(number);
+  std::erase_if(pending_, [&](const Change& c) { return c.number == number; });
+}
+
+void HostWatches::remove_locked(std::uint32_t number) {
+  auto known = wd_of_.find(number);
+  if (known == wd_of_.end()) return;
+  auto watch = watches_.find(known->second);
+  wd_of_.erase(known);
+  std::erase(watch->second.numbers, number);
+  if (!watch->second.numbers.empty()) return;
+  ::inotify_rm_watch(inotify_.get(), watch->first);
+  watches_.erase(watch);
+  active_.store(static_cast<std::uint32_t>(watches_.size()), std::memory_order_relaxed);
+}
+
+bool HostWatches::drain() {
+  std::scoped_lock lock(mutex_);
+  drain_locked();
+  return !pending_.empty() || overflowed_;
+}
+
+void HostWatches::drain_locked() {
+  alignas(inotify_event) char buffer[8192];
+  // More than the host's queue holds, but not for ever.
+  constexpr int kMostReads = 64;
+  for (int i = 0; i < kMostReads; ++i) {
+    const ssize_t n = ::read(inotify_.get(), buffer, sizeof buffer);
+    if (n <= 0) return;
+    for (ssize_t at = 0; at < n;) {
+      inotify_event event;
+      std::memcpy(&event, buffer + at, sizeof event);
+      const char* name = buffer + at + sizeof event;
+      read_locked(static_cast<std::uint32_t>(event.wd), event.mask, event.cookie,
+                  {name, ::strnlen(name, event.len)});
+      at += static_cast<ssize_t>(sizeof event + event.len);
+    }
+  }
+}
+
+void HostWatches::read_locked(std::uint32_t wd, std::uint32_t mask, std::uint32_t cookie, std::string_view name) {
+  if ((mask & IN_Q_OVERFLOW) != 0) overflowed_ = true;
+  auto it = watches_.find(static_cast<int>(wd));
+  if (it == watches_.end()) return;
+  const Watch& watch = it->second;
+  if ((mask & IN_IGNORED) != 0) {
+    for (std::uint32_t number : watch.numbers) wd_of_.erase(number);
+    watches_.erase(it);
+    active_.store(static_cast<std::uint32_t>(watches_.size()), std::memory_order_relaxed);
+    return;
+  }
+  if (is_own_locked(watch.object, name)) return;
+  for (std::uint32_t number : watch.numbers) {
+    if (pending_.size() >= kMostPending)
+      overflowed_ = true;
+    else
+      pending_.push_back({number, mask, cookie, std::string(name)});
+  }
+}
+
+void HostWatches::take(hostcall::TakeChanges::Reply& reply) {
+  std::scoped_lock lock(mutex_);
+  while (!pending_.empty()) {
+    const Change& change = pending_.front();
+    const auto size = static_cast<std::uint32_t>(change.name.size());
+    const std::uint32_t record = hostcall::change_size(size);
+    if (record > sizeof reply.bytes - reply.size) break;
+    const hostcall::Change head{change.number, change.mask, change.cookie, size};
+    std::memcpy(reply.bytes + reply.size, &head, sizeof head);
+    std::memcpy(reply.bytes + reply.size + sizeof head, change.name.data(), size);
+    reply.size += record;
+    pending_.pop_front();
+  }
+  reply.more = pending_.empty() ? 0 : 1;
+  if (reply.more == 0) reply.overflowed = std::exchange(overflowed_, false) ? 1 : 0;
+}
+
+// ---- what the container does itself
+
+bool HostWatches::is_own_locked(const Object& watched, std::string_view name) const {
+  return std::any_of(own_.begin(), own_.end(), [&](const OwnChange* change) {
+    return std::any_of(change->parts_.begin(), change->parts_.begin() + change->count_, [&](const auto& part) {
+      if (name.empty()) return part.object == watched;
+      return part.name == name && (part.any_directory || part.directory == watched);
+    });
+  });
+}
+
+void HostWatches::begin(OwnChange& change) {
+  std::scoped_lock lock(mutex_);
+  drain_locked();  // what came before is of others
+  own_.push_back(&change);
+}
+
+void HostWatches::end(OwnChange& change) {
+  bool others;
+  {
+    std::scoped_lock lock(mutex_);
+    drain_locked();
+    std::erase(own_, &change);
+    others = !pending_.empty() || overflowed_;
+  }
+  if (others && announce_) announce_();
+}
+
+OwnChange::~OwnChange() {
+  if (begun_) watches_->end(*this);
+}
+
+void OwnChange::begin() {
+  if (watches_ == nullptr) return;
+  watches_->begin(*this);
+  begun_ = true;
+}
+
+void OwnChange::add(Part part) {
+  if (count_ == parts_.size()) return;
+  parts_[count_] = std::move(part);
+  ++count_;
+}
+
+void OwnChange::entry(int directory, const char* name) {
+  if (watches_ == nullptr) return;
+  Part part;
+  struct stat st {};
+  if (::fstat(directory, &st) == 0) part.directory = {st.st_dev, st.st_ino};
+  if (auto object = stat_entry(directory, name)) part.object = {object->st_dev, object->st_ino};
+  part.name = name;
+  add(std::move(part));
+}
+
+void OwnChange::file(int fd, std::string_view name) {
+  if (watches_ == nullptr) return;
+  Part part;
+  struct stat st {};
+  if (::fstat(fd, &st) == 0) part.object = {st.st_dev, st.st_ino};
+  part.any_directory = true;
+  part.name = name;
+  add(std::move(part));
+}
+
+}  // namespace runsc::monitor
