@@ -59,18 +59,31 @@ void TimerQueue::note_earliest_locked() {
 }
 
 void TimerQueue::run_expired(uint64_t now_ns) {
-  for (;;) {
-    Timer* due = nullptr;
-    {
-      LockGuard guard(lock_);
-      if (timers_.empty() || timers_.begin()->deadline_ > now_ns) return;
-      due = &*timers_.begin();
-      timers_.erase(timers_.begin());
-      note_earliest_locked();
-      firing_.store(due, std::memory_order_relaxed);
-      due->firing_.store(this, std::memory_order_relaxed);
-      // Release: who sees the timer disarmed sees that it fires.
-      due->queue_.store(nullptr, std::memory_order_release);
+  // Takes off what is due, to be fired. Null: nothing is, or it still fires elsewhere (`busy`).
+  auto take_due = [&](bool& busy) -> Timer* {
+    LockGuard guard(lock_);
+    busy = false;
+    if (timers_.empty() || timers_.begin()->deadline_ > now_ns) return nullptr;
+    Timer& due = *timers_.begin();
+    // Armed anew while another CPU runs fire(), or is about to: cancel() knows of one firing alone.
+    TimerQueue* last = due.firing_.load(std::memory_order_relaxed);
+    busy = last && last != this && last->firing_.load(std::memory_order_acquire) == &due;
+    if (busy) return nullptr;
+    timers_.erase(timers_.begin());
+    note_earliest_locked();
+    firing_.store(&due, std::memory_order_relaxed);
+    due.firing_.store(this, std::memory_order_relaxed);
+    // Release: who sees the timer disarmed sees that it fires.
+    due.queue_.store(nullptr, std::memory_order_release);
+    return &due;
+  };
+  for (uint32_t round = 0;; ++round) {
+    bool busy;
+    Timer* due = take_due(busy);
+    if (!due && !busy) return;
+    if (busy) {
+      spin_relax(round);
+      continue;
     }
     due->fire();
     firing_.store(nullptr, std::memory_order_release);

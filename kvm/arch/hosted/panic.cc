@@ -46,6 +46,9 @@ void panic(const char* file, int line, const char* reason) {
 
 }  // namespace runsc
 
+// Of an object that has ended, or has not begun: says where.
+extern "C" [[noreturn]] void __cxa_pure_virtual() { PANIC("a pure virtual function was called"); }
+
 namespace runsc::hostcall {
 
 Frame& cpu_frame() { return arch::hosted::sandbox.frames[arch::hosted::this_cpu().local.id]; }
