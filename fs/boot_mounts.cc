@@ -83,10 +83,8 @@ Result<Ref<SuperBlock>> new_super(const MountSpec& m) {
       Result<Ref<SuperBlock>> own = registered("mqueue");
       return own ? std::move(own) : TmpfsSuper::mount("mqueue", "mode=1777");
     }
-    case MountKind::cgroup: {
-      Result<Ref<SuperBlock>> own = registered("cgroup");
-      return own ? std::move(own) : TmpfsSuper::mount("cgroup", "mode=755");
-    }
+    case MountKind::cgroup:
+      return registered("cgroup2");
   }
   return Errno::inval;
 }

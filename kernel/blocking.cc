@@ -20,15 +20,19 @@ class WakeTimer final : public Timer {
 
 }  // namespace
 
+void park_until(Task& task, uint64_t deadline_ns) {
+  WakeTimer timer(task.sched);
+  timer.arm(deadline_ns);
+  task.sched.park_event();
+}
+
 Result<void> park_interruptible(Task& task, uint64_t deadline_ns) {
   if (task.signal_pending()) return Errno::restartsys;
   if (deadline_ns == kNoDeadline) {
     task.sched.park_event();
   } else {
     if (monotonic_ns() >= deadline_ns) return Errno::timedout;
-    WakeTimer timer(task.sched);
-    timer.arm(deadline_ns);
-    task.sched.park_event();
+    park_until(task, deadline_ns);
   }
   return {};
 }

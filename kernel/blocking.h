@@ -18,6 +18,9 @@ inline constexpr uint64_t kNoDeadline = ~uint64_t{0};
 // be delivered (ERESTARTSYS).
 Result<void> park_interruptible(Task& task, uint64_t deadline_ns = kNoDeadline);
 
+// Parks until somebody wakes the task, which signals do too, or the deadline passes.
+void park_until(Task& task, uint64_t deadline_ns);
+
 // Runs `attempt` until it gives something else than EAGAIN, waiting on `queue` for `events` in between.
 // `attempt` returns Result<T>. Errors: those of attempt, ERESTARTSYS, ETIMEDOUT.
 template <class F>

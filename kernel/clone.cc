@@ -146,8 +146,7 @@ Result<void> link_child(Task& parent, Task& child, ThreadGroup* fresh, const Clo
   ThreadGroup& old = parent.group();
   LockGuard tree(g_tree_lock);
   if (old.must_leave.load(std::memory_order_relaxed)) return Errno::restartnointr;
-  const Container& container = *old.container;
-  if (container.tasks >= container.most_tasks) return Errno::again;
+  TRY(old.container->admit_task_locked());
   TRY(pid_allocate_locked(child, r.set_tid));
   seccomp_inherit(parent, child);  // here, so that no TSYNC misses it
   ThreadGroup& group = fresh ? *fresh : old;
@@ -262,6 +261,7 @@ Result<int32_t> clone_task(Task& parent, const CloneRequest& request) {
   TRY(copy_resources(parent, *child, request));
   TaskInternals::group(*child) = fresh ? fresh : Ref<ThreadGroup>(parent.group());
   copy_signal_state(parent, *child, f);
+  child->set_account(parent.account);
   child->set_comm(parent.comm().text);
   copy_scheduling(parent.sched, child->sched);
   child->personality.store(parent.personality.load());

@@ -65,7 +65,7 @@ Result<ContainerSpec> read_container(ContainerReader& r) {
   s.hostname = TRY(String::from(r.string()));
   s.domainname = TRY(String::from(r.string()));
   s.wait_for_start = r.u32() != 0;
-  s.most_tasks = r.u32();
+  s.limits = r.limits();
   s.process = TRY(read_process(r));
   return s;
 }

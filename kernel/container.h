@@ -30,7 +30,7 @@ struct ProcessSpec {
 struct ContainerSpec {
   String hostname, domainname;
   bool wait_for_start = false;
-  uint32_t most_tasks = ~0u;
+  hostcall::Limits limits;
   ProcessSpec process;
 };
 

@@ -329,6 +329,8 @@ Ref<Task> tell_parent_of_zombie_locked(ThreadGroup& group) {
 // The last thread took the process with it.
 Ref<Task> become_zombie_locked(ThreadGroup& group) {
   group.zombie = true;
+  group.container->ended.user += group.dead_threads.user_ticks;
+  group.container->ended.system += group.dead_threads.system_ticks;
   group.container->left.wake_all();
   group.parent_task = nullptr;
   if (!ptraced_by_other_locked(*group.leader, group.parent)) return tell_parent_of_zombie_locked(group);
@@ -369,6 +371,8 @@ void exit_task(Task& task, int32_t status) {
   ThreadGroup& group = task.group();
   join_core_dump(task);
   ptrace_exit(task, status);
+  // What it takes to end must be had.
+  task.account = arch::cpu_local().account = kNoAccount;
   // Nothing interrupts what follows.
   task.signals.blocked.store(~kUnblockable, std::memory_order_relaxed);
   bool last_live = false;

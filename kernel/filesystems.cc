@@ -24,6 +24,7 @@ void register_filesystems() {
   fs::register_filesystem("ramfs", fs::TmpfsSuper::mount);
   fs::register_filesystem("proc", mount_proc);
   fs::register_filesystem("sysfs", mount_sysfs);
+  fs::register_filesystem("cgroup2", mount_cgroup);
   fs::register_filesystem("devpts", fs::DevPts::mount);
   fs::register_filesystem("mqueue", mount_mqueue);
   fs::set_char_device_opener(open_char_device);

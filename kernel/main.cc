@@ -7,6 +7,7 @@
 #include "kernel/filesystems.h"
 #include "kernel/futex.h"
 #include "kernel/klog.h"
+#include "kernel/oom.h"
 #include "kernel/pid.h"
 #include "kernel/random.h"
 #include "kernel/sched/scheduler.h"
@@ -57,6 +58,7 @@ void kernel_main(const hostcall::BootInfo& boot) {
   Result<void> net = net::net_init();
   CHECK(net.has_value(), "no memory for sockets");
   sched_init(boot.cpus);
+  oom_init();
   Result<void> vdso = vdso_init();
   CHECK(vdso.has_value(), "no memory for the vDSO");
   Result<void> init = start_init_task(boot);

@@ -201,7 +201,8 @@ void pid_insert_locked(Task& task) {
     NestedTable::use(*pid);
     NestedTable::task(*pid) = &task;
   }
-  if (Container* container = task.group().container.get()) ++container->tasks;
+  if (Container* container = task.group().container.get())
+    container->peak_tasks = std::max(container->peak_tasks, ++container->tasks);
   count_in(task, 1);
 }
 

@@ -4,6 +4,7 @@
 #include "kernel/control/freezer.h"
 #include "kernel/events.h"
 #include "kernel/exit.h"
+#include "kernel/oom.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/rseq.h"
 #include "kernel/sched/scheduler.h"
@@ -37,11 +38,8 @@ void handle_fault(Task& task, const arch::Trap& trap) {
       info.fault.address = trap.address;
       return force_signal(task, info);
     }
-    case mm::FaultResult::oom: {
-      auto comm = task.comm();
-      log_error("Out of memory: Killed process {} ({})", task.pid(), comm.text);
-      return exit_group(task, death_status(sig::kill));
-    }
+    case mm::FaultResult::oom:
+      return mend_failed_fault(task);
   }
 }
 
@@ -118,6 +116,12 @@ bool wants_restart(uint64_t rax) {
 
 // `in_syscall`: rax holds the result of one.
 [[gnu::noinline]] void exit_work(Task& task, bool in_syscall) {
+  if (task.work.has(Work::memory)) {
+    const bool mended = mend_shortage(task);
+    // The call has changed nothing; now there is memory for it.
+    if (mended && in_syscall && task.regs().rax == -static_cast<uint64_t>(Errno::nomem))
+      task.regs().rax = -static_cast<uint64_t>(Errno::restartnointr);
+  }
   if (task.work.has(Work::freeze)) wait_for_thaw(task);
   if (in_syscall && task.work.any(kSyscallExitWork)) ptrace_syscall_exit(task);
   if (in_syscall) deliver_signals(task);

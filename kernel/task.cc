@@ -9,18 +9,30 @@
 #include "kernel/syscalls/strace.h"
 #include "kernel/task_pool.h"
 #include "kernel/thread_group.h"
+// kStackBytes
+#include "arch_stacks.h"
 
 namespace runsc::kernel {
 
 namespace {
 struct FreeTask {
   FreeTask* next;
+  AccountId paid_by;
 };
 constinit SpinLock g_pool_lock{LockRank::leaf};
 constinit FreeTask* g_pool GUARDED_BY(g_pool_lock) = nullptr;
 constinit std::atomic<uint64_t> g_pooled{0};
 // The link stands behind the task, whose bytes must stay as the destructor left them.
 constexpr size_t kLinkOffset = (sizeof(Task) + 15) & ~size_t{15};
+
+// What stays when a task has gone is paid for by who had it, until another has use for it.
+constexpr int64_t kTaskBytes = kLinkOffset + sizeof(FreeTask);
+constexpr int64_t kKeptBytes = kTaskBytes + (arch::kStacksStay ? arch::kStackBytes : 0);
+constexpr int64_t kPassingBytes = arch::kStacksStay ? 0 : arch::kStackBytes;
+
+FreeTask& behind(void* task) {
+  return *reinterpret_cast<FreeTask*>(static_cast<std::byte*>(task) + kLinkOffset);
+}
 }  // namespace
 
 void* Task::operator new(size_t, const std::nothrow_t&) noexcept {
@@ -29,30 +41,38 @@ void* Task::operator new(size_t, const std::nothrow_t&) noexcept {
     if (FreeTask* f = g_pool) {
       g_pool = f->next;
       g_pooled.fetch_sub(1, std::memory_order_relaxed);
+      account_add(arch::cpu_local().stock, f->paid_by, -kKeptBytes);
       return reinterpret_cast<std::byte*>(f) - kLinkOffset;
     }
   }
-  return kalloc(kLinkOffset + sizeof(FreeTask));
+  void* p = kalloc_for(kNoAccount, kTaskBytes);
+  if (p) new (&behind(p)) FreeTask{};
+  return p;
 }
 
 void Task::operator delete(void* p) noexcept {
-  auto* f = new (static_cast<std::byte*>(p) + kLinkOffset) FreeTask;
+  FreeTask* f = &behind(p);
   LockGuard guard(g_pool_lock);
   f->next = g_pool;
   g_pool = f;
   g_pooled.fetch_add(1, std::memory_order_relaxed);
 }
 
-uint64_t task_pool_bytes() {
-  return g_pooled.load(std::memory_order_relaxed) * (kLinkOffset + sizeof(FreeTask));
-}
+uint64_t task_pool_bytes() { return g_pooled.load(std::memory_order_relaxed) * kTaskBytes; }
 
 // A new task looks once whether CPU time is watched: its process may have inherited a limit, or be armed just
 // now.
 Task::Task()
     : work(strace_enabled() ? Work::trace | Work::cpu_time : static_cast<uint32_t>(Work::cpu_time)) {}
 
+void Task::set_account(AccountId id) {
+  account = paid_by = id;
+  account_add(arch::cpu_local().stock, id, kKeptBytes + kPassingBytes);
+}
+
 Task::~Task() {
+  account_add(arch::cpu_local().stock, paid_by, -kPassingBytes);
+  behind(this).paid_by = paid_by;
   if (user_state_) arch::user_state_destroy(user_state_);
   if (sched.context.stack.base) arch::stack_free(sched.context.stack);
 }

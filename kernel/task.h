@@ -106,6 +106,9 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   // A signal waits that this task would take now: blocking calls give up with ERESTARTSYS.
   bool signal_pending() const { return work.has(Work::signal); }
 
+  // For a new task, once.
+  void set_account(AccountId account);
+
   // The name of the thread (PR_SET_NAME), at most 15 bytes.
   void set_comm(std::string_view name);
   struct Comm {
@@ -143,6 +146,9 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
     uint64_t trap = 0, error = 0, address = 0;
   } last_fault;
   uint64_t next_cpu_check_tsc = 0;
+  // Who pays for what it takes, and for the task itself (set_account()). A task that ends takes what it needs
+  // for that as nobody's.
+  AccountId account = kNoAccount, paid_by = kNoAccount;
   void (*kernel_entry)(void*) = nullptr;  // kernel threads
   void* kernel_argument = nullptr;
 

@@ -88,7 +88,8 @@ class ThreadGroup final : public RefCounted<ThreadGroup>,
   bool has_execed = false;
   bool subreaper = false;
   bool child_subreaper_ancestor = false;
-  int32_t wait_status = 0;  // as wait(2) shows it, when zombie
+  bool oom_victim = false, oom_overdue = false;  // killed because memory was short; has not ended in time
+  int32_t wait_status = 0;                       // as wait(2) shows it, when zombie
   ResourceUsage dead_threads, dead_children;
   Ref<CoreDump> core_dump;  // at work: threads that leave join it first
 

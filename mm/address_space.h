@@ -124,6 +124,9 @@ class AddressSpace final : public RefCounted<AddressSpace> {
   // /proc/PID/clear_refs 5: the peak of resident memory is what is resident now.
   void reset_peak_resident();
   MemoryUsage usage() const;
+  // Pages, as usage() has them; without the lock.
+  uint64_t resident_pages() const { return resident_.total.load(std::memory_order_relaxed); }
+  uint64_t resident_file_pages() const { return resident_.file.load(std::memory_order_relaxed); }
   arch::UserSpace& user_space() { return user_space_; }
 
   // Marks of execve(2) for /proc and prctl(2).

@@ -77,6 +77,11 @@ Pte PageFault::before(uint64_t start) const {
 
 // More at once where the block in front is done already: the application seems to go through it in order.
 size_t PageFault::anon_pages() const {
+  // Who has little left gets what it asks for and no more.
+  const Account& account = g_accounts[arch::cpu_local().account];
+  const int64_t limit = account.limit.load(std::memory_order_relaxed);
+  if (account.bytes.load(std::memory_order_relaxed) > limit - limit / 8) [[unlikely]]
+    return 1;
   return before(address_ & ~(kAnonPages * kPageSize - 1)).has_page() ? kAnonPagesSequential : kAnonPages;
 }
 

@@ -19,7 +19,12 @@ class SpaceCopy {
     // Acquire: what a task wrote that has left the space since.
     bool alone = from.ref_count() == 1;
     std::atomic_thread_fence(std::memory_order_acquire);
-    eager_ = arch::kTrapsAreDear && alone && own <= kEagerPages;
+    // Copies are not for who has little memory left.
+    const Account& account = g_accounts[arch::cpu_local().account];
+    const int64_t limit = account.limit.load(std::memory_order_relaxed);
+    const bool room = account.bytes.load(std::memory_order_relaxed) + static_cast<int64_t>(own * kPageSize) <
+                      limit - limit / 8;
+    eager_ = arch::kTrapsAreDear && alone && own <= kEagerPages && room;
   }
   ~SpaceCopy() {
     while (pool_ != pool_end_) put_page(*pool_++);

@@ -126,6 +126,7 @@ void free_chain(Page* first) {
 }  // namespace
 
 void RetiredTables::add(Page& table) {
+  release_account(table);
   table.next = first_;
   first_ = &table;
 }

@@ -29,12 +29,13 @@ constexpr unsigned kMinReleaseOrder = 4;
 struct Phys {
   SpinLock lock{LockRank::phys_memory};
   BuddyLists free GUARDED_BY(lock);
-  uint64_t limit = 0;              // bytes; constant after phys_init
-  uint64_t reserve = 0;            // pages for Use::sentry; constant after phys_init
-  uint64_t pile_up = 0;            // dirty free pages that a busy sandbox may keep; constant after phys_init
-  uint64_t total = 0;              // pages that boot left; constant after phys_init
-  uint64_t zero_page = 0;          // constant after phys_init
-  std::atomic<uint64_t> ready{0};  // bytes; grows under grow_lock
+  uint64_t limit = 0;                 // bytes; constant after phys_init
+  uint64_t reserve = 0;               // pages for Use::sentry; constant after phys_init
+  std::atomic<uint64_t> cap{0};       // pages that may be in use
+  std::atomic<uint64_t> pile_up{0};   // dirty free pages that a busy sandbox may keep
+  uint64_t total = 0;                 // pages that boot left; constant after phys_init
+  uint64_t zero_page = 0;             // constant after phys_init
+  std::atomic<uint64_t> ready{0};     // bytes; grows under grow_lock
   Page* sections[kMaxSections] = {};  // [i] written before `ready` covers it
   Mutex grow_lock;
 };
@@ -75,6 +76,13 @@ Result<void> grow_locked() REQUIRES(g.grow_lock) {
 
 uint64_t ungrown_pages() { return (g.limit - g.ready.load(std::memory_order_relaxed)) / kPageSize; }
 
+// Free pages, but not more than the cap leaves.
+uint64_t available_pages() REQUIRES(g.lock) {
+  const uint64_t free = g.free.free_pages() + ungrown_pages();
+  const uint64_t used = g.limit / kPageSize - free, cap = g.cap.load(std::memory_order_relaxed);
+  return used < cap ? std::min(free, cap - used) : 0;
+}
+
 enum class Need : uint8_t { nothing, more };
 struct Taken {
   Page* page;
@@ -85,8 +93,8 @@ Taken take(unsigned order, Use use) {
   uint64_t want = uint64_t{1} << order;
   LockGuard guard(g.lock);
   uint64_t ungrown = ungrown_pages();
+  if (available_pages() < want + (use == Use::user ? g.reserve : 0)) return {nullptr, Need::nothing};
   if (use == Use::user) {
-    if (g.free.free_pages() + ungrown < g.reserve + want) return {nullptr, Need::nothing};
     if (ungrown && g.free.free_pages() < kGrowthPages + want) return {nullptr, Need::more};
   }
   Page* page = g.free.take(order);
@@ -145,7 +153,8 @@ void phys_init(const hostcall::BootInfo& boot) {
   g.reserve = std::clamp<uint64_t>(g.limit / kPageSize / 64, 64, 2048);
   // Memory from the host is dear: the host clears it, and in ring 0 each page costs an exit when it is
   // touched first.
-  g.pile_up = std::clamp<uint64_t>(g.total / 8, 4096, (uint64_t{512} << 20) / kPageSize);
+  g.pile_up.store(std::clamp<uint64_t>(g.total / 8, 4096, (uint64_t{512} << 20) / kPageSize));
+  g.cap.store(g.limit / kPageSize);
   add_ram(start, ready);
   Page* zero = take(0, Use::sentry).page;
   CHECK(zero, "boot left no memory");
@@ -153,10 +162,35 @@ void phys_init(const hostcall::BootInfo& boot) {
   g.zero_page = page_phys(*zero);
 }
 
+void phys_set_cap(uint64_t bytes) {
+  const uint64_t pages = std::min(bytes, g.limit) / kPageSize;
+  // What is free but dirty is in use for the host.
+  const uint64_t most = pages < g.limit / kPageSize ? 4096 : (uint64_t{512} << 20) / kPageSize;
+  g.pile_up.store(std::clamp<uint64_t>(g.total / 8, 4096, most));
+  g.cap.store(pages);
+}
+
 uint64_t zero_page() { return g.zero_page; }
 
+namespace {
+
+void pay(Page& block, AccountId account) {
+  block.account = account;
+  account_add(arch::cpu_local().stock, account, static_cast<int64_t>(kPageSize << block.order));
+}
+
+bool may_take(Use use) {
+  const Account& account = g_accounts[arch::cpu_local().account];
+  if (use == Use::user ? account.has_room() : account.has_room_for_objects()) [[likely]]
+    return true;
+  account_refused();
+  return false;
+}
+
+}  // namespace
+
 Result<Page*> alloc_pages(unsigned order, Zero zero, Use use) {
-  if (order > kMaxOrder) return Errno::nomem;
+  if (order > kMaxOrder || !may_take(use)) return Errno::nomem;
   for (;;) {
     Taken taken = take(order, use);
     if (taken.need == Need::more) {
@@ -172,6 +206,7 @@ Result<Page*> alloc_pages(unsigned order, Zero zero, Use use) {
     }
     if (zero == Zero::yes && !(taken.page->flags & kPageClean)) zero_block(*taken.page, order);
     taken.page->flags = 0;
+    pay(*taken.page, arch::cpu_local().account);
     return taken.page;
   }
 }
@@ -183,11 +218,23 @@ void phys_grow_ahead() {
   g.grow_lock.unlock();
 }
 
-Page* alloc_pages_atomic(unsigned order) {
+Page* alloc_pages_unpaid(unsigned order) {
   if (order > kMaxOrder) return nullptr;
   Page* page = take(order, Use::sentry).page;
   if (page) page->flags = 0;
   return page;
+}
+
+Page* alloc_pages_atomic(unsigned order) {
+  if (!may_take(Use::sentry)) return nullptr;
+  Page* page = alloc_pages_unpaid(order);
+  if (page) pay(*page, arch::cpu_local().account);
+  return page;
+}
+
+void release_account(Page& block) {
+  account_add(arch::cpu_local().stock, block.account, -static_cast<int64_t>(kPageSize << block.order));
+  block.account = kNoAccount;
 }
 
 void split_block(Page& block) {
@@ -196,6 +243,7 @@ void split_block(Page& block) {
     Page& page = *(&block + i);
     page.order = 0;
     page.flags = 0;
+    page.account = block.account;
     page.count.store(1, std::memory_order_relaxed);
     page.map_count.store(0, std::memory_order_relaxed);
   }
@@ -217,6 +265,7 @@ bool drop(Page& page) {
 
 void put_page(Page& page) {
   if (!drop(page)) return;
+  release_account(page);
   LockGuard guard(g.lock);
   g.free.give(page, page.order, false);
 }
@@ -226,8 +275,11 @@ void put_pages(std::span<Page* const> pages) {
   for (size_t i = 0; i < pages.size();) {
     size_t end = std::min(pages.size(), i + kUnderOneLock);
     LockGuard guard(g.lock);
-    for (; i < end; ++i)
-      if (drop(*pages[i])) g.free.give(*pages[i], pages[i]->order, false);
+    for (; i < end; ++i) {
+      if (!drop(*pages[i])) continue;
+      release_account(*pages[i]);
+      g.free.give(*pages[i], pages[i]->order, false);
+    }
   }
 }
 
@@ -253,7 +305,7 @@ Page* page_of_phys(uint64_t phys) {
 
 PhysStats phys_stats() {
   LockGuard guard(g.lock);
-  return {g.total, g.free.free_pages() + ungrown_pages(), g.free.dirty_pages()};
+  return {std::min(g.total, g.cap.load(std::memory_order_relaxed)), available_pages(), g.free.dirty_pages()};
 }
 
 // By halves: a CPU that only waits for others soon wants the memory again, a sandbox that idles calls again.
@@ -269,9 +321,9 @@ void phys_reclaim_to_host() {
 void phys_after_large_free() {
   {
     LockGuard guard(g.lock);
-    if (g.free.dirty_pages() < g.pile_up) return;
+    if (g.free.dirty_pages() < g.pile_up.load(std::memory_order_relaxed)) return;
   }
-  release_down_to(g.pile_up / 2);
+  release_down_to(g.pile_up.load(std::memory_order_relaxed) / 2);
 }
 
 }  // namespace runsc::mm

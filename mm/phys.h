@@ -42,9 +42,10 @@ struct Page {
   std::atomic<uint32_t> map_count;  // PTEs that point here
   uint8_t order;                    // of the block that starts here
   PageFlags flags;
-  uint16_t reserved;
-  uint32_t reserved2;
-  Page* next;  // free lists; the allocator's
+  AccountId account;  // who pays for it; of a slab nobody does: its objects have accounts of their own
+  uint8_t used;       // the slab allocator's
+  uint32_t reserved;  // the slab allocator's
+  Page* next;         // free lists; the allocator's
   Page* prev;
 };
 
@@ -56,14 +57,21 @@ enum class Use : uint8_t { user, sentry };
 // Sets up the allocator over [free_start, ram_limit), all of which reads as zeros; only what is usable is
 // touched, more is asked for (MemoryGrow) on demand.
 void phys_init(const hostcall::BootInfo& boot);
-// A block of 2^order pages, count 1. ENOMEM when the sandbox's limit is reached or no block of that size is
-// left. May do a hostcall: not under spinlocks. Freed pages come back dirty: ask for Zero::yes unless
-// everything is overwritten.
+// How much of it may be in use at a time, in bytes: the host would kill the sandbox for much more. May
+// change.
+void phys_set_cap(uint64_t bytes);
+// A block of 2^order pages, count 1, which arch::CpuLocal::account pays for. ENOMEM when the sandbox's limit
+// is reached, no block of that size is left, or that account has taken all that it may. May do a hostcall:
+// not under spinlocks. Freed pages come back dirty: ask for Zero::yes unless everything is overwritten.
 Result<Page*> alloc_pages(unsigned order, Zero zero, Use use = Use::user);
 inline Result<Page*> alloc_page(Zero zero, Use use = Use::user) { return alloc_pages(0, zero, use); }
 // From what is usable now, without a hostcall: any context above LockRank::phys_memory. Null when there is
 // none.
 Page* alloc_pages_atomic(unsigned order);
+// The same for who keeps accounts of the pieces: nobody pays for the block.
+Page* alloc_pages_unpaid(unsigned order);
+// Nobody pays for the block any more.
+void release_account(Page& block);
 // Makes 2^order single pages, each with count 1, of a block that the caller owns alone.
 void split_block(Page& block);
 void get_page(Page& page);

@@ -113,3 +113,104 @@ TEST_CASE("the allocator under threads") {
   a.join(), b.join(), c.join();
   CHECK(phys_stats().free_pages == before);
 }
+
+namespace {
+// Works for an account, which starts anew; tells it everything when asked.
+class Payer {
+ public:
+  explicit Payer(AccountId id) : id_(id) {
+    account_flush(arch::cpu_local().stock);
+    account().bytes = 0;
+    account().shortages = 0;
+    account().set_limit(Account::kUnlimited);
+    arch::cpu_local().account = id;
+  }
+  ~Payer() {
+    arch::cpu_local().account = kNoAccount;
+    account_flush(arch::cpu_local().stock);
+    account().set_limit(Account::kUnlimited);
+  }
+  Account& account() { return g_accounts[id_]; }
+  int64_t bytes() {
+    account_flush(arch::cpu_local().stock);
+    return account().bytes;
+  }
+
+ private:
+  AccountId id_;
+};
+constexpr int64_t kPageBytes = kPageSize;
+}  // namespace
+
+TEST_CASE("pages are paid for by whom they were taken for, whoever gives them back") {
+  fake::start();
+  Payer payer(7);
+  Page* one = *alloc_page(Zero::no);
+  Page* block = *alloc_pages(3, Zero::no);
+  Page* atomic = alloc_pages_atomic(1);
+  CHECK(payer.bytes() == (1 + 8 + 2) * kPageBytes);
+  split_block(*block);
+  Page* parts[8];
+  for (int i = 0; i < 8; ++i) parts[i] = block + i;
+  arch::cpu_local().account = 9;
+  put_pages(parts);
+  put_page(*one);
+  CHECK(payer.bytes() == 2 * kPageBytes);
+  release_account(*atomic);
+  CHECK(payer.bytes() == 0);
+  put_page(*atomic);
+  CHECK(payer.bytes() == 0);
+  CHECK(g_accounts[9].bytes == 0);
+  Page* unpaid = alloc_pages_unpaid(0);
+  put_page(*unpaid);
+  CHECK(payer.bytes() == 0);
+}
+
+TEST_CASE("an account that is short is told so, and has no more pages a little above its limit") {
+  fake::start();
+  Payer payer(7);
+  static int told;
+  told = 0;
+  account_set_hook([] { ++told; });
+  payer.account().set_limit(8 << 20);
+  std::vector<Page*> pages;
+  while (payer.bytes() < 8 << 20) pages.push_back(*alloc_page(Zero::no));
+  CHECK(told == 0);
+  for (;;) {
+    auto p = alloc_page(Zero::no);
+    if (!p) break;
+    pages.push_back(*p);
+  }
+  CHECK(told > 0);
+  CHECK(payer.account().shortages > 0);
+  CHECK(payer.bytes() > 8 << 20);
+  CHECK(payer.bytes() <= (8 << 20) + (1 << 20) + AccountStock::kMost + kPageBytes);
+  // What the sentry needs for the account's tasks is had for a while.
+  pages.push_back(*alloc_page(Zero::no, Use::sentry));
+  arch::cpu_local().account = 8;
+  pages.push_back(*alloc_page(Zero::no));
+  arch::cpu_local().account = 7;
+  put_pages(pages);
+  CHECK(payer.bytes() == 0);
+  CHECK(alloc_page(Zero::no).has_value());
+  account_set_hook(nullptr);
+}
+
+TEST_CASE("what may be in use has a cap, which may change") {
+  fake::start({.ram_limit = uint64_t{600} << 20});
+  const uint64_t used = (uint64_t{600} << 20) / kPageSize - phys_stats().free_pages;
+  phys_set_cap((uint64_t{100} << 20) + used * kPageSize);
+  CHECK(phys_stats().free_pages == (uint64_t{100} << 20) / kPageSize);
+  std::vector<Page*> pages;
+  const auto take_all = [&] {
+    while (auto p = alloc_page(Zero::no)) pages.push_back(*p);
+  };
+  take_all();
+  CHECK(pages.size() < (uint64_t{100} << 20) / kPageSize);
+  CHECK(pages.size() > (uint64_t{80} << 20) / kPageSize);
+  CHECK(fake::counters().grown_to <= uint64_t{512} << 20);
+  phys_set_cap(uint64_t{300} << 20);
+  take_all();
+  CHECK(pages.size() > (uint64_t{250} << 20) / kPageSize);
+  put_pages(pages);
+}

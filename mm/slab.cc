@@ -2,7 +2,8 @@
 //
 // A CPU keeps some free objects of each small class to itself; ring 0 is never preempted, so they need no
 // lock. Behind them stand slabs: pages whose free objects are chained by index inside the objects; the rest
-// is in the Page.
+// is in the Page. Who pays for an object (kernel/base/account.h) is written behind all objects of a small
+// class, and into the Page for the others.
 #include <atomic>
 #include <bit>
 #include <cstdint>
@@ -26,10 +27,46 @@ constexpr uint16_t kEnd = 0xffff;  // of a chain of free objects
 constexpr size_t kMagazine = 14;
 constexpr size_t kMagazineClasses = 9;  // up to 512 bytes
 
-// Of a slab's Page: reserved = objects in use, reserved2 = first free object | class << 16.
-uint16_t first_free(const Page& p) { return static_cast<uint16_t>(p.reserved2); }
-size_t class_of(const Page& p) { return p.reserved2 >> 16; }
-void set_first_free(Page& p, uint16_t index) { p.reserved2 = (p.reserved2 & 0xffff0000) | index; }
+// Of a slab's Page: used = objects in use, reserved = first free object | class << 16, and of the classes
+// that have no magazines map_count = the accounts of up to four objects.
+uint16_t first_free(const Page& p) { return static_cast<uint16_t>(p.reserved); }
+size_t class_of(const Page& p) { return p.reserved >> 16; }
+void set_first_free(Page& p, uint16_t index) { p.reserved = (p.reserved & 0xffff0000) | index; }
+
+constexpr size_t objects_in_slab(size_t c) {
+  return c < kMagazineClasses ? kPageSize / (kSizes[c] + sizeof(AccountId)) : kPageSize / kSizes[c];
+}
+static_assert(objects_in_slab(0) <= UINT8_MAX && objects_in_slab(kMagazineClasses) <= sizeof(uint32_t));
+
+// Division by the size of a small class, exact for every offset in a page.
+constexpr auto kReciprocal = [] {
+  std::array<uint32_t, kMagazineClasses> table{};
+  for (size_t c = 0; c < table.size(); ++c) table[c] = (1u << 20) / kSizes[c] + 1;
+  return table;
+}();
+static_assert([] {
+  for (size_t c = 0; c < kMagazineClasses; ++c)
+    for (uint32_t at = 0; at < kPageSize; at += kSizes[c])
+      if (at * kReciprocal[c] >> 20 != at / kSizes[c]) return false;
+  return true;
+}());
+
+// Of an object of a small class.
+AccountId& account_of_small(void* p, size_t c) {
+  const auto at = reinterpret_cast<uint64_t>(p);
+  const uint64_t index = (at & mm::kPageMask) * kReciprocal[c] >> 20;
+  // SAFETY: slabs are whole pages of the direct map; behind the objects is room for as many accounts.
+  return *reinterpret_cast<AccountId*>((at & ~mm::kPageMask) + kSizes[c] * objects_in_slab(c) + index);
+}
+// Of one of the others: the objects of a page may be taken and given at the same time, its accounts are not
+// written at once.
+AccountId swap_account(Page& slab, uint64_t offset, size_t c, AccountId account) {
+  const auto shift = static_cast<uint32_t>(offset / kSizes[c] * 8);
+  const uint32_t mine = uint32_t{UINT8_MAX} << shift;
+  uint32_t old = slab.map_count.fetch_and(~mine, std::memory_order_relaxed);
+  if (account != kNoAccount) slab.map_count.fetch_or(uint32_t{account} << shift, std::memory_order_relaxed);
+  return static_cast<AccountId>(old >> shift);
+}
 
 struct Class {
   SpinLock lock{LockRank::slab};
@@ -66,14 +103,15 @@ std::byte* object(const Page& slab, size_t c, uint16_t index) {
 uint16_t& link_of(std::byte* free_object) { return *reinterpret_cast<uint16_t*>(free_object); }
 
 Page* new_slab(size_t c) {
-  Page* slab = mm::alloc_pages_atomic(0);
+  Page* slab = mm::alloc_pages_unpaid(0);
   if (!slab) return nullptr;
-  auto n = static_cast<uint16_t>(kPageSize / kSizes[c]);
+  const auto n = static_cast<uint16_t>(objects_in_slab(c));
   for (uint16_t i = 0; i < n; ++i)
     link_of(object(*slab, c, i)) = i + 1 < n ? static_cast<uint16_t>(i + 1) : kEnd;
   slab->flags = mm::kPageSlab;
-  slab->reserved = 0;
-  slab->reserved2 = static_cast<uint32_t>(c << 16);
+  slab->used = 0;
+  slab->reserved = static_cast<uint32_t>(c << 16);
+  slab->map_count.store(0, std::memory_order_relaxed);
   slab->next = slab->prev = nullptr;
   return slab;
 }
@@ -92,7 +130,7 @@ void unlink_partial(Class& k, Page& slab) REQUIRES(k.lock) {
 void* take_locked(Class& k, size_t c) REQUIRES(k.lock) {
   Page& slab = *k.partial;
   std::byte* p = object(slab, c, first_free(slab));
-  if (slab.reserved++ == 0) --k.empty;
+  if (slab.used++ == 0) --k.empty;
   set_first_free(slab, link_of(p));
   if (first_free(slab) == kEnd) unlink_partial(k, slab);
   return p;
@@ -126,7 +164,7 @@ Page* give_locked(Class& k, size_t c, void* p) REQUIRES(k.lock) {
   link_of(static_cast<std::byte*>(p)) = first_free(*slab);
   set_first_free(*slab, static_cast<uint16_t>(offset / kSizes[c]));
   if (was_full) link_partial(k, *slab);
-  if (--slab->reserved > 0 || k.empty++ == 0) return nullptr;
+  if (--slab->used > 0 || k.empty++ == 0) return nullptr;
   --k.empty;
   unlink_partial(k, *slab);
   return slab;
@@ -141,8 +179,8 @@ void give_objects(size_t c, std::span<void* const> objects) {
       gone = give_locked(k, c, p);
     }
     if (!gone) continue;
+    gone->used = 0;
     gone->reserved = 0;
-    gone->reserved2 = 0;
     mm::put_page(*gone);
   }
 }
@@ -151,28 +189,48 @@ void count(CpuCache& cpu, uint64_t bytes) {
   std::atomic_ref(cpu.bytes).store(cpu.bytes + bytes, std::memory_order_relaxed);
 }
 
-void* take(CpuCache& cpu, size_t size) {
+void* take(CpuCache& cpu, size_t size, AccountId account) {
   if (size > kPageSize) {
-    Page* block = size <= (kPageSize << mm::kMaxOrder) ? mm::alloc_pages_atomic(order_of(size)) : nullptr;
-    return block ? mm::page_data(*block) : nullptr;
+    Page* block = size <= (kPageSize << mm::kMaxOrder) ? mm::alloc_pages_unpaid(order_of(size)) : nullptr;
+    if (!block) return nullptr;
+    block->account = account;
+    return mm::page_data(*block);
   }
   size_t c = kClassOf[(size + 15) / 16];
   void* p = nullptr;
-  if (c >= kMagazineClasses) return take_objects(c, &p, 1) ? p : nullptr;
+  if (c >= kMagazineClasses) {
+    if (take_objects(c, &p, 1) == 0) return nullptr;
+    const uint64_t phys = arch::virt_to_phys(p);
+    (void)swap_account(*mm::page_of_phys(phys), phys & mm::kPageMask, c, account);
+    return p;
+  }
   Magazine& m = cpu.of[c];
   if (m.count == 0) {
     m.count = static_cast<uint32_t>(take_objects(c, m.objects, kMagazine / 2));
     if (m.count == 0) return nullptr;
   }
-  return m.objects[--m.count];
+  p = m.objects[--m.count];
+  account_of_small(p, c) = account;
+  return p;
 }
 
 }  // namespace
 
 void* kalloc(size_t size) {
-  CpuCache& cpu = g_caches[arch::cpu_local().id];
-  void* p = take(cpu, size);
-  if (p) count(cpu, size);
+  const AccountId account = arch::cpu_local().account;
+  if (g_accounts[account].has_room_for_objects()) [[likely]]
+    return kalloc_for(account, size);
+  account_refused();
+  return nullptr;
+}
+
+void* kalloc_for(AccountId account, size_t size) {
+  arch::CpuLocal& local = arch::cpu_local();
+  CpuCache& cpu = g_caches[local.id];
+  void* p = take(cpu, size, account);
+  if (!p) return nullptr;
+  count(cpu, size);
+  account_add(local.stock, account, static_cast<int64_t>(size));
   return p;
 }
 
@@ -182,19 +240,33 @@ uint64_t kalloc_bytes() {
   return sum;
 }
 
+namespace {
+
+void uncount(CpuCache& cpu, AccountId account, size_t size) {
+  count(cpu, -uint64_t{size});
+  account_add(arch::cpu_local().stock, account, -static_cast<int64_t>(size));
+}
+
+void free_large(CpuCache& cpu, void* p, size_t size) {
+  const uint64_t phys = arch::virt_to_phys(p);
+  Page& page = *mm::page_of_phys(mm::page_down(phys));
+  if (size > kPageSize) {
+    uncount(cpu, std::exchange(page.account, kNoAccount), size);
+    return mm::put_page(page);
+  }
+  const size_t c = kClassOf[(size + 15) / 16];
+  uncount(cpu, swap_account(page, phys & mm::kPageMask, c, kNoAccount), size);
+  give_objects(c, {&p, 1});
+}
+
+}  // namespace
+
 void kfree(void* p, size_t size) {
   if (!p) return;
   CpuCache& cpu = g_caches[arch::cpu_local().id];
-  count(cpu, -uint64_t{size});
-  if (size > kPageSize) {
-    mm::put_page(*mm::page_of_phys(arch::virt_to_phys(p)));
-    return;
-  }
-  size_t c = kClassOf[(size + 15) / 16];
-  if (c >= kMagazineClasses) {
-    give_objects(c, {&p, 1});
-    return;
-  }
+  if (size > kSizes[kMagazineClasses - 1]) return free_large(cpu, p, size);
+  const size_t c = kClassOf[(size + 15) / 16];
+  uncount(cpu, account_of_small(p, c), size);
   Magazine& m = cpu.of[c];
   if (m.count == kMagazine) {
     m.count = kMagazine / 2;

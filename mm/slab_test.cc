@@ -9,9 +9,14 @@
 
 #define kalloc slab_kalloc
 #define kfree slab_kfree
+#define kalloc_for slab_kalloc_for
+namespace runsc {
+void* slab_kalloc_for(AccountId account, size_t size);
+}
 #include "mm/slab.cc"
 #undef kalloc
 #undef kfree
+#undef kalloc_for
 
 // Last.
 #include "tests/unit/fake_arch/catch.h"
@@ -76,4 +81,47 @@ TEST_CASE("slab: no memory is null, not a crash") {
   CHECK(slab_kalloc(size_t{4} << 20) == nullptr);
   for (void* p : all) slab_kfree(p, 4096);
   CHECK(slab_kalloc(100) != nullptr);
+}
+
+TEST_CASE("slab: each object is paid for until it is freed") {
+  start();
+  using runsc::g_accounts;
+  auto& local = runsc::arch::cpu_local();
+  const auto bytes = [&](runsc::AccountId id) {
+    runsc::account_flush(local.stock);
+    return g_accounts[id].bytes.load();
+  };
+  const int64_t before[] = {bytes(3), bytes(4)};
+  struct Paid {
+    void* p;
+    size_t size;
+    runsc::AccountId account;
+  };
+  std::mt19937 rng(11);
+  std::vector<Paid> live;
+  int64_t paid[2] = {};
+  for (int i = 0; i < 20000; ++i) {
+    local.account = static_cast<runsc::AccountId>(3 + rng() % 2);
+    if (rng() % 5 < 3 || live.empty()) {
+      const size_t size = 1 + (rng() % 20 ? rng() % 1100 : rng() % 20000);
+      void* p = slab_kalloc(size);
+      REQUIRE(p);
+      memset(p, 0xff, size);
+      live.push_back({p, size, local.account});
+      paid[local.account - 3] += static_cast<int64_t>(size);
+    } else {
+      std::swap(live[rng() % live.size()], live.back());
+      const Paid o = live.back();
+      live.pop_back();
+      slab_kfree(o.p, o.size);
+      paid[o.account - 3] -= static_cast<int64_t>(o.size);
+    }
+    if (i % 1000 == 0) REQUIRE(bytes(3) - before[0] == paid[0]);
+  }
+  CHECK(bytes(3) - before[0] == paid[0]);
+  CHECK(bytes(4) - before[1] == paid[1]);
+  local.account = runsc::kNoAccount;
+  for (const Paid& o : live) slab_kfree(o.p, o.size);
+  CHECK(bytes(3) == before[0]);
+  CHECK(bytes(4) == before[1]);
 }

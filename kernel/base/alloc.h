@@ -6,10 +6,15 @@
 #include <new>
 #include <utility>
 
+#include "kernel/base/account.h"
+
 namespace runsc {
 
 // Returns `size` bytes aligned to 16 (to 64 when size >= 64), or nullptr. Contents undefined. Never sleeps.
+// The account for which this CPU works pays.
 [[nodiscard]] void* kalloc(size_t size);
+// Another one pays, however much it has already.
+[[nodiscard]] void* kalloc_for(AccountId account, size_t size);
 // `size` is the one given to kalloc; p may be null.
 void kfree(void* p, size_t size);
 

@@ -27,10 +27,11 @@ Started<Prepared> set_up_container(Task& task, std::span<const std::byte> bytes)
   hostcall::ContainerReader reader(bytes);
   auto spec = read_container(reader);
   if (!spec) return failed("container description", spec.error());
-  {
-    LockGuard tree(g_tree_lock);
-    task.group().container->most_tasks = spec->most_tasks;
-  }
+  Container& container = *task.group().container;
+  container.set_limits(ContainerLimits().with(spec->limits));
+  // Of a pod the first container speaks for all.
+  if (container.is_first() && spec->limits.which & hostcall::Limits::kSandbox)
+    mm::phys_set_cap(spec->limits.sandbox_memory);
   UtsNamespace& uts = task.namespaces().uts();
   if (!spec->hostname.view().empty()) (void)uts.set_hostname(spec->hostname.view());
   if (!spec->domainname.view().empty()) (void)uts.set_domainname(spec->domainname.view());

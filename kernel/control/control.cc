@@ -81,6 +81,10 @@ void obey_for(Container& container, const Command& c) {
       return answer_command(c.id, {}, true);
     case CommandKind::processes:
       return list_processes(container, c.id);
+    case CommandKind::update:
+      return update_limits(container, c);
+    case CommandKind::statistics:
+      return tell_statistics(container, c.id);
     case CommandKind::pause:
       freeze_tasks(container);
       return answer_command(c.id, {}, true);

@@ -46,6 +46,9 @@ void join_container(Container& container, const hostcall::TakeCommand::Reply& co
 // kernel/control/add_container.cc: CommandKind::create, answered by the new init itself. It shares with
 // `first` what is not its own.
 void add_container(Container& first, const hostcall::TakeCommand::Reply& command);
+// kernel/control/statistics.cc
+void update_limits(Container& container, const hostcall::TakeCommand::Reply& command);
+void tell_statistics(const Container& container, uint32_t command);
 // kernel/control/process_list.cc
 void list_processes(const Container& container, uint32_t command);
 

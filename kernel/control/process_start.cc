@@ -115,6 +115,8 @@ std::string_view reason(Errno e) {
       return "invalid argument";
     case Errno::isdir:
       return "is a directory";
+    case Errno::again:
+      return "resource temporarily unavailable";
     default:
       return "failed";
   }

@@ -26,6 +26,7 @@ Result<void> spawn_process(uint32_t number, Ref<Container> container, Ref<Namesp
   Ref<ThreadGroup> group = TRY(ThreadGroup::create());
   group->actions = TRY(SignalActions::create());
   group->host_number = number;
+  task->set_account(container->account_id);
   group->container = std::move(container);
   task->start_ns.store(monotonic_ns());
   TaskInternals::group(*task) = group;
@@ -49,7 +50,7 @@ Result<void> spawn_process(uint32_t number, Ref<Container> container, Ref<Namesp
   {
     LockGuard tree(g_tree_lock);
     Container& container_now = *group->container;
-    if (container_now.tasks >= container_now.most_tasks) return Errno::again;
+    TRY(container_now.admit_task_locked());
     TRY(pid_allocate_locked(*task));
     group->pid = task->tid();
     group->own_pid = task->own_tid();

@@ -12,6 +12,7 @@ namespace runsc::kernel {
 // For register_filesystem().
 Result<Ref<fs::SuperBlock>> mount_proc(std::string_view source, std::string_view data);
 Result<Ref<fs::SuperBlock>> mount_sysfs(std::string_view source, std::string_view data);
+Result<Ref<fs::SuperBlock>> mount_cgroup(std::string_view source, std::string_view data);
 
 namespace proc {
 

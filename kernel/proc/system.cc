@@ -1,6 +1,7 @@
 // The files of /proc that are about the whole system.
 #include "fs/filesystem.h"
 #include "kernel/base/alloc_stats.h"
+#include "kernel/control/containers.h"
 #include "kernel/pid.h"
 #include "kernel/proc/cpuid.h"
 #include "kernel/proc/proc.h"
@@ -17,9 +18,9 @@ namespace {
 uint64_t clock_ticks(uint64_t tsc) { return tsc_to_ns(tsc) / (1'000'000'000 / kTicksPerSecond); }
 
 Result<void> show_meminfo(TextSink& out) {
-  mm::PhysStats s = mm::phys_stats();
+  const VisibleMemory memory = visible_memory(*Task::current().group().container);
   auto row = [&](std::string_view name, uint64_t kib) { format(out, "{:<16}{:8} kB\n", name, kib); };
-  const uint64_t total = s.total_pages * 4, free = s.free_pages * 4;
+  const uint64_t total = memory.total * 4, free = memory.free * 4;
   row("MemTotal:", total);
   row("MemFree:", free);
   row("MemAvailable:", free);

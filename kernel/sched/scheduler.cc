@@ -178,11 +178,14 @@ static void run_next(Cpu& cpu, SchedEntity* prev, Fate fate, SchedEntity* next) 
     to = next->task.user_state_or_null();
     space = next->task.user_space_or_null();
     local.current = &next->task;
+    local.account = next->task.account;
     local.parker = next;
     local.look = true;
   } else {
     cpu.busy.end(now);
+    account_flush(local.stock);
     local.current = nullptr;
+    local.account = kNoAccount;
     local.parker = &cpu.idle_parker;
   }
   arch::user_switch(from, to, space);

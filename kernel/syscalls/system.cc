@@ -3,6 +3,7 @@
 
 #include "fs/user_namespace.h"
 #include "kernel/base/cpu_hooks.h"
+#include "kernel/control/containers.h"
 #include "kernel/exit.h"
 #include "kernel/klog.h"
 #include "kernel/namespaces.h"
@@ -67,12 +68,12 @@ Result<void> sys_sysinfo(Task& task, uint64_t buffer) {
     uint32_t unit, pad3;
   } i = {};
   static_assert(sizeof(Info) == 112);
-  mm::PhysStats stats = mm::phys_stats();
+  const VisibleMemory memory = visible_memory(*task.group().container);
   i.uptime = static_cast<int64_t>(monotonic_ns() / 1'000'000'000);
   sched_load_average(i.loads);
   for (uint64_t& l : i.loads) l <<= 5;  // 1/2048 here, 1/65536 there
-  i.total = stats.total_pages * mm::kPageSize;
-  i.free = stats.free_pages * mm::kPageSize;
+  i.total = memory.total * mm::kPageSize;
+  i.free = memory.free * mm::kPageSize;
   i.procs = static_cast<uint16_t>(task_count());
   i.unit = 1;
   return mm::copy_out(task.mm(), UserPtr<Info>(buffer), i);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kernel/base/account.h"
 #include "kernel/base/lock.h"
 #include "kernel/base/result.h"
 #include "kvm/hostcall/boot_info.h"
@@ -35,10 +36,12 @@ Result<void> direct_map_extend(uint64_t phys_end);
 // What the scheduler keeps per CPU; the seam only gives it a home.
 struct CpuLocal {
   unsigned id = 0;
-  void* current = nullptr;    // kernel::Task running here
-  void* scheduler = nullptr;  // kernel's run queue
-  Parker* parker = nullptr;   // of `current`, or of the CPU before tasks run
-  bool look = true;           // the scheduler has something to look at before user code runs
+  void* current = nullptr;         // kernel::Task running here
+  void* scheduler = nullptr;       // kernel's run queue
+  Parker* parker = nullptr;        // of `current`, or of the CPU before tasks run
+  bool look = true;                // the scheduler has something to look at before user code runs
+  AccountId account = kNoAccount;  // who pays for what `current` takes
+  AccountStock stock;
 };
 CpuLocal& cpu_local();  // never keep the reference across a context switch
 unsigned cpu_count();

@@ -23,6 +23,7 @@ enum class Number : uint32_t {
   read_command,
   answer_command,
   process_ended,
+  container_oom,
   container_ready,
   // files beneath donated directories
   stat_path = 32,

@@ -3,7 +3,8 @@
 //   u32 version (kContainerVersion)
 //   u32 count, u32 handles: what is donated for it; below a handle is a place in this list, or kNoPlace
 //   string hostname (empty: as it is), string domainname, u32 wait (1: the init waits for CommandKind::start)
-//   u32 most tasks (~0: no limit)
+//   limits: u32 which (Limits::kMemory...), u64 memory in bytes, u32 tasks (both: all ones for no limit),
+//   u64 CPU quota (0: none) and period in microseconds, u64 CPU shares, u64 memory of the whole sandbox
 //   a process:
 //   strings argv, strings envp, string cwd
 //   u32 uid, u32 gid, u32 list additional gids, u32 umask
@@ -15,7 +16,8 @@
 //   and behind it: u32 root handle (donated directory), u32 root read-only, u32 root overlay in memory (1) or
 //   direct to the host (0) u32 count, then per mount in order: string destination, u32 kind (MountKind), u32
 //   handle, u64 flags (MS_*), string data strings masked paths, strings read-only paths
-// What joins a running container (CommandKind::execute) is version, handles and a process alone.
+// What joins a running container (CommandKind::execute) is version, handles and a process alone; new limits
+// (CommandKind::update) are the limits alone.
 // A list is its u32 count and its elements; a string is its u32 length and its bytes.
 #pragma once
 
@@ -26,7 +28,7 @@
 
 namespace runsc::hostcall {
 
-inline constexpr uint32_t kContainerVersion = 3;
+inline constexpr uint32_t kContainerVersion = 4;
 inline constexpr uint32_t kNoPlace = ~uint32_t{0};
 
 enum class MountKind : uint32_t {
@@ -38,6 +40,17 @@ enum class MountKind : uint32_t {
   devpts = 6,
   mqueue = 7,
   cgroup = 8
+};
+
+// linux.resources, as far as the sentry keeps or shows them.
+struct Limits {
+  static constexpr uint32_t kMemory = 1, kTasks = 2, kCpuQuota = 4, kCpuPeriod = 8, kCpuShares = 16,
+                            kSandbox = 32;
+  uint32_t which = 0;  // what is said; the rest is as it was
+  uint64_t memory = ~uint64_t{0};
+  uint32_t tasks = ~uint32_t{0};
+  uint64_t cpu_quota_us = 0, cpu_period_us = 0, cpu_shares = 0;
+  uint64_t sandbox_memory = ~uint64_t{0};  // what the sentry may use of the host's, all in all
 };
 
 // Reads without trust: after a short or bad read everything returns zero and ok() is false.
@@ -53,6 +66,17 @@ class ContainerReader {
     std::string_view s(reinterpret_cast<const char*>(bytes_.data()) + at_, n);
     at_ += n;
     return s;
+  }
+  Limits limits() {
+    Limits l;
+    l.which = u32();
+    l.memory = u64();
+    l.tasks = u32();
+    l.cpu_quota_us = u64();
+    l.cpu_period_us = u64();
+    l.cpu_shares = u64();
+    l.sandbox_memory = u64();
+    return l;
   }
   // The list of donated handles. False: it is not whole.
   bool read_handles() {
@@ -104,6 +128,15 @@ class ContainerWriter {
   void string(std::string_view s) {
     u32(static_cast<uint32_t>(s.size()));
     sink_.append(s.data(), s.size());
+  }
+  void limits(const Limits& l) {
+    u32(l.which);
+    u64(l.memory);
+    u32(l.tasks);
+    u64(l.cpu_quota_us);
+    u64(l.cpu_period_us);
+    u64(l.cpu_shares);
+    u64(l.sandbox_memory);
   }
   template <class List>
   void strings(const List& list) {

@@ -23,8 +23,10 @@ enum class CommandKind : uint32_t {
   processes,  // of the container; answered with lines "PID PPID UID START_NS CPU_NS NUMBER COMMAND"
   pause,      // answered when every task was told: at once, but for what is on its way out of user code
   resume,
-  create,  // a further container, named by `process`; body: container_spec.h; flags: kOwnPid...; answered
-           // with the pid of its init when that waits for `start`
+  create,      // a further container, named by `process`; body: container_spec.h; flags: kOwnPid...; answered
+               // with the pid of its init when that waits for `start`
+  update,      // new limits; body: container_spec.h, Limits. Refused where more memory than that is in use
+  statistics,  // answered with lines "NAME VALUE" (kernel/control/statistics.cc)
 };
 inline constexpr uint32_t kSignalAll = 1;  // every process of the container
 // What a further container does not share with the first one.
@@ -69,6 +71,14 @@ struct ProcessEnded {  // and was reaped; never for the first init (Exit)
   struct Request {
     ProcessNumber process;
     uint32_t wait_status;
+  };
+  using Reply = Empty;
+};
+struct ContainerOom {  // a process was killed because the container, or the sandbox, had no memory left
+  static constexpr Number kNumber = Number::container_oom;
+  struct Request {
+    ContainerNumber container;
+    uint32_t reserved;
   };
   using Reply = Empty;
 };

@@ -15,7 +15,7 @@ namespace runsc::oci {
 
 // What the sandbox needs beside the container's own memory and tasks: limits are so much higher on the host,
 // so that the sentry meets the container's limit first and ends a task, not the host the sandbox.
-inline constexpr int64_t kSandboxMemory = int64_t{32} << 20;
+inline constexpr int64_t kSandboxMemory = int64_t{64} << 20;
 inline constexpr int64_t kSandboxTasks = 64;
 
 class CgroupSet {

@@ -1,11 +1,13 @@
-// Verbs about a container's limits: update, events.
+// runsc update: new limits for a container.
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "oci/cgroup/cgroup.h"
 #include "oci/cmd/command.h"
+#include "oci/control/client.h"
 #include "oci/host/file_io.h"
+#include "oci/sandbox/sandbox_limits.h"
 #include "oci/sandbox/state_dir.h"
 #include "oci/spec/parse.h"
 
@@ -58,30 +60,15 @@ Expected<int> cmd_update(const Options& options, std::span<const std::string> ar
   const StateDir dir = OCI_TRY(StateDir::open(options.root, rest[0]));
   const ContainerState state = OCI_TRY(dir.read());
   if (!is_alive(state)) return fail("container not running");
+  // The sentry first: it refuses less memory than is in use, and then nothing has changed.
+  json request = {{"op", "update"}, {"container", state.id}, {"resources", text}};
+  // What is a container's alone may be as large as that; a pod has limits of its own.
+  const bool of_pod =
+      !state.sandbox.empty() || state.annotations.contains("io.kubernetes.cri.container-type");
+  if (!of_pod && resources.memory_limit)
+    request["sandbox"] = sandbox_memory(resources.memory_limit, std::nullopt).value_or(UINT64_MAX);
+  OCI_TRY(control(dir.sandbox_path(state), request));
   OCI_TRY_VOID(CgroupSet(state.cgroups).apply(resources));
-  return 0;
-}
-
-Expected<int> cmd_events(const Options& options, std::span<const std::string> args) {
-  bool stats = false;
-  FlagSet flags;
-  flags.boolean("stats", stats, "print the statistics once");
-  const std::vector<std::string> rest = OCI_TRY(flags.parse(args));
-  if (rest.size() != 1) return fail("usage: runsc events --stats ID\n" + flags.usage());
-  if (!stats) return fail("events: a stream of events is not supported, use --stats");
-  const StateDir dir = OCI_TRY(StateDir::open(options.root, rest[0]));
-  const ContainerState state = OCI_TRY(dir.read());
-  if (!is_alive(state)) return fail("container not running");
-  const CgroupSet::Usage usage = CgroupSet(state.cgroups).usage();
-  const json document = {
-      {"type", "stats"},
-      {"id", state.id},
-      {"data",
-       {{"cpu", {{"usage", {{"total", usage.cpu_ns}}}}},
-        {"memory", {{"usage", {{"usage", usage.memory}, {"limit", usage.memory_limit}}}}},
-        {"pids", {{"current", usage.pids}, {"limit", usage.pids_limit}}}}},
-  };
-  OCI_TRY_VOID(write_all(STDOUT_FILENO, document.dump() + "\n", "stdout"));
   return 0;
 }
 

@@ -92,6 +92,7 @@ Expected<Answer> parse_answer(const json& message) {
   Answer answer;
   answer.value = integer("value");
   answer.ended = integer("ended");
+  answer.oom = message.contains("oom");
   answer.text = text("text");
   if (const auto it = message.find("pids"); it != message.end() && it->is_array())
     for (const json& pair : *it)

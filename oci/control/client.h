@@ -25,6 +25,7 @@ inline constexpr const char* kNotRunning = "container not running";
 struct Answer {
   std::optional<int> value;
   std::optional<int> ended;  // wait status
+  bool oom = false;          // events: a process was killed for want of memory
   std::string text;
   std::map<std::int64_t, pid_t> pids;  // processes: who stands on the host for one that it started
 };
@@ -41,6 +42,8 @@ class ControlClient {
   // Without waiting for an answer.
   Expected<void> send_more(const nlohmann::json& request);
   int fd() const { return fd_.get(); }
+  // Who reads the answers themselves.
+  UniqueFd release() { return std::move(fd_); }
 
  private:
   explicit ControlClient(UniqueFd fd) : fd_(std::move(fd)) {}

@@ -19,11 +19,17 @@
 //   {"op": "resize", "rows", "columns"}
 //   {"op": "processes"}, {"op": "pause"}, {"op": "resume"}
 //   {"op": "status"}                   text: created, running or paused
+//   {"op": "statistics"}               answered with text, lines "NAME VALUE"
+//   {"op": "update", "resources"}      as linux.resources of config.json, as text; "sandbox": bytes that the
+//                                      sandbox may use on the host
+//   {"op": "events"}                   as wait, and tells in between when a process was killed for want of
+//                                      memory
 // "pid" is the process on the host that stands for what is started.
 // Answers:
 //   {"ok": true, "value": N, "text": "..."}     exec, create: value is the pid in the container
 //   ... "pids": [[NUMBER, PID], ...]            processes: who stands for those with a NUMBER
 //   {"error": "...", "status": N}               the exit status that the command should end with
+//   {"oom": true}                               events
 //   {"ended": N}                                exec, create, wait: the status as wait(2) has it
 #pragma once
 

@@ -232,8 +232,11 @@ void ControlServer::obey_for(Connection& connection, hostcall::ContainerNumber c
     if (connection.process == 0) connection.closed = true;
     return;
   }
-  if (name == "wait") {
+  if (name == "statistics") return submit(connection, command_of(CommandKind::statistics, container));
+  if (name == "update") return update(connection, container, request);
+  if (name == "wait" || name == "events") {
     connection.waits = container;
+    connection.listens = name == "events";
     connection.stays = true;
     return send(connection, dump({{"ok", true}}));
   }
@@ -249,6 +252,17 @@ void ControlServer::signal(Connection& connection, hostcall::ContainerNumber con
                  number(request, "signal"), everyone ? hostcall::kSignalAll : 0);
   if (connection.signals) return submit(connection, std::move(command));
   sandbox_.command(std::move(command));
+}
+
+void ControlServer::update(Connection& connection, hostcall::ContainerNumber container, const json& request) {
+  const Expected<Resources> resources = parse_resources_text(text_of(request, "resources"), "update");
+  if (!resources) return refuse(connection, resources.error().text);
+  const auto sandbox = request.find("sandbox");
+  std::optional<uint64_t> most;
+  if (sandbox != request.end() && sandbox->is_number_unsigned()) most = sandbox->get<uint64_t>();
+  monitor::Command command = command_of(CommandKind::update, container);
+  command.body = limits_bytes(*resources, most);
+  submit(connection, std::move(command));
 }
 
 void ControlServer::stand_for(Connection& connection, const json& request) {
@@ -341,6 +355,9 @@ void ControlServer::take_notices() {
       case monitor::Notice::Kind::ended:
         take_end(notice);
         break;
+      case monitor::Notice::Kind::oom:
+        take_shortage(notice);
+        break;
     }
   }
 }
@@ -384,6 +401,14 @@ void ControlServer::take_end(const monitor::Notice& notice) {
     send(c, dump({{"ended", notice.status}}));
     if (c.output.empty()) c.closed = true;
   }
+}
+
+void ControlServer::take_shortage(const monitor::Notice& notice) {
+  // Who does not read is not told for ever.
+  constexpr size_t kMostUnread = 64;
+  for (Connection& c : connections_)
+    if (c.listens && c.waits == notice.process && c.output.size() < kMostUnread)
+      send(c, dump({{"oom", true}}));
 }
 
 void ControlServer::forget(hostcall::ContainerNumber container) {

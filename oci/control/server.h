@@ -56,6 +56,7 @@ class ControlServer {
     bool signals = false;  // the command is a signal: the container's end is no failure of it
     bool lists = false;    // the command asks for processes
     std::optional<hostcall::ContainerNumber> waits;  // for the end of its init
+    bool listens = false;                            // and for its shortages of memory
     bool closed = false;
     std::list<std::string> output;  // what did not fit into the socket yet
   };
@@ -82,6 +83,7 @@ class ControlServer {
   void take_notices();
   void take_answer(const monitor::Notice& notice);
   void take_end(const monitor::Notice& notice);
+  void take_shortage(const monitor::Notice& notice);
   void obey(Connection& connection, const std::string& text, std::vector<UniqueFd> fds);
   void obey_for(Connection& connection, hostcall::ContainerNumber container, const std::string& name,
                 const nlohmann::json& request, std::vector<UniqueFd> fds);
@@ -89,6 +91,7 @@ class ControlServer {
   void execute(Connection& connection, hostcall::ContainerNumber container, const nlohmann::json& request,
                std::vector<UniqueFd> fds);
   void signal(Connection& connection, hostcall::ContainerNumber container, const nlohmann::json& request);
+  void update(Connection& connection, hostcall::ContainerNumber container, const nlohmann::json& request);
   // Its process gets a number, and goes when the connection does.
   void stand_for(Connection& connection, const nlohmann::json& request);
   void submit(Connection& connection, monitor::Command command);

@@ -36,6 +36,7 @@
 #include "oci/sandbox/lifeline.h"
 #include "oci/sandbox/privileges.h"
 #include "oci/sandbox/report.h"
+#include "oci/sandbox/sandbox_limits.h"
 #include "oci/sandbox/signals.h"
 #include "oci/sandbox/state_dir.h"
 #include "oci/sandbox/stdio.h"
@@ -69,21 +70,19 @@ Expected<void> detach_from_launcher(const BootRequest& request) {
   return limit_process();
 }
 
-uint64_t memory_limit(const Spec& spec) {
+// What it may ever use: limits are the sentry's to keep, and may change.
+uint64_t host_memory() {
   struct sysinfo info {};
   ::sysinfo(&info);
-  uint64_t limit = uint64_t{info.totalram} * info.mem_unit;
-  const auto asked = spec.linux_.resources.memory_limit;
-  if (asked && *asked > 0) limit = std::min(limit, static_cast<uint64_t>(*asked));
+  const uint64_t all = uint64_t{info.totalram} * info.mem_unit;
   constexpr uint64_t kPage = 4096;
-  return std::min(limit, hostcall::kWindowBase) & ~(kPage - 1);
+  return std::min(all, hostcall::kWindowBase) & ~(kPage - 1);
 }
 
-unsigned cpu_count(const Options& options, const Spec& spec) {
+unsigned cpu_count(const Options& options, const Resources& resources) {
   cpu_set_t set;
   CPU_ZERO(&set);
   unsigned count = ::sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<unsigned>(CPU_COUNT(&set)) : 1;
-  const Resources& resources = spec.linux_.resources;
   if (options.cpus_from_quota && resources.cpu_quota.value_or(0) > 0 &&
       resources.cpu_period.value_or(0) > 0) {
     const auto quota = static_cast<uint64_t>(*resources.cpu_quota);
@@ -138,9 +137,11 @@ Expected<std::unique_ptr<monitor::Sandbox>> create_sandbox(const BootRequest& re
   if (spec.process->terminal) size = window_size(STDIN_FILENO).value_or(size);
   monitor::SandboxConfig config;
   config.mode = mode_of(request.options.kvm_mode);
-  config.memory_limit = memory_limit(spec);
-  config.cpus = cpu_count(request.options, spec);
-  config.container = container_bytes(spec, plan, {size, request.wait_for_start, false});
+  const Resources resources = OCI_TRY(sandbox_resources(spec));
+  config.memory_limit = host_memory();
+  config.cpus = cpu_count(request.options, resources);
+  StartForm form{size, request.wait_for_start, false, sandbox_memory(resources.memory_limit)};
+  config.container = container_bytes(spec, plan, form);
   config.donated = OCI_TRY(donate(tree, spec.process->terminal));
   config.debug_log_fd = request.debug_log ? kDebugLogFd : -1;
   config.log_level = request.options.debug ? kLogDebug : kLogInfo;

@@ -172,14 +172,54 @@ Expected<ContainerPlan> plan_container(Spec& spec) {
   return plan;
 }
 
+namespace {
+
+hostcall::Limits limits_of(const Resources& resources, std::optional<uint64_t> sandbox_memory) {
+  using hostcall::Limits;
+  Limits limits;
+  if (resources.memory_limit && *resources.memory_limit != 0) {
+    limits.which |= Limits::kMemory;
+    if (*resources.memory_limit > 0) limits.memory = static_cast<uint64_t>(*resources.memory_limit);
+  }
+  if (resources.pids_limit) {
+    limits.which |= Limits::kTasks;
+    const int64_t tasks = *resources.pids_limit;
+    if (tasks > 0 && tasks < kNoLimit) limits.tasks = static_cast<uint32_t>(tasks);
+  }
+  if (resources.cpu_quota) {
+    limits.which |= Limits::kCpuQuota;
+    limits.cpu_quota_us = static_cast<uint64_t>(std::max<int64_t>(*resources.cpu_quota, 0));
+  }
+  if (resources.cpu_period) {
+    limits.which |= Limits::kCpuPeriod;
+    limits.cpu_period_us = *resources.cpu_period;
+  }
+  if (resources.cpu_shares) {
+    limits.which |= Limits::kCpuShares;
+    limits.cpu_shares = *resources.cpu_shares;
+  }
+  if (sandbox_memory) {
+    limits.which |= Limits::kSandbox;
+    limits.sandbox_memory = *sandbox_memory;
+  }
+  return limits;
+}
+
+}  // namespace
+
+std::string limits_bytes(const Resources& resources, std::optional<uint64_t> sandbox_memory) {
+  std::string bytes;
+  Writer(bytes).limits(limits_of(resources, sandbox_memory));
+  return bytes;
+}
+
 std::string container_description(const Spec& spec, const ContainerPlan& plan, const StartForm& form) {
   std::string bytes;
   Writer writer(bytes);
   writer.string(form.keep_host_name ? std::string() : host_name(spec));
   writer.string(form.keep_host_name ? std::string() : spec.domainname);
   writer.u32(form.wait_for_start ? 1 : 0);
-  const int64_t most_tasks = spec.linux_.resources.pids_limit.value_or(0);
-  writer.u32(most_tasks > 0 && most_tasks < kNoLimit ? static_cast<uint32_t>(most_tasks) : kNoLimit);
+  writer.limits(limits_of(spec.linux_.resources, form.sandbox_memory));
   write_process(writer, *spec.process, form.terminal, static_cast<uint32_t>(plan.sources.size()));
   writer.u32(0);  // place of the root
   writer.u32(spec.root.readonly ? 1 : 0);

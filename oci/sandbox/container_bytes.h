@@ -2,6 +2,7 @@
 // to open for it.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,9 +24,10 @@ Expected<ContainerPlan> plan_container(Spec& spec);
 
 // How a container is started.
 struct StartForm {
-  WindowSize terminal;          // its size, where process.terminal is set
-  bool wait_for_start = false;  // the init stops before its program until it is told to start
-  bool keep_host_name = false;  // it shares the one that there is
+  WindowSize terminal;                          // its size, where process.terminal is set
+  bool wait_for_start = false;                  // the init stops before its program until it is told to start
+  bool keep_host_name = false;                  // it shares the one that there is
+  std::optional<uint64_t> sandbox_memory = {};  // what the whole sandbox may use
 };
 
 // The container, but for the list of handles. `plan` is of the same spec.
@@ -34,6 +36,9 @@ std::string container_description(const Spec& spec, const ContainerPlan& plan, c
 std::string with_handles(std::span<const uint32_t> handles, std::string_view description);
 // With handles from 0 on.
 std::string container_bytes(const Spec& spec, const ContainerPlan& plan, const StartForm& form);
+
+// What CommandKind::update takes.
+std::string limits_bytes(const Resources& resources, std::optional<uint64_t> sandbox_memory);
 
 // What joins a running container. `stdio`: handles of the three streams, or of the terminal alone.
 std::string joining_process_bytes(const Process& process, const WindowSize& terminal,

@@ -85,14 +85,23 @@ TEST_CASE("the sentry reads what config.json says", "[oci][sandbox]") {
   CHECK(plan->sources[1].read_only);
   CHECK(plan->sources[1].field == "config.json: mounts[7].source");
 
-  const std::string bytes = container_bytes(spec, *plan, {{24, 80}, true, false});
+  spec.linux_.resources.memory_limit = 64 << 20;
+  spec.linux_.resources.pids_limit = -1;
+  spec.linux_.resources.cpu_quota = 50'000;
+  const std::string bytes = container_bytes(spec, *plan, {{24, 80}, true, false, uint64_t{88} << 20});
   ContainerReader reader(std::as_bytes(std::span(bytes)));
   CHECK(reader.u32() == hostcall::kContainerVersion);
   CHECK(reader.read_handles());
   CHECK(reader.string() == "runsc");
   CHECK(reader.string().empty());
-  CHECK(reader.u32() == 1);           // waits
-  CHECK(reader.u32() == UINT32_MAX);  // tasks
+  CHECK(reader.u32() == 1);  // waits
+  const hostcall::Limits limits = reader.limits();
+  CHECK(limits.which == (hostcall::Limits::kMemory | hostcall::Limits::kTasks | hostcall::Limits::kCpuQuota |
+                         hostcall::Limits::kSandbox));
+  CHECK(limits.memory == 64 << 20);
+  CHECK(limits.tasks == UINT32_MAX);
+  CHECK(limits.cpu_quota_us == 50'000);
+  CHECK(limits.sandbox_memory == uint64_t{88} << 20);
   CHECK(read_strings(reader) == std::vector<std::string>{"sh", "-c", "true"});
   CHECK(read_strings(reader) == spec.process->env);
   CHECK(reader.string() == "/");

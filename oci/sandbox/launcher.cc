@@ -28,6 +28,7 @@
 #include "oci/sandbox/pid_file.h"
 #include "oci/sandbox/pod.h"
 #include "oci/sandbox/removal.h"
+#include "oci/sandbox/sandbox_limits.h"
 #include "oci/sandbox/signals.h"
 #include "oci/sandbox/start_hooks.h"
 #include "oci/sandbox/stdio.h"
@@ -275,7 +276,8 @@ Expected<pid_t> start_alone(const Options& options, const LaunchRequest& request
                fds.lifeline.get(),
                fds.process_lock.get()};
   if (terminal.shared) terminal.raw.emplace(OCI_TRY(RawTerminal::enter(*terminal.shared)));
-  OCI_TRY_VOID(launch.cgroups.make(request.spec.linux_.resources));
+  const Resources resources = OCI_TRY(sandbox_resources(request.spec));
+  OCI_TRY_VOID(launch.cgroups.make(resources));
   return enter_and_start(setup, launch.cgroups);
 }
 

@@ -230,6 +230,8 @@ v2::Metrics metrics_v2(const json& data) {
   stat.set_swap_usage(number(at(at(memory, "swap"), "usage")));
   stat.set_swap_limit(number(at(at(memory, "swap"), "limit")));
   metrics.mutable_memory_events()->set_max(number(at(at(memory, "usage"), "failcnt")));
+  metrics.mutable_memory_events()->set_oom(number(at(memory, "oom")));
+  metrics.mutable_memory_events()->set_oom_kill(number(at(memory, "oom_kill")));
   const json& blkio = at(data, "blkio");
   fill_io(at(blkio, "ioServiceBytesRecursive"), true, *metrics.mutable_io());
   fill_io(at(blkio, "ioServicedRecursive"), false, *metrics.mutable_io());

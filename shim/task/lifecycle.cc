@@ -148,6 +148,7 @@ Async<Result<void>> TaskService::launch(ContainerPtr container) {
 
 void TaskService::discard(Container& container) {
   if (container.oom) container.oom->stop();
+  if (container.events) container.events->stop();
   for (const auto& [exec_id, process] : container.execs) {
     if (process->io) process->io->close();
   }
@@ -162,6 +163,12 @@ void TaskService::watch_memory(const ContainerPtr& container) {
     event.set_container_id(id);
     events_.publish("/tasks/oom", event);
   };
+  auto told = SandboxEvents::start(loop_, container->runtime.options().root, container->id, tell);
+  if (told) {
+    container->events = std::move(*told);
+  } else {
+    log_debug("{}: events: {}", container->id, told.error().text);
+  }
   oci::Expected<std::shared_ptr<OomWatch>> watch = OomWatch::start(loop_, container->init->pid, tell);
   if (watch) {
     container->oom = std::move(*watch);
@@ -244,6 +251,7 @@ Async<void> TaskService::follow(ContainerPtr container, ProcessPtr process) {
   const AsyncMutex::Guard guard = co_await process->changing.lock();
   co_await process->io->drain();
   if (process == container->init) co_await wait_for_execs(container);
+  if (container->events) container->events->catch_up();
   process->exit = process->watch->exit;
   process->phase = Phase::stopped;
   log_info("{} {} ended with {}", container->id, process->exec_id, process->exit.code());

@@ -8,6 +8,7 @@
 #include "shim/base/async.h"
 #include "shim/base/reaper.h"
 #include "shim/host/oom.h"
+#include "shim/host/sandbox_events.h"
 #include "shim/io/process_io.h"
 #include "shim/runtime/runtime.h"
 
@@ -45,7 +46,8 @@ struct Container {
   Runtime runtime;
   std::shared_ptr<Process> init;
   std::map<std::string, std::shared_ptr<Process>> execs;
-  std::shared_ptr<OomWatch> oom;
+  std::shared_ptr<OomWatch> oom;          // the host kills
+  std::shared_ptr<SandboxEvents> events;  // the sandbox kills
   AsyncMutex deleting;
 };
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""cri_client.py SOCKET STUBS IMAGE LOGS: a pod of two containers through its life, over containerd's CRI.
+"""cri_client.py SOCKET STUBS IMAGE LOGS: a pod of three containers through its life, over containerd's CRI.
 
 Prints one JSON object of what was seen. For Debian's own python3: gRPC is a package of its."""
 
@@ -34,10 +34,11 @@ pod_config = cri.PodSandboxConfig(
         cgroup_parent="/runsc-cri-test", security_context=cri.LinuxSandboxSecurityContext(namespace_options=namespaces)))
 
 
-def create(pod, name, *command):
+def create(pod, name, *command, memory=0):
     config = cri.ContainerConfig(
         metadata=cri.ContainerMetadata(name=name), image=cri.ImageSpec(image=image), command=command, log_path=name + ".log",
         linux=cri.LinuxContainerConfig(
+            resources=cri.LinuxContainerResources(memory_limit_in_bytes=memory),
             security_context=cri.LinuxContainerSecurityContext(namespace_options=namespaces)))
     container = call("CreateContainer", cri.CreateContainerRequest(
         pod_sandbox_id=pod, config=config, sandbox_config=pod_config)).id
@@ -58,10 +59,14 @@ def main():
     while status(second).state != EXITED:
         pass
     seen["second"] = status(second).exit_code
+    third = create(pod, "third", "/bin/sh", "-c", "x=a; while :; do x=$x$x; done", memory=32 << 20)
+    while status(third).state != EXITED:
+        pass
+    seen["third"] = [status(third).exit_code, status(third).reason]
     seen["first"] = status(first).state == RUNNING
     print(json.dumps({"alive": True}), flush=True)
     sys.stdin.readline()
-    for container in (first, second):
+    for container in (first, second, third):
         call("StopContainer", cri.StopContainerRequest(container_id=container, timeout=1))
         call("RemoveContainer", cri.Name(id=container))
     call("StopPodSandbox", cri.Name(id=pod))

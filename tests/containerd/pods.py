@@ -9,7 +9,7 @@ from harness import IMAGE, Failed, expect, wait_for
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-def test_pod_of_two_containers(containerd):
+def test_pod_of_three_containers(containerd):
     stubs, logs = containerd.work / "stubs", containerd.work / "pod-logs"
     stubs.mkdir()
     logs.mkdir()
@@ -26,5 +26,6 @@ def test_pod_of_two_containers(containerd):
     if client.returncode != 0 or not ready:
         raise Failed(err[-3000:])
     expect(len(shims), 1, "shims while the pod runs")
-    expect(json.loads(out), {"exec": ["in\n", "err\n", 7], "memory": True, "second": 3, "first": True})
+    expect(json.loads(out), {"exec": ["in\n", "err\n", 7], "memory": True, "second": 3, "third": [137, "OOMKilled"],
+                             "first": True})
     wait_for(lambda: not containerd.shims(), "the shim is gone")

@@ -13,19 +13,40 @@ namespace {
 std::atomic<uint64_t> g_bytes{0};
 }
 
+namespace {
+
+// The account that pays stands behind the object. What malloc() keeps beside it is paid for too.
+constexpr size_t kOverhead = 16;
+
+AccountId& account_behind(void* p, size_t size) { return *(static_cast<AccountId*>(p) + size); }
+
+}  // namespace
+
 void* kalloc(size_t size) {
+  const AccountId account = arch::cpu_local().account;
+  if (g_accounts[account].has_room_for_objects()) [[likely]]
+    return kalloc_for(account, size);
+  account_refused();
+  return nullptr;
+}
+
+void* kalloc_for(AccountId account, size_t size) {
   void* p = nullptr;
   if (size < 64) {
-    p = malloc(size);
-  } else if (posix_memalign(&p, 64, size) != 0) {
+    p = malloc(size + sizeof(AccountId));
+  } else if (posix_memalign(&p, 64, size + sizeof(AccountId)) != 0) {
     return nullptr;
   }
-  if (p) g_bytes.fetch_add(size, std::memory_order_relaxed);
+  if (!p) return nullptr;
+  account_behind(p, size) = account;
+  account_add(arch::cpu_local().stock, account, static_cast<int64_t>(size + kOverhead));
+  g_bytes.fetch_add(size, std::memory_order_relaxed);
   return p;
 }
 
 void kfree(void* p, size_t size) {
   if (!p) return;
+  account_add(arch::cpu_local().stock, account_behind(p, size), -static_cast<int64_t>(size + kOverhead));
   g_bytes.fetch_sub(size, std::memory_order_relaxed);
   free(p);
 }

@@ -31,7 +31,7 @@ std::byte*& link(std::byte* base) {
 
 Result<uint64_t*> next_table(uint64_t& entry) {
   if (entry == 0) {
-    void* page = kalloc(kPage);
+    void* page = kalloc_for(kNoAccount, kPage);
     if (!page) return Errno::nomem;
     CHECK(reinterpret_cast<uint64_t>(page) % kPage == 0, "kalloc of a page is not aligned to one");
     __builtin_memset(page, 0, kPage);
@@ -69,7 +69,7 @@ Result<KernelStack> stack_alloc() {
       return KernelStack{base, kStackSize};
     }
   }
-  void* memory = kalloc(kStackSize);
+  void* memory = kalloc_for(kNoAccount, kStackSize);
   if (!memory) return Errno::nomem;
   CHECK(reinterpret_cast<uint64_t>(memory) % kPage == 0, "kalloc of pages is not aligned to one");
   bool mapped = true;

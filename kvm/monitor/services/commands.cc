@@ -100,6 +100,11 @@ void CommandQueue::ready() {
   put({Notice::Kind::ready, 0, 0, 0, 0, {}});
 }
 
+void CommandQueue::out_of_memory(const hostcall::ContainerOom::Request& request) {
+  std::scoped_lock lock(mutex_);
+  put({Notice::Kind::oom, 0, 0, 0, request.container, {}});
+}
+
 void CommandQueue::put(Notice notice) {
   // Whoever floods hears no more of what it says.
   if (notices_.size() >= kMostNotices) return;
@@ -124,6 +129,11 @@ Result<void> serve_answer_command(Services& s, const hc::AnswerCommand::Request&
 
 Result<void> serve_process_ended(Services& s, const hc::ProcessEnded::Request& request) {
   s.commands.ended(request);
+  return {};
+}
+
+Result<void> serve_container_oom(Services& s, const hc::ContainerOom::Request& request) {
+  s.commands.out_of_memory(request);
   return {};
 }
 

@@ -29,11 +29,11 @@ struct Command {
 // What the sentry said. It is not trusted: texts are bounded, numbers are of commands that wait, order is
 // anything.
 struct Notice {
-  enum class Kind : std::uint8_t { ready, answer, ended } kind{};
+  enum class Kind : std::uint8_t { ready, answer, ended, oom } kind{};
   std::uint32_t id = 0;                 // answer: of which command
   std::uint32_t status = 0;             // answer: 0 or the exit status of a failure; ended: wait status
   std::int32_t value = 0;               // answer
-  hostcall::ProcessNumber process = 0;  // ended
+  hostcall::ProcessNumber process = 0;  // ended; oom: the container
   std::string text;                     // answer
 };
 
@@ -63,6 +63,7 @@ class CommandQueue {
   Result<void> answer(const hostcall::AnswerCommand::Request& request);
   void ended(const hostcall::ProcessEnded::Request& request);
   void ready();
+  void out_of_memory(const hostcall::ContainerOom::Request& request);
 
  private:
   struct Taken {

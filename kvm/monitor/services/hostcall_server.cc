@@ -117,6 +117,7 @@ Result<void> HostcallServer::dispatch_system(unsigned cpu, Number number, const 
       BOTH(ReadCommand, serve_read_command);
       REQUEST_ONLY(AnswerCommand, serve_answer_command);
       REQUEST_ONLY(ProcessEnded, serve_process_ended);
+      REQUEST_ONLY(ContainerOom, serve_container_oom);
       REQUEST_ONLY(ContainerReady, serve_container_ready);
     default:
       return dispatch_files(cpu, number, frame, reply_size);

@@ -56,6 +56,7 @@ Result<void> serve_take_command(Services&, hc::TakeCommand::Reply&);
 Result<void> serve_read_command(Services&, const hc::ReadCommand::Request&, hc::ReadCommand::Reply&);
 Result<void> serve_answer_command(Services&, const hc::AnswerCommand::Request&);
 Result<void> serve_process_ended(Services&, const hc::ProcessEnded::Request&);
+Result<void> serve_container_oom(Services&, const hc::ContainerOom::Request&);
 Result<void> serve_container_ready(Services&, const hc::Empty&);
 
 // path_service.cc

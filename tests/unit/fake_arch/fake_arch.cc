@@ -55,6 +55,7 @@ void panic(const char* file, int line, const char* reason) {
   std::abort();
 }
 
+void* kalloc_for(AccountId, size_t size) { return kalloc(size); }
 void* kalloc(size_t size) {
   uint64_t left = g_kalloc_left.load();
   if (left != ~uint64_t{0}) {

@@ -1,0 +1,89 @@
+#include "oci/sandbox/sandbox_limits.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "oci/cgroup/cgroup.h"
+#include "oci/cgroup/hierarchies.h"
+#include "oci/host/file_io.h"
+
+namespace runsc::oci {
+namespace {
+
+// Of what the cgroup holds the sentry does not know: the monitor, and what is free but not given back yet.
+constexpr int64_t kMonitorMemory = int64_t{40} << 20;
+// Below this a sentry does not start.
+constexpr int64_t kLeastMemory = int64_t{24} << 20;
+static_assert(kSandboxMemory > kMonitorMemory);
+
+// Null: not annotated, or no limit.
+Expected<std::optional<int64_t>> annotated(const Spec& spec, const char* name) {
+  const std::string key = std::string("io.kubernetes.cri.sandbox-") + name;
+  const auto it = spec.annotations.find(key);
+  if (it == spec.annotations.end() || it->second.empty()) return std::nullopt;
+  int64_t value = 0;
+  const char* end = it->second.data() + it->second.size();
+  const auto parsed = std::from_chars(it->second.data(), end, value);
+  if (parsed.ec != std::errc() || parsed.ptr != end)
+    return fail("config.json: annotations[\"" + key + "\"]: must be a number, not \"" + it->second + "\"");
+  if (value <= 0) return std::nullopt;
+  return value;
+}
+
+std::optional<uint64_t> limit_in(const std::string& file) {
+  constexpr size_t kMost = 64;
+  const Expected<std::string> text = read_file(file, kMost);
+  if (!text) return std::nullopt;
+  uint64_t value = 0;
+  const auto parsed = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (parsed.ec != std::errc()) return std::nullopt;  // "max"
+  return value;
+}
+
+}  // namespace
+
+Expected<Resources> sandbox_resources(const Spec& spec) {
+  Resources resources = spec.linux_.resources;
+  const auto type = spec.annotations.find("io.kubernetes.cri.container-type");
+  if (type == spec.annotations.end() || type->second != "sandbox") return resources;
+  if (const auto memory = OCI_TRY(annotated(spec, "memory"))) resources.memory_limit = *memory;
+  if (const auto quota = OCI_TRY(annotated(spec, "cpu-quota"))) resources.cpu_quota = *quota;
+  if (const auto period = OCI_TRY(annotated(spec, "cpu-period"))) resources.cpu_period = *period;
+  if (const auto shares = OCI_TRY(annotated(spec, "cpu-shares"))) resources.cpu_shares = *shares;
+  return resources;
+}
+
+std::optional<uint64_t> memory_limit_around() {
+  std::optional<uint64_t> least;
+  const Expected<std::vector<Hierarchy>> hierarchies = find_hierarchies();
+  if (!hierarchies) return least;
+  for (const Hierarchy& hierarchy : *hierarchies) {
+    const char* name = hierarchy.unified ? "/memory.max" : "/memory.limit_in_bytes";
+    std::string path = hierarchy.own == "/" ? "" : hierarchy.own;
+    for (;;) {
+      const auto limit = limit_in(hierarchy.mount_point + path + name);
+      if (limit && (!least || *limit < *least)) least = limit;
+      if (path.empty()) break;
+      path.erase(path.rfind('/'));
+    }
+  }
+  return least;
+}
+
+std::optional<uint64_t> sandbox_memory(std::optional<int64_t> limit, std::optional<uint64_t> around) {
+  constexpr int64_t kHuge = INT64_MAX / 2;
+  int64_t most = kHuge;
+  if (limit && *limit > 0 && *limit < kHuge) most = *limit + kSandboxMemory - kMonitorMemory;
+  if (around && *around < static_cast<uint64_t>(kHuge))
+    most = std::min(most, static_cast<int64_t>(*around) - kMonitorMemory);
+  if (most == kHuge) return std::nullopt;
+  return static_cast<uint64_t>(std::max(most, kLeastMemory));
+}
+
+std::optional<uint64_t> sandbox_memory(std::optional<int64_t> limit) {
+  return sandbox_memory(limit, memory_limit_around());
+}
+
+}  // namespace runsc::oci
