@@ -12,7 +12,8 @@ namespace {
 using namespace notify_bit;
 using Number = uint32_t;
 
-// What the host is asked to tell of an inode. The watches keep the inode; this goes when the last of them has.
+// What the host is asked to tell of an inode. The watches keep the inode; this goes when the last of them
+// has.
 struct HostWatch : HeapObject {
   HostWatch(HostInode& i, Number n) : inode(i), number(n) {}
   HostInode& inode;
@@ -29,9 +30,10 @@ struct NumberOf {
   type operator()(const HostWatch& w) const { return w.number; }
 };
 template <auto Hook, class Key>
-using Table = boost::intrusive::set<
-    HostWatch, boost::intrusive::member_hook<HostWatch, boost::intrusive::set_member_hook<>, Hook>,
-    boost::intrusive::key_of_value<Key>, boost::intrusive::constant_time_size<false>>;
+using Table =
+    boost::intrusive::set<HostWatch,
+                          boost::intrusive::member_hook<HostWatch, boost::intrusive::set_member_hook<>, Hook>,
+                          boost::intrusive::key_of_value<Key>, boost::intrusive::constant_time_size<false>>;
 
 // Changes of the tables, one after the other, together with what the host is told.
 constinit Mutex g_update_lock{LockRank::hostfs};
@@ -109,7 +111,8 @@ void tell(HostInode& inode, const hostcall::Change& change, std::string_view nam
   const uint32_t events = change.mask & (all_events | is_dir);
   if (!name.empty()) return notify::tell_entry(inode, name, events, own_cookie(change.cookie));
   if (change.mask & attrib) inode.let_go_if_removed();
-  if (change.mask & (remove_self | unmount)) return notify::tell_lost(inode, change.mask & (remove_self | unmount));
+  if (change.mask & (remove_self | unmount))
+    return notify::tell_lost(inode, change.mask & (remove_self | unmount));
   notify::tell_inode(inode, events & ~is_dir);
 }
 
@@ -120,7 +123,8 @@ bool tell_all(const hostcall::TakeChanges::Reply& reply) {
     if (reply.size - at < sizeof change) return false;
     __builtin_memcpy(&change, reply.bytes + at, sizeof change);
     if (change.name_length > 255 || hostcall::change_size(change.name_length) > reply.size - at) return false;
-    std::string_view name(reinterpret_cast<const char*>(reply.bytes + at) + sizeof change, change.name_length);
+    std::string_view name(reinterpret_cast<const char*>(reply.bytes + at) + sizeof change,
+                          change.name_length);
     if (Ref<HostInode> inode = inode_of(change.watch)) tell(*inode, change, name);
     at += hostcall::change_size(change.name_length);
   }

@@ -5,8 +5,8 @@
 
 namespace runsc::fs {
 
-// Asks the host for what the watches of the inode want to hear, or for nothing any more. May sleep. Without room
-// for a watch on the host its changes stay untold, which is logged.
+// Asks the host for what the watches of the inode want to hear, or for nothing any more. May sleep. Without
+// room for a watch on the host its changes stay untold, which is logged.
 void update_host_watch(HostInode& inode);
 
 // Takes from the host what it announced (EventKind::changes), and tells it. On a kernel thread: it sleeps.

@@ -155,9 +155,11 @@ std::optional<std::string> run_toy(const char* begin, const char* end, Meanwhile
 
   FileTable files({});
   auto events = EventLoop::create().value();
+  HostWatches watches;
   auto commands = CommandQueue::create().value();
   Ended ended;
-  Services services{vm->memory(), files, *events, *commands, runner, ended, {vm->memory().limit(), kCpus},
+  Services services{vm->memory(), files,  *events, watches,
+                    *commands,    runner, ended,   {vm->memory().limit(), kCpus},
                     -1,           offset};
   HostcallServer server(services, kCpus);
   runner.start({server, boot.frames_phys, hz, {}, [&](const Vcpu& vcpu, const std::string& reason) {

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "kvm/monitor/services/path_ops.h"
 #include "oci/control/protocol.h"
 #include "oci/host/file_io.h"
 #include "oci/sandbox/container_bytes.h"
@@ -73,8 +74,8 @@ std::string text_of(const json& request, const char* name) {
 
 // A file of the command's, as text.
 Expected<std::string> read_given(const UniqueFd& fd) {
-  struct stat st {};
-  if (::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode)) return fail("not a file");
+  const auto st = monitor::stat_entry(fd.get(), "");
+  if (!st || !S_ISREG(st->st_mode)) return fail("not a file");
   return read_all(fd.get(), kMaxGivenBytes, "description");
 }
 

@@ -110,7 +110,7 @@ void EventLoop::changes() {
 }
 
 Result<void> EventLoop::listen(int fd, std::function<bool()> drain) {
-  drain_ = std::move(drain);
+  if (!drain_) drain_ = std::move(drain);
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = kChangesTag;

@@ -39,7 +39,7 @@ class EventLoop {
   // One stream_ready event for the first of these poll(2) bits that comes true; adds to bits already armed.
   Result<void> arm(hostcall::Handle handle, int fd, std::uint32_t bits);
   // Changes of watched files are told by this descriptor; `drain` reads it, and says whether the sentry is to
-  // be told (EventKind::changes). Once.
+  // be told (EventKind::changes). Always the same one.
   Result<void> listen(int fd, std::function<bool()> drain);
   // The same, found by somebody else.
   void changes();

@@ -5,12 +5,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kvm/monitor/services/path_ops.h"
+
 namespace runsc::monitor {
 
 Result<HostFileRef> FileTable::get(hostcall::Handle handle) const {
   std::shared_lock lock(mutex_);
   if (handle >= files_.size() || files_[handle] == nullptr) return Errno::badf;
   return files_[handle];
+}
+
+FoundFile HostFile::found() const {
+  std::scoped_lock lock(found_mutex_);
+  return found_;
+}
+
+void HostFile::renamed(const FoundFile& now) {
+  std::scoped_lock lock(found_mutex_);
+  if (found_.dev == now.dev && found_.ino == now.ino) found_.name = now.name;
+}
+
+void FileTable::renamed(const FoundFile& now) {
+  std::shared_lock lock(mutex_);
+  for (const HostFileRef& file : files_)
+    if (file) file->renamed(now);
 }
 
 Result<hostcall::Handle> FileTable::add(HostFileRef file) {
@@ -53,8 +71,9 @@ bool is_terminal(const UniqueFd& fd, const struct stat& st) {
 }  // namespace
 
 HostFileRef adopt_as_it_is(UniqueFd fd) {
-  struct stat st {};
-  if (!fd.valid() || ::fstat(fd.get(), &st) < 0) return nullptr;
+  const auto known = stat_entry(fd.get(), "");
+  if (!known) return nullptr;
+  const struct stat& st = *known;
   const int flags = ::fcntl(fd.get(), F_GETFL);
   StreamKind kind = (flags & O_NONBLOCK) != 0 ? StreamKind::non_blocking : StreamKind::polled;
   if ((flags & O_PATH) != 0 || S_ISDIR(st.st_mode))
@@ -65,8 +84,9 @@ HostFileRef adopt_as_it_is(UniqueFd fd) {
 }
 
 HostFileRef adopt_donated(UniqueFd fd) {
-  struct stat st {};
-  if (!fd.valid() || ::fstat(fd.get(), &st) < 0) return nullptr;
+  const auto known = stat_entry(fd.get(), "");
+  if (!known) return nullptr;
+  const struct stat& st = *known;
   if (S_ISFIFO(st.st_mode) || is_terminal(fd, st)) {
     const int access = ::fcntl(fd.get(), F_GETFL) & O_ACCMODE;
     std::string link = fmt::format("/proc/self/fd/{}", fd.get());

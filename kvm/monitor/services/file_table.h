@@ -1,6 +1,8 @@
 // The host files of a sandbox: donated ones first, in their order, then those opened beneath them.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -22,12 +24,27 @@ enum class StreamKind : std::uint8_t {
   polled,        // shared with others: asked for readiness first, small writes only
 };
 
+// Which file, and its name in its directory: for what is opened beneath a donated one.
+struct FoundFile {
+  dev_t dev = 0;
+  ino_t ino = 0;
+  std::string name;
+};
+
 struct HostFile {
-  HostFile(UniqueFd f, StreamKind k, std::string n = {}) : fd(std::move(f)), stream(k), name(std::move(n)) {}
+  HostFile(UniqueFd f, StreamKind k, FoundFile found = {})
+      : fd(std::move(f)), stream(k), found_(std::move(found)) {}
   const UniqueFd fd;
   const StreamKind stream;
-  const std::string name;  // in its directory, when it was opened there
-  std::mutex position;     // held over lseek + getdents64
+  std::mutex position;  // held over lseek + getdents64
+
+  FoundFile found() const;
+  // If it is this file, it has this name now.
+  void renamed(const FoundFile& now);
+
+ private:
+  mutable std::mutex found_mutex_;
+  FoundFile found_;  // guarded by found_mutex_
 };
 using HostFileRef = std::shared_ptr<HostFile>;
 
@@ -41,6 +58,7 @@ class FileTable {
   Result<HostFileRef> get(hostcall::Handle handle) const;
   // EMFILE at kMostFiles.
   Result<hostcall::Handle> add(HostFileRef file);
+  void renamed(const FoundFile& now);
   // EBADF. Numbers of donated files are not used again.
   Result<HostFileRef> remove(hostcall::Handle handle);
 

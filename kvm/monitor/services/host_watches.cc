@@ -35,8 +35,8 @@ Result<void> HostWatches::open_locked() {
 // else in the process uses that.
 Result<int> HostWatches::add_at_locked(int directory, const char* name, std::uint32_t mask) {
   if (::fchdir(directory) < 0) return errno == ENOTDIR ? Errno::opnotsupp : host_errno(errno);
-  const int wd = ::inotify_add_watch(inotify_.get(), *name != 0 ? name : ".",
-                                     mask | IN_DONT_FOLLOW | IN_MASK_ADD);
+  const int wd =
+      ::inotify_add_watch(inotify_.get(), *name != 0 ? name : ".", mask | IN_DONT_FOLLOW | IN_MASK_ADD);
   const int code = errno;
   if (::fchdir(home_.get()) < 0) return host_errno(errno);
   if (wd < 0) return host_errno(code);
@@ -47,12 +47,12 @@ Result<void> HostWatches::add(std::uint32_t number, int directory, const char* n
   if (number == 0) return Errno::inval;
   std::scoped_lock lock(mutex_);
   TRY(open_locked());
-  if (wd_of_.size() >= kMostWatches && !wd_of_.contains(number)) return Errno::nospc;
+  if (watches_.size() >= kMostWatches && !wd_of_.contains(number)) return Errno::nospc;
   const struct stat st = TRY(stat_entry(directory, name));
   const int wd = TRY(add_at_locked(directory, name, mask));
   auto known = wd_of_.find(number);
   if (known != wd_of_.end() && known->second == wd) return {};
-  remove_locked(number);
+  if (known != wd_of_.end()) std::erase(watches_[known->second].numbers, number);
   Watch& watch = watches_[wd];
   watch.object = {st.st_dev, st.st_ino};
   watch.numbers.push_back(number);
@@ -74,9 +74,14 @@ void HostWatches::remove_locked(std::uint32_t number) {
   wd_of_.erase(known);
   std::erase(watch->second.numbers, number);
   if (!watch->second.numbers.empty()) return;
-  ::inotify_rm_watch(inotify_.get(), watch->first);
-  watches_.erase(watch);
-  active_.store(static_cast<std::uint32_t>(watches_.size()), std::memory_order_relaxed);
+  // The jail has no inotify_rm_watch(2): the host's watch stays for whoever asks again, and all of them end
+  // with the last one that is wanted.
+  if (!wd_of_.empty()) return;
+  watches_.clear();
+  pending_.clear();
+  overflowed_ = false;
+  inotify_.reset();
+  active_.store(0, std::memory_order_relaxed);
 }
 
 bool HostWatches::drain() {
@@ -103,7 +108,8 @@ void HostWatches::drain_locked() {
   }
 }
 
-void HostWatches::read_locked(std::uint32_t wd, std::uint32_t mask, std::uint32_t cookie, std::string_view name) {
+void HostWatches::read_locked(std::uint32_t wd, std::uint32_t mask, std::uint32_t cookie,
+                              std::string_view name) {
   if ((mask & IN_Q_OVERFLOW) != 0) overflowed_ = true;
   auto it = watches_.find(static_cast<int>(wd));
   if (it == watches_.end()) return;
@@ -144,10 +150,11 @@ void HostWatches::take(hostcall::TakeChanges::Reply& reply) {
 
 bool HostWatches::is_own_locked(const Object& watched, std::string_view name) const {
   return std::any_of(own_.begin(), own_.end(), [&](const OwnChange* change) {
-    return std::any_of(change->parts_.begin(), change->parts_.begin() + change->count_, [&](const auto& part) {
-      if (name.empty()) return part.object == watched;
-      return part.name == name && (part.any_directory || part.directory == watched);
-    });
+    return std::any_of(change->parts_.begin(), change->parts_.begin() + change->count_,
+                       [&](const auto& part) {
+                         if (name.empty()) return part.object == watched;
+                         return part.name == name && (part.any_directory || part.directory == watched);
+                       });
   });
 }
 
@@ -187,20 +194,18 @@ void OwnChange::add(Part part) {
 void OwnChange::entry(int directory, const char* name) {
   if (watches_ == nullptr) return;
   Part part;
-  struct stat st {};
-  if (::fstat(directory, &st) == 0) part.directory = {st.st_dev, st.st_ino};
+  if (auto parent = stat_entry(directory, "")) part.directory = {parent->st_dev, parent->st_ino};
   if (auto object = stat_entry(directory, name)) part.object = {object->st_dev, object->st_ino};
   part.name = name;
   add(std::move(part));
 }
 
-void OwnChange::file(int fd, std::string_view name) {
+void OwnChange::file(FoundFile found) {
   if (watches_ == nullptr) return;
   Part part;
-  struct stat st {};
-  if (::fstat(fd, &st) == 0) part.object = {st.st_dev, st.st_ino};
+  part.object = {found.dev, found.ino};
   part.any_directory = true;
-  part.name = name;
+  part.name = std::move(found.name);
   add(std::move(part));
 }
 

@@ -17,6 +17,7 @@
 
 #include "kernel/base/result.h"
 #include "kvm/hostcall/calls.h"
+#include "kvm/monitor/services/file_table.h"
 #include "kvm/monitor/unique_fd.h"
 
 namespace runsc::monitor {
@@ -75,9 +76,9 @@ class HostWatches {
   std::atomic<std::uint32_t> active_{0};
   std::mutex mutex_;  // guards what follows, and the working directory of the process
   UniqueFd inotify_, home_;
-  std::map<int, Watch> watches_;           // by inotify's number
-  std::map<std::uint32_t, int> wd_of_;     // by the sentry's number
-  std::vector<const OwnChange*> own_;      // under way
+  std::map<int, Watch> watches_;        // by inotify's number
+  std::map<std::uint32_t, int> wd_of_;  // by the sentry's number
+  std::vector<const OwnChange*> own_;   // under way
   std::deque<Change> pending_;
   bool overflowed_ = false;
 };
@@ -91,8 +92,8 @@ class OwnChange {
 
   // The entry of a directory, and what it names; with an empty name the directory itself.
   void entry(int directory, const char* name);
-  // An open file; `name`: where it was found.
-  void file(int fd, std::string_view name);
+  // An open file.
+  void file(FoundFile found);
   // Once all is named: from here on what comes of it is the container's own.
   void begin();
 

@@ -27,8 +27,7 @@ Result<UniqueFd> open_beneath(int root, const char* path, int flags, std::uint32
 
 Result<UniqueFd> open_entry(int root, const char* name, int flags) {
   if (*name != 0) return open_beneath(root, name, flags);
-  struct stat st {};
-  if (::fstat(root, &st) < 0) return host_errno(errno);
+  const struct stat st = TRY(stat_entry(root, ""));
   if (S_ISDIR(st.st_mode)) return open_beneath(root, ".", flags);
   if ((flags & O_DIRECTORY) != 0) return Errno::notdir;
   if (!S_ISREG(st.st_mode) && (flags & O_PATH) == 0) return Errno::nxio;
@@ -54,7 +53,8 @@ Result<ParentDirectory> ParentDirectory::open(const FileTable& files, const Vali
 Result<struct stat> stat_entry(int directory, const char* name) {
   struct stat st {};
   const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name == 0 ? AT_EMPTY_PATH : 0);
-  if (::fstatat(directory, name, &st, flags) < 0) return host_errno(errno);
+  // The system call itself: libc may make fstat(2) of it, which the jail does not know.
+  if (::syscall(SYS_newfstatat, directory, name, &st, flags) < 0) return host_errno(errno);
   return st;
 }
 

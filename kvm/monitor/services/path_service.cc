@@ -74,13 +74,12 @@ Result<void> serve_open_path(Services& s, const hc::OpenPath::Request& request, 
   own.entry(parent.fd(), open.path.name());
   own.begin();
   UniqueFd fd = TRY(open_or_create(parent.fd(), open));
-  struct stat st {};
-  if (::fstat(fd.get(), &st) < 0) return host_errno(errno);
+  const struct stat st = TRY(stat_entry(fd.get(), ""));
   // Judged again on what was opened: the name may have changed hands in between.
   if ((open.flags & O_PATH) == 0 && !may_open(st.st_mode)) return Errno::nxio;
   reply.stat = to_host_stat(st);
-  reply.handle =
-      TRY(s.files.add(std::make_shared<HostFile>(std::move(fd), StreamKind::none, open.path.name())));
+  reply.handle = TRY(s.files.add(std::make_shared<HostFile>(
+      std::move(fd), StreamKind::none, FoundFile{st.st_dev, st.st_ino, open.path.name()})));
   return {};
 }
 
@@ -182,6 +181,10 @@ Result<void> serve_rename(Services& s, const hc::TwoPaths& request) {
   // The system call itself: without flags libc makes another one of it, which the jail does not know.
   if (::syscall(SYS_renameat2, from.fd(), paths.from.name(), to.fd(), paths.to.name(), paths.flags) < 0)
     return host_errno(errno);
+  if (s.watches.active()) {
+    if (auto st = stat_entry(to.fd(), paths.to.name()))
+      s.files.renamed({st->st_dev, st->st_ino, paths.to.name()});
+  }
   return {};
 }
 

@@ -37,7 +37,7 @@ Result<void> serve_set_xattr(Services& s, const hc::XattrRequest& request) {
   ValidXattr valid = TRY(parse_xattr(request));
   UniqueFd fd = TRY(open_for_xattr(s.files, valid.path));
   OwnChange own(s.watches);
-  own.file(fd.get(), std::string_view(valid.path.name()));
+  if (auto st = stat_entry(fd.get(), "")) own.file({st->st_dev, st->st_ino, valid.path.name()});
   own.begin();
   int result = valid.remove ? ::fremovexattr(fd.get(), valid.name.c_str())
                             : ::fsetxattr(fd.get(), valid.name.c_str(), valid.value.data(),
