@@ -135,7 +135,9 @@ bool tell_all(const hostcall::TakeChanges::Reply& reply) {
 
 void update_host_watch(HostInode& inode) {
   LockGuard guard(g_update_lock);
-  const uint32_t wanted = notify::wanted(inode) & hostcall::Watch::kKinds;
+  uint32_t wanted = notify::wanted(inode) & hostcall::Watch::kKinds;
+  // A watch ends with its file; that the last name is gone is told as a change of attributes.
+  if (notify::wanted(inode) != 0) wanted |= remove_self | (inode.is_dir() ? 0 : attrib);
   HostWatch* watch = find(inode);
   if (wanted == 0) {
     if (!watch) return;
@@ -147,6 +149,7 @@ void update_host_watch(HostInode& inode) {
   if (watch && (wanted & ~watch->mask) == 0) return;
   if (!watch) watch = insert(inode);
   if (!watch) return log_warning("hostfs: no memory for a watch on the host");
+  const uint32_t before = watch->mask;
   watch->mask |= wanted;
   auto reply = hostcall::call<hostcall::Watch>([&](hostcall::Watch::Request& r) {
     inode.write_path(r.path);
@@ -154,7 +157,8 @@ void update_host_watch(HostInode& inode) {
     r.mask = watch->mask;
   });
   if (reply) return;
-  take_out(*watch);
+  watch->mask = before;
+  if (before == 0) take_out(*watch);
   log_warning("hostfs: the host does not tell of changes (errno {})", static_cast<uint32_t>(reply.error()));
 }
 

@@ -1,6 +1,7 @@
 // Hostcalls on open host files.
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -106,7 +107,7 @@ unsigned to_iovecs(const GuestMemory& memory, const ValidRanges& ranges,
 
 Result<void> serve_close(Services& s, const hc::HandleRequest& request) {
   HostFileRef file = TRY(s.files.remove(request.handle));
-  OwnChange own(s.watches);
+  OwnChange own(s.watches, IN_CLOSE_WRITE | IN_DELETE_SELF);
   own.file(file->found());
   own.begin();
   if (file->stream != StreamKind::none) s.events.forget(request.handle, file->fd.get());
@@ -163,7 +164,7 @@ Result<void> serve_write(Services& s, const hc::ReadWriteRequest& request, hc::S
   HostFileRef file = TRY(s.files.get(valid.handle));
   iovec parts[hc::kMaxRanges];
   int count = static_cast<int>(to_iovecs(s.memory, valid.ranges, parts));
-  OwnChange own(s.watches);
+  OwnChange own(s.watches, IN_MODIFY);
   own.file(file->found());
   own.begin();
   ssize_t n = ::pwritev2(file->fd.get(), parts, count, static_cast<off_t>(valid.offset), 0);
@@ -191,7 +192,7 @@ Result<void> serve_unmap_window(Services& s, const hc::PhysRange& request) {
 Result<void> serve_truncate(Services& s, const hc::Truncate::Request& request) {
   std::uint64_t size = TRY(parse_file_size(request.size));
   HostFileRef file = TRY(s.files.get(request.handle));
-  OwnChange own(s.watches);
+  OwnChange own(s.watches, IN_MODIFY);
   own.file(file->found());
   own.begin();
   if (::ftruncate(file->fd.get(), static_cast<off_t>(size)) < 0) return host_errno(errno);
@@ -209,7 +210,7 @@ Result<void> serve_allocate(Services& s, const hc::Allocate::Request& request) {
   std::uint64_t offset = TRY(parse_file_size(request.offset));
   std::uint64_t size = TRY(parse_file_size(request.size));
   HostFileRef file = TRY(regular(s, request.handle));
-  OwnChange own(s.watches);
+  OwnChange own(s.watches, IN_MODIFY);
   own.file(file->found());
   own.begin();
   if (::fallocate(file->fd.get(), static_cast<int>(request.mode), static_cast<off_t>(offset),

@@ -22,7 +22,7 @@ FoundFile HostFile::found() const {
 
 void HostFile::renamed(const FoundFile& now) {
   std::scoped_lock lock(found_mutex_);
-  if (found_.dev == now.dev && found_.ino == now.ino) found_.name = now.name;
+  if (found_.file == now.file) found_ = now;
 }
 
 void FileTable::renamed(const FoundFile& now) {

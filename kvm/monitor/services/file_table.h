@@ -24,10 +24,14 @@ enum class StreamKind : std::uint8_t {
   polled,        // shared with others: asked for readiness first, small writes only
 };
 
-// Which file, and its name in its directory: for what is opened beneath a donated one.
-struct FoundFile {
+struct FileId {
   dev_t dev = 0;
   ino_t ino = 0;
+  bool operator==(const FileId&) const = default;
+};
+// Which file, and where it was found beneath a donated directory.
+struct FoundFile {
+  FileId directory, file;
   std::string name;
 };
 
@@ -39,7 +43,7 @@ struct HostFile {
   std::mutex position;  // held over lseek + getdents64
 
   FoundFile found() const;
-  // If it is this file, it has this name now.
+  // If it is this file, it is found there now.
   void renamed(const FoundFile& now);
 
  private:

@@ -47,7 +47,7 @@ Result<void> HostWatches::add(std::uint32_t number, int directory, const char* n
   if (number == 0) return Errno::inval;
   std::scoped_lock lock(mutex_);
   TRY(open_locked());
-  if (watches_.size() >= kMostWatches && !wd_of_.contains(number)) return Errno::nospc;
+  if (watches_.size() >= kMostWatches || wd_of_.size() >= kMostWatches) return Errno::nospc;
   const struct stat st = TRY(stat_entry(directory, name));
   const int wd = TRY(add_at_locked(directory, name, mask));
   auto known = wd_of_.find(number);
@@ -68,15 +68,13 @@ void HostWatches::remove(std::uint32_t number) {
 }
 
 void HostWatches::remove_locked(std::uint32_t number) {
-  auto known = wd_of_.find(number);
-  if (known == wd_of_.end()) return;
-  auto watch = watches_.find(known->second);
-  wd_of_.erase(known);
-  std::erase(watch->second.numbers, number);
-  if (!watch->second.numbers.empty()) return;
+  if (auto known = wd_of_.find(number); known != wd_of_.end()) {
+    std::erase(watches_[known->second].numbers, number);
+    wd_of_.erase(known);
+  }
   // The jail has no inotify_rm_watch(2): the host's watch stays for whoever asks again, and all of them end
   // with the last one that is wanted.
-  if (!wd_of_.empty()) return;
+  if (!wd_of_.empty() || !inotify_.valid()) return;
   watches_.clear();
   pending_.clear();
   overflowed_ = false;
@@ -120,7 +118,7 @@ void HostWatches::read_locked(std::uint32_t wd, std::uint32_t mask, std::uint32_
     active_.store(static_cast<std::uint32_t>(watches_.size()), std::memory_order_relaxed);
     return;
   }
-  if (is_own_locked(watch.object, name)) return;
+  if (is_own_locked(watch.object, name, mask)) return;
   for (std::uint32_t number : watch.numbers) {
     if (pending_.size() >= kMostPending)
       overflowed_ = true;
@@ -148,13 +146,13 @@ void HostWatches::take(hostcall::TakeChanges::Reply& reply) {
 
 // ---- what the container does itself
 
-bool HostWatches::is_own_locked(const Object& watched, std::string_view name) const {
+bool HostWatches::is_own_locked(const Object& watched, std::string_view name, std::uint32_t mask) const {
   return std::any_of(own_.begin(), own_.end(), [&](const OwnChange* change) {
-    return std::any_of(change->parts_.begin(), change->parts_.begin() + change->count_,
-                       [&](const auto& part) {
-                         if (name.empty()) return part.object == watched;
-                         return part.name == name && (part.any_directory || part.directory == watched);
-                       });
+    if ((change->kinds_ & mask) == 0) return false;
+    return std::any_of(
+        change->parts_.begin(), change->parts_.begin() + change->count_, [&](const auto& part) {
+          return name.empty() ? part.object == watched : part.name == name && part.directory == watched;
+        });
   });
 }
 
@@ -202,11 +200,7 @@ void OwnChange::entry(int directory, const char* name) {
 
 void OwnChange::file(FoundFile found) {
   if (watches_ == nullptr) return;
-  Part part;
-  part.object = {found.dev, found.ino};
-  part.any_directory = true;
-  part.name = std::move(found.name);
-  add(std::move(part));
+  add({found.directory, found.file, std::move(found.name)});
 }
 
 }  // namespace runsc::monitor

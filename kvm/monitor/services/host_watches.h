@@ -49,11 +49,7 @@ class HostWatches {
 
  private:
   friend class OwnChange;
-  struct Object {
-    dev_t dev = 0;
-    ino_t ino = 0;
-    bool operator==(const Object&) const = default;
-  };
+  using Object = FileId;
   struct Watch {
     Object object;
     std::vector<std::uint32_t> numbers;
@@ -67,7 +63,7 @@ class HostWatches {
   void remove_locked(std::uint32_t number);
   void drain_locked();
   void read_locked(std::uint32_t wd, std::uint32_t mask, std::uint32_t cookie, std::string_view name);
-  bool is_own_locked(const Object& watched, std::string_view name) const;
+  bool is_own_locked(const Object& watched, std::string_view name, std::uint32_t mask) const;
   void begin(OwnChange& change);
   void end(OwnChange& change);
 
@@ -86,7 +82,9 @@ class HostWatches {
 // One hostcall's changes, from before they begin until they are done.
 class OwnChange {
  public:
-  explicit OwnChange(HostWatches& watches) : watches_(watches.active() ? &watches : nullptr) {}
+  // `kinds`: what can come of it (hostcall::Watch); 0: nothing.
+  OwnChange(HostWatches& watches, std::uint32_t kinds)
+      : watches_(kinds != 0 && watches.active() ? &watches : nullptr), kinds_(kinds) {}
   OwnChange(const OwnChange&) = delete;
   ~OwnChange();
 
@@ -100,13 +98,13 @@ class OwnChange {
  private:
   friend class HostWatches;
   struct Part {
-    bool any_directory = false;  // by its name alone
     HostWatches::Object directory, object;
     std::string name;
   };
   void add(Part part);
 
   HostWatches* const watches_;
+  const std::uint32_t kinds_;
   std::array<Part, 2> parts_;
   unsigned count_ = 0;
   bool begun_ = false;

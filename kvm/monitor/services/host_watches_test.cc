@@ -4,9 +4,9 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
+#include <fmt/format.h>
 #include <catch2/catch.hpp>
 #include <filesystem>
-#include <fmt/format.h>
 
 #include "kvm/monitor/testing/service_fixture.h"
 
@@ -17,7 +17,8 @@ using testing::ScratchDir;
 using testing::ServiceFixture;
 using testing::set_path;
 
-Result<hc::Watch::Reply> watch(ServiceFixture& s, std::uint32_t number, std::string_view path, std::uint32_t mask) {
+Result<hc::Watch::Reply> watch(ServiceFixture& s, std::uint32_t number, std::string_view path,
+                               std::uint32_t mask) {
   return s.call<hc::Watch>([&](hc::Watch::Request& r) {
     set_path(r.path, path);
     r.watch = number;
@@ -35,7 +36,8 @@ std::vector<std::string> changes(ServiceFixture& s) {
     hc::Change change;
     std::memcpy(&change, reply->bytes + at, sizeof change);
     const char* name = reinterpret_cast<const char*>(reply->bytes + at) + sizeof change;
-    all.push_back(fmt::format("{} {:x} {}", change.watch, change.mask, std::string_view(name, change.name_length)));
+    all.push_back(
+        fmt::format("{} {:x} {}", change.watch, change.mask, std::string_view(name, change.name_length)));
     at += hc::change_size(change.name_length);
   }
   CHECK(reply->more == 0);

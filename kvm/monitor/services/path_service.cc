@@ -1,5 +1,6 @@
 // Hostcalls that name a file by its path beneath a donated directory.
 #include <fcntl.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -57,6 +58,11 @@ Result<UniqueFd> open_or_create(int directory, const ValidOpen& open) {
   return Errno::again;
 }
 
+FileId id_of(int fd) {
+  auto st = stat_entry(fd, "");
+  return st ? FileId{st->st_dev, st->st_ino} : FileId{};
+}
+
 }  // namespace
 
 Result<void> serve_stat_path(Services& s, const hc::PathArg& request, hc::HostStat& reply) {
@@ -70,7 +76,8 @@ Result<void> serve_open_path(Services& s, const hc::OpenPath::Request& request, 
   ValidOpen open = TRY(parse_open(request));
   if (open.path.is_root() && open.create) return Errno::isdir;
   ParentDirectory parent = TRY(ParentDirectory::open(s.files, open.path));
-  OwnChange own(s.watches);
+  const bool truncates = (open.flags & O_TRUNC) != 0;
+  OwnChange own(s.watches, (open.create ? IN_CREATE | IN_ATTRIB : 0) | (truncates ? IN_MODIFY : 0));
   own.entry(parent.fd(), open.path.name());
   own.begin();
   UniqueFd fd = TRY(open_or_create(parent.fd(), open));
@@ -78,8 +85,9 @@ Result<void> serve_open_path(Services& s, const hc::OpenPath::Request& request, 
   // Judged again on what was opened: the name may have changed hands in between.
   if ((open.flags & O_PATH) == 0 && !may_open(st.st_mode)) return Errno::nxio;
   reply.stat = to_host_stat(st);
-  reply.handle = TRY(s.files.add(std::make_shared<HostFile>(
-      std::move(fd), StreamKind::none, FoundFile{st.st_dev, st.st_ino, open.path.name()})));
+  reply.handle = TRY(s.files.add(
+      std::make_shared<HostFile>(std::move(fd), StreamKind::none,
+                                 FoundFile{id_of(parent.fd()), {st.st_dev, st.st_ino}, open.path.name()})));
   return {};
 }
 
@@ -98,7 +106,7 @@ Result<void> serve_set_attr(Services& s, const hc::SetAttr::Request& request, hc
   ValidSetAttr valid = TRY(parse_set_attr(request));
   ParentDirectory parent = TRY(ParentDirectory::open(s.files, valid.path));
   const char* name = valid.path.name();
-  OwnChange own(s.watches);
+  OwnChange own(s.watches, IN_ATTRIB);
   own.entry(parent.fd(), name);
   own.begin();
   const int flags = AT_SYMLINK_NOFOLLOW | (*name == 0 ? AT_EMPTY_PATH : 0);
@@ -122,7 +130,7 @@ Result<void> serve_make_node(Services& s, const hc::MakeNode::Request& request, 
   ValidMakeNode node = TRY(parse_make_node(request));
   ParentDirectory parent = TRY(ParentDirectory::open(s.files, node.path));
   const char* name = node.path.name();
-  OwnChange own(s.watches);
+  OwnChange own(s.watches, IN_CREATE | IN_ATTRIB);
   own.entry(parent.fd(), name);
   own.begin();
   int result;
@@ -148,7 +156,7 @@ Result<void> serve_make_link(Services& s, const hc::TwoPaths& request, hc::HostS
   ValidTwoPaths paths = TRY(parse_link(request));
   ParentDirectory from = TRY(ParentDirectory::open(s.files, paths.from));
   ParentDirectory to = TRY(ParentDirectory::open(s.files, paths.to));
-  OwnChange own(s.watches);
+  OwnChange own(s.watches, IN_CREATE | IN_ATTRIB);
   own.entry(from.fd(), paths.from.name());
   own.entry(to.fd(), paths.to.name());
   own.begin();
@@ -162,7 +170,7 @@ Result<void> serve_unlink(Services& s, const hc::Unlink::Request& request) {
   ValidPath path = TRY(parse_path(request.path));
   if (path.is_root()) return Errno::busy;
   ParentDirectory parent = TRY(ParentDirectory::open(s.files, path));
-  OwnChange own(s.watches);
+  OwnChange own(s.watches, IN_DELETE | IN_DELETE_SELF | IN_ATTRIB);
   own.entry(parent.fd(), path.name());
   own.begin();
   if (::unlinkat(parent.fd(), path.name(), request.directory != 0 ? AT_REMOVEDIR : 0) < 0)
@@ -174,7 +182,7 @@ Result<void> serve_rename(Services& s, const hc::TwoPaths& request) {
   ValidTwoPaths paths = TRY(parse_rename(request));
   ParentDirectory from = TRY(ParentDirectory::open(s.files, paths.from));
   ParentDirectory to = TRY(ParentDirectory::open(s.files, paths.to));
-  OwnChange own(s.watches);
+  OwnChange own(s.watches, IN_MOVE | IN_MOVE_SELF | IN_DELETE_SELF | IN_ATTRIB);
   own.entry(from.fd(), paths.from.name());
   own.entry(to.fd(), paths.to.name());
   own.begin();
@@ -183,7 +191,7 @@ Result<void> serve_rename(Services& s, const hc::TwoPaths& request) {
     return host_errno(errno);
   if (s.watches.active()) {
     if (auto st = stat_entry(to.fd(), paths.to.name()))
-      s.files.renamed({st->st_dev, st->st_ino, paths.to.name()});
+      s.files.renamed({id_of(to.fd()), {st->st_dev, st->st_ino}, paths.to.name()});
   }
   return {};
 }

@@ -1,6 +1,7 @@
 // Extended attributes. Their system calls work on descriptors that were opened, so only regular files and
 // directories have them here; user attributes exist on nothing else anyway (xattr(7)).
 #include <fcntl.h>
+#include <sys/inotify.h>
 #include <sys/xattr.h>
 
 #include <cerrno>
@@ -36,8 +37,9 @@ Result<void> serve_get_xattr(Services& s, const hc::XattrRequest& request, hc::X
 Result<void> serve_set_xattr(Services& s, const hc::XattrRequest& request) {
   ValidXattr valid = TRY(parse_xattr(request));
   UniqueFd fd = TRY(open_for_xattr(s.files, valid.path));
-  OwnChange own(s.watches);
-  if (auto st = stat_entry(fd.get(), "")) own.file({st->st_dev, st->st_ino, valid.path.name()});
+  ParentDirectory parent = TRY(ParentDirectory::open(s.files, valid.path));
+  OwnChange own(s.watches, IN_ATTRIB);
+  own.entry(parent.fd(), valid.path.name());
   own.begin();
   int result = valid.remove ? ::fremovexattr(fd.get(), valid.name.c_str())
                             : ::fsetxattr(fd.get(), valid.name.c_str(), valid.value.data(),
