@@ -242,8 +242,10 @@ size_t dcache_size() { return DentryCache::count.load(std::memory_order_relaxed)
 void dcache_set_limit(size_t limit) { DentryCache::limit.store(limit, std::memory_order_relaxed); }
 
 void dcache_shrink() {
-  // Children first become unused, then their parents: rounds until one frees nothing.
-  for (;;) {
+  // Children first become unused, then their parents: rounds until one frees nothing. Others make new names
+  // meanwhile, so not for ever; what lies deeper goes another time.
+  constexpr int kRounds = 16;
+  for (int round = 0; round < kRounds; ++round) {
     size_t freed = 0;
     for (size_t n = dcache_size(); n > 0; --n) {
       Ref<Dentry> d = DentryCache::next_candidate();

@@ -156,12 +156,19 @@ bool give_back(Container& container) {
 
 constinit Mutex g_killing;
 
+// Nothing is given to applications of the last pages (Use::user).
+bool is_short(Scope scope) {
+  constexpr uint64_t kScarcePages = 4096;
+  return scope ? scope->account().is_short() : mm::phys_stats().free_pages <= kScarcePages;
+}
+
 // One process, once: whoever else is short meanwhile waits for its end.
 void kill_one(Task& task, Scope scope) {
   Victim victim;
   {
     LockGuard guard(g_killing);
-    if (dying(scope) || kill_pending(task)) return;
+    // It may be over since: a victim of somebody else's has ended.
+    if (!is_short(scope) || dying(scope) || kill_pending(task)) return;
     victim = choose(scope);
     // Nobody may be killed: then it is who asks.
     if (!victim.group) victim = {Ref<ThreadGroup>(task.group()), task.mm_ref(), 0};
@@ -198,9 +205,7 @@ void mend_failed_fault(Task& task) {
     (void)mend_shortage(task);
     return;
   }
-  // Nothing is given to applications of the last pages (Use::user). With more than that somebody was faster.
-  constexpr uint64_t kScarcePages = 4096;
-  if (mm::phys_stats().free_pages > kScarcePages) return;
+  if (!is_short(nullptr)) return;  // somebody was faster
   if (!give_back(container)) kill_until(task, nullptr);
 }
 
