@@ -159,21 +159,15 @@ Result<void> show_memory_events(TextSink& out) {
   return {};
 }
 
-// All but the processes' own memory is files in memory and what the kernel keeps.
+// What is counted, and no more. All but the processes' own memory is files in memory and what the kernel
+// keeps.
 Result<void> show_memory_stat(TextSink& out) {
   const ContainerUsage usage = usage_of(own_container());
   const auto memory = static_cast<uint64_t>(usage.memory);
   const uint64_t anonymous = std::min(usage.anonymous, memory);
   row(out, "anon", anonymous);
-  row(out, "file", 0);
   row(out, "kernel", memory - anonymous);
-  for (std::string_view name : {"kernel_stack", "pagetables", "sock", "shmem"}) row(out, name, 0);
   row(out, "file_mapped", usage.mapped_files);
-  for (std::string_view name : {"file_dirty", "file_writeback", "inactive_anon"}) row(out, name, 0);
-  row(out, "active_anon", anonymous);
-  for (std::string_view name : {"inactive_file", "active_file", "unevictable", "slab_reclaimable",
-                                "slab_unreclaimable", "slab", "pgfault", "pgmajfault"})
-    row(out, name, 0);
   return {};
 }
 

@@ -64,15 +64,6 @@ bool ends_in_time(pid_t child, const Hook& hook) {
   }
 }
 
-std::string first_output(int output) {
-  constexpr size_t kMost = 4096;
-  std::string text(kMost, '\0');
-  const ssize_t got = ::pread(output, text.data(), text.size(), 0);
-  text.resize(got > 0 ? static_cast<size_t>(got) : 0);
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
-}
-
 // Those that a process has of its own.
 Expected<std::vector<UniqueFd>> namespaces_of(pid_t pid) {
   std::vector<UniqueFd> namespaces;
@@ -117,6 +108,15 @@ Expected<void> run_hook(const std::string& name, const Hook& hook, const std::st
 }
 
 }  // namespace
+
+std::string first_output(int output) {
+  constexpr size_t kMost = 4096;
+  std::string text(kMost, '\0');
+  const ssize_t got = ::pread(output, text.data(), text.size(), 0);
+  text.resize(got > 0 ? static_cast<size_t>(got) : 0);
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
 
 namespace {
 

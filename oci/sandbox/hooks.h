@@ -20,4 +20,7 @@ Expected<void> run_hooks(const char* kind, const std::vector<Hook>& hooks, const
 std::vector<std::string> run_all_hooks(const char* kind, const std::vector<Hook>& hooks,
                                        const std::string& state);
 
+// What a hook wrote to a file, from its start, for an error.
+std::string first_output(int output);
+
 }  // namespace runsc::oci

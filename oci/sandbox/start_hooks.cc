@@ -11,6 +11,7 @@
 
 #include "oci/control/client.h"
 #include "oci/host/file_io.h"
+#include "oci/sandbox/hooks.h"
 
 namespace runsc::oci {
 namespace {
@@ -45,15 +46,6 @@ Expected<std::optional<Answer>> receive(ControlClient& client,
     if (n == 0 && wait_ms == 0) return std::nullopt;
     if (n > 0) return OCI_TRY(client.receive());
   }
-}
-
-std::string first_output(int output) {
-  constexpr size_t kMost = 4096;
-  std::string text(kMost, '\0');
-  const ssize_t got = ::pread(output, text.data(), text.size(), 0);
-  text.resize(got > 0 ? static_cast<size_t>(got) : 0);
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
 }
 
 Expected<void> run_hook(const std::string& name, const Hook& hook, const std::string& directory,

@@ -13,46 +13,12 @@ import tarfile
 import tempfile
 import time
 
+from checks import Ended, Failed, expect, expect_in, wait_for  # noqa: F401
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 IMAGE = "local.test/busybox:1"
 PAUSE = "local.test/pause:1"
 RUNTIME = "io.containerd.runsc.v1"
-
-
-class Failed(Exception):
-    """What a test found wrong."""
-
-
-def expect(actual, wanted, what=""):
-    if actual != wanted:
-        raise Failed(f"{what or 'value'}: got {actual!r}, expected {wanted!r}")
-
-
-def expect_in(part, whole, what=""):
-    if part not in whole:
-        raise Failed(f"{what or 'text'}: {part!r} is not in {whole!r}")
-
-
-def wait_for(condition, what, limit=30):
-    """Asks until the answer is true, and returns it."""
-    end = time.monotonic() + limit
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        if time.monotonic() > end:
-            raise Failed(f"not within {limit} s: {what}")
-        time.sleep(0.02)
-
-
-class Ended:
-    def __init__(self, status, out, err):
-        self.status, self.out, self.err = status, out, err
-
-    def ok(self):
-        if self.status != 0:
-            raise Failed(f"exit status {self.status}\nstdout: {self.out[-3000:]}\nstderr: {self.err[-3000:]}")
-        return self.out
 
 
 def make_image(out, busybox, image, command):

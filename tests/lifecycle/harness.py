@@ -16,6 +16,8 @@ import tempfile
 import termios
 import time
 
+from checks import Ended, Failed, expect, expect_in  # noqa: F401
+
 CAPS = ["CAP_" + name for name in (
     "CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP"
 ).split()]
@@ -49,33 +51,6 @@ CONFIG = {
         "readonlyPaths": ["/proc/sys"],
     },
 }
-
-
-class Failed(Exception):
-    """What a test found wrong."""
-
-
-def expect(actual, wanted, what=""):
-    if actual != wanted:
-        raise Failed(f"{what or 'value'}: got {actual!r}, expected {wanted!r}")
-
-
-def expect_in(part, whole, what=""):
-    if part not in whole:
-        raise Failed(f"{what or 'text'}: {part!r} is not in {whole!r}")
-
-
-class Ended:
-    """A run that is over."""
-
-    def __init__(self, status, out, err):
-        self.status, self.out, self.err = status, out, err
-
-    def ok(self):
-        """The output of a run that must have gone well."""
-        if self.status != 0:
-            raise Failed(f"exit status {self.status}\nstdout: {self.out[-4000:]}\nstderr: {self.err[-4000:]}")
-        return self.out
 
 
 class Box:
