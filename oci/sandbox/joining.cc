@@ -60,6 +60,10 @@ Expected<ControlClient> join(const JoinRequest& request, const Streams& streams,
 
 // The process behind the pid file. Says over `report` how the start went.
 [[noreturn]] void stand_for_process(const JoinRequest& request, Streams streams, int report, int lifeline) {
+  // What the caller had open is held by nobody for as long as the process runs.
+  std::vector<int> kept = {report, lifeline};
+  for (const UniqueFd& fd : streams.fds) kept.push_back(fd.get());
+  close_all_but(std::move(kept));
   ::setsid();
   ::prctl(PR_SET_NAME, "runsc-exec");
   int terminal = -1;

@@ -208,14 +208,13 @@ std::string now_rfc3339() {
 }
 
 // Before there is anything of it.
-ContainerState state_of(const LaunchRequest& request, const CgroupSet& cgroups, bool detached) {
+ContainerState state_of(const LaunchRequest& request, bool detached) {
   ContainerState state;
   state.id = request.id;
   state.oci_version = request.spec.oci_version;
   state.status = "creating";
   state.creator = ::getpid();
   state.creator_start_time = process_start_time(state.creator);
-  state.cgroups = cgroups.paths();
   state.bundle = request.bundle;
   const std::string& root = request.spec.root.path;
   state.rootfs = root.starts_with('/') ? root : request.bundle + "/" + root;
@@ -314,18 +313,23 @@ Expected<pid_t> start_in_pod(const Options& options, const LaunchRequest& reques
   return pid;
 }
 
+// ROOT/ID, which is nobody else's from then on.
+Expected<StateDir> take_name(const Options& options, const ContainerState& state) {
+  Expected<StateDir> made = StateDir::create(options.root, state);
+  if (made || made.error().text != StateDir::already_exists(state.id)) return made;
+  return remove_abandoned(options, state.id) ? StateDir::create(options.root, state) : std::move(made);
+}
+
 // Its directory, with a record of what there will be.
 Expected<Launch> begin(const Options& options, const LaunchRequest& request, Way way) {
-  for (bool again = false;; again = true) {
-    CgroupSet cgroups;
-    if (!options.ignore_cgroups) cgroups = OCI_TRY(CgroupSet::plan(request.spec.linux_, request.id));
-    ContainerState state = state_of(request, cgroups, way.detached);
-    Expected<StateDir> made = StateDir::create(options.root, state);
-    if (made) return Launch{*std::move(made), std::move(cgroups), {}, {}, {}, {}, {}, std::move(state)};
-    const bool taken = made.error().text == StateDir::already_exists(request.id);
-    // What is there may have cgroups of its own: those are looked for anew without them.
-    if (again || !taken || !remove_abandoned(options, request.id)) return std::unexpected(made.error());
-  }
+  ContainerState state = state_of(request, way.detached);
+  StateDir dir = OCI_TRY(take_name(options, state));
+  CgroupSet cgroups;
+  // Not before the name is ours: cgroups of one that was abandoned would be taken for somebody else's.
+  if (!options.ignore_cgroups) cgroups = OCI_TRY(CgroupSet::plan(request.spec.linux_, request.id));
+  state.cgroups = cgroups.paths();
+  if (!state.cgroups.empty()) OCI_TRY_VOID(dir.write(state));
+  return Launch{std::move(dir), std::move(cgroups), {}, {}, {}, {}, {}, std::move(state)};
 }
 
 Expected<pid_t> start_process_of(const Options& options, const LaunchRequest& request, Way way,

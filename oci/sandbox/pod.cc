@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 #include <nlohmann/json.hpp>
 
@@ -108,13 +107,7 @@ Expected<int> stand(const MemberRequest& request, pid_t launcher) {
   std::vector<int> kept = {request.report.get(), request.lifeline.get(), request.process_lock.get()};
   if (request.terminal >= 0) kept.push_back(request.terminal);
   for (const UniqueFd& door : request.cgroups) kept.push_back(door.get());
-  std::sort(kept.begin(), kept.end());
-  unsigned next = STDERR_FILENO + 1;
-  for (const int fd : kept) {
-    if (static_cast<unsigned>(fd) > next) ::close_range(next, static_cast<unsigned>(fd) - 1, 0);
-    next = std::max(next, static_cast<unsigned>(fd) + 1);
-  }
-  ::close_range(next, ~0U, 0);
+  close_all_but(std::move(kept));
   ::signal(SIGPIPE, SIG_IGN);
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail_errno("PR_SET_PDEATHSIG");
   if (::getppid() != launcher) return fail("the launcher is gone");

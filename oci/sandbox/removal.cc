@@ -55,9 +55,11 @@ bool wait_in_sandbox(const StateDir& dir, const ContainerState& state) {
 // Killed, and gone when this returns.
 Expected<void> end(const StateDir& dir, const ContainerState& state) {
   const UniqueFd process = open_process(state.pid);
-  if (!is_alive(state)) return {};
-  if (process) send_kill(process);
-  if (!wait_for_end(process)) return fail("container " + state.id + " is still running");
+  if (is_alive(state)) {
+    if (process) send_kill(process);
+    if (!wait_for_end(process)) return fail("container " + state.id + " is still running");
+  }
+  // Also when its process was dead before: the sandbox may not have noticed yet.
   if (!state.sandbox.empty() && !wait_in_sandbox(dir, state))
     return fail("container " + state.id + " is still running in its sandbox");
   return {};
@@ -71,13 +73,20 @@ void kill_creator(const ContainerState& state) {
   wait_for_end(process);
 }
 
-// Neither state.json nor what it said: what else is known has to do.
-Expected<void> remove_without_state(const Options& options, StateDir& dir, const std::string& id) {
-  const UniqueFd process = open_process(dir.lock_holder());
-  // Still the same: numbers are not used again while somebody holds the lock.
-  if (process && dir.lock_holder() != 0) send_kill(process);
+// By the record lock alone: whoever stands for the container, killed and gone.
+Expected<void> end_lock_holder(const StateDir& dir, const std::string& id) {
+  const pid_t holder = dir.lock_holder();
+  const UniqueFd process = open_process(holder);
+  // Still the same, so the descriptor is that process's, and not of one that got its number.
+  if (!process || dir.lock_holder() != holder) return {};
+  send_kill(process);
   if (!wait_for_end(process)) return fail("container " + id + " is still running");
-  OCI_TRY_VOID(dir.lock(kPatienceS));
+  return {};
+}
+
+// Neither state.json nor what it said: what else is known has to do. `dir` is locked.
+Expected<void> remove_without_state(const Options& options, StateDir& dir, const std::string& id) {
+  OCI_TRY_VOID(end_lock_holder(dir, id));
   ContainerState state;
   state.id = id;
   const Expected<std::string> text = dir.read_spec();
@@ -94,11 +103,21 @@ Expected<void> remove_without_state(const Options& options, StateDir& dir, const
   return {};
 }
 
-// `dir` is locked by now, what it says may have changed since it was looked at.
-Expected<void> remove_locked(const Options& options, StateDir& dir) {
-  const ContainerState state = OCI_TRY(dir.read());
-  OCI_TRY_VOID(end(dir, state));
-  clear_away(options, dir, state);
+Expected<void> may_go(const StateDir& dir, const ContainerState& state) {
+  const std::string status = current_status(dir, state);
+  const bool half_made = status == "creating" && !creator_is_alive(state);
+  if (status == "stopped" || status == "created" || half_made) return {};
+  return fail("cannot delete container " + state.id + " that is not stopped: " + status);
+}
+
+// `dir` is locked by now: what it says may have changed since it was looked at, and does not from here on.
+Expected<void> remove_locked(const Options& options, StateDir& dir, const std::string& id, bool force) {
+  const Expected<ContainerState> state = dir.read();
+  if (!state)
+    return force ? remove_without_state(options, dir, id) : Expected<void>(std::unexpected(state.error()));
+  if (!force) OCI_TRY_VOID(may_go(dir, *state));
+  OCI_TRY_VOID(end(dir, *state));
+  clear_away(options, dir, *state);
   dir.remove();
   return {};
 }
@@ -129,27 +148,27 @@ Expected<void> remove_container(const Options& options, const std::string& id, b
   if (!dir) return forgive(std::unexpected(dir.error()), force);
   const Expected<ContainerState> state = dir->read();
   if (!state && !force) return fail(state.error().text + " (see delete --force)");
-  if (!state) return forgive(remove_without_state(options, *dir, id), force);
-  const std::string status = current_status(*dir, *state);
-  const bool half_made = status == "creating" && !creator_is_alive(*state);
-  if (!force && status != "stopped" && status != "created" && !half_made)
-    return fail("cannot delete container " + id + " that is not stopped: " + status);
-  if (force) {
+  if (state && !force) OCI_TRY_VOID(may_go(*dir, *state));
+  if (state && force) {
     if (state->status == "creating") kill_creator(*state);
     // A command that waits for it gives the lock up.
     OCI_TRY_VOID(end(*dir, *state));
   }
+  if (!state) OCI_TRY_VOID(end_lock_holder(*dir, id));
   const Expected<void> locked = dir->lock(kPatienceS);
-  if (!locked) return forgive(locked, force);
-  return remove_locked(options, *dir);
+  return forgive(locked ? remove_locked(options, *dir, id, force) : locked, force);
 }
 
 bool remove_abandoned(const Options& options, const std::string& id) {
-  const Expected<StateDir> dir = StateDir::open_any(options.root, id);
+  Expected<StateDir> dir = StateDir::open_any(options.root, id);
   if (!dir) return dir.error().text == StateDir::kAbsent;
+  // Who makes it has the lock; so has who takes what is abandoned away, and then it is gone.
+  const Expected<bool> locked = dir->try_lock();
+  if (!locked) return locked.error().text == StateDir::kAbsent;
+  if (!*locked) return false;
   const Expected<ContainerState> state = dir->read();
   const bool taken = state ? state->detached || creator_is_alive(*state) : dir->lock_holder() != 0;
-  return !taken && remove_container(options, id, true);
+  return !taken && remove_locked(options, *dir, id, true);
 }
 
 }  // namespace runsc::oci

@@ -149,6 +149,15 @@ Expected<void> StateDir::lock(unsigned patience_s) {
   return {};
 }
 
+Expected<bool> StateDir::try_lock() {
+  while (::flock(directory_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return false;
+    if (errno != EINTR) return fail_errno(path_);
+  }
+  if (is_gone()) return fail(kAbsent);
+  return true;
+}
+
 void StateDir::unlock() { ::flock(directory_.get(), LOCK_UN); }
 
 std::vector<std::string> StateDir::list(const std::string& root) {

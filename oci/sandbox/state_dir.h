@@ -70,6 +70,7 @@ class StateDir {
   int fd() const { return directory_.get(); }
   // Waits while another command has the lock; `patience_s` 0: however long. kAbsent: deleted meanwhile.
   Expected<void> lock(unsigned patience_s = 0);
+  Expected<bool> try_lock();  // false: another command has it
   void unlock();
   // Somebody deleted it.
   bool is_gone() const;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 
@@ -16,6 +17,16 @@ Expected<void> fill_standard_fds() {
     if (::open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY) != fd) return fail_errno("/dev/null");
   }
   return {};
+}
+
+void close_all_but(std::vector<int> kept) {
+  std::sort(kept.begin(), kept.end());
+  unsigned next = STDERR_FILENO + 1;
+  for (const int fd : kept) {
+    if (static_cast<unsigned>(fd) > next) ::close_range(next, static_cast<unsigned>(fd) - 1, 0);
+    next = std::max(next, static_cast<unsigned>(fd) + 1);
+  }
+  ::close_range(next, ~0U, 0);
 }
 
 Expected<UniqueFd> take_stream(int fd) {

@@ -69,13 +69,15 @@ std::vector<char*> environment_with(std::vector<std::string>& more) {
 // In the child, between fork and exec: the fds go to the places 0, 1, 2 and so on, everything else stays
 // behind.
 [[noreturn]] void become(const Command& command, const std::vector<oci::UniqueFd>& fds, char* const* argv,
-                         char* const* envp, int trouble) {
+                         char* const* envp, int trouble, pid_t caller) {
   const auto give_up = [trouble] {
     const int error = errno;
     [[maybe_unused]] const ssize_t put = ::write(trouble, &error, sizeof error);
     ::_exit(127);
   };
   if (command.dies_with_caller && ::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up();
+  // It may have died before that.
+  if (command.dies_with_caller && ::getppid() != caller) ::_exit(127);
   // The loop's signal handlers and its ignored SIGPIPE are not for others.
   for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
   sigset_t none;
@@ -119,9 +121,10 @@ oci::Expected<pid_t> spawn(const Command& command) {
   std::vector<std::string> more = command.environment;
   const std::vector<char*> argv = pointers(args);
   const std::vector<char*> envp = environment_with(more);
+  const pid_t caller = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return oci::fail_errno("fork");
-  if (pid == 0) become(command, fds, argv.data(), envp.data(), trouble_up.get());
+  if (pid == 0) become(command, fds, argv.data(), envp.data(), trouble_up.get(), caller);
   trouble_up.reset();
   int error = 0;
   ssize_t got;

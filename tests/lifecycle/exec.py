@@ -4,6 +4,7 @@ import array
 import fcntl
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -99,6 +100,19 @@ def test_detached_and_over_at_once(box):
     for _ in range(20):
         ended = box.ask("exec", "--detach", name, "true")
         expect((ended.status, ended.err), (0, ""))
+
+
+def test_detached_holds_nothing_of_the_caller(box):
+    name = running(box)
+    reader, writer = os.pipe()
+    command = box.manage("exec", "--detach", name, "sleep", "1000")
+    left = box.start(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=(writer,))
+    os.close(writer)
+    expect(left.wait(60 * box.slow), 0)
+    readable, _, _ = select.select([reader], [], [], 10)
+    expect(readable, [reader], "end of the pipe")
+    expect(os.read(reader, 1), b"")
+    os.close(reader)
 
 
 def test_detached_signals(box):

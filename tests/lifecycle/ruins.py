@@ -47,6 +47,24 @@ def test_one_of_two_creates_wins(box):
 
 
 @ours
+def test_one_of_many_takes_an_abandoned_name(box):
+    case = Case(box, "lc-abandoned")
+    folder = bundle(box)
+    for _ in range(5):
+        with open(os.devnull, "r+b") as nothing:
+            owner = box.start(case.command("run", "--bundle", str(folder), case.name), stdin=nothing, stdout=nothing,
+                              stderr=nothing)
+            box.until(lambda: (case.recorded() or {}).get("status") == "running", "the first container runs")
+            owner.kill()
+            owner.wait()
+            many = [box.start(case.command("create", "--bundle", str(folder), case.name), stdin=nothing, stdout=nothing,
+                              stderr=nothing) for _ in range(4)]
+        expect(sorted(one.wait(60 * box.slow) for one in many), [0, 1, 1, 1])
+        expect(box.status(case.name), "created")
+        case.nothing_left("creates of an abandoned name")
+
+
+@ours
 def test_deletes_beside_each_other(box):
     case = Case(box, "lc-twice")
     folder = bundle(box)

@@ -86,3 +86,19 @@ def test_create_in_a_pod(box):
     expect(each_step(box, run) > 20, True, "steps")
     expect(each_step(box, run_stand_in) > 10, True, "steps of who stands for it")
     pod.nothing_left("the pod")
+
+
+@ours
+def test_delete_when_nobody_stands_for_it(box):
+    """The name is free as soon as delete has ended: the container is out of the pod's sandbox too."""
+    pod = Case(box, "lc-pod")
+    pod_folder = bundle(box, ["sleep", "1000"], of_pod("unused", "sandbox"))
+    make(pod, pod_folder, ("run", "--detach"))
+    folder = bundle(box, change=of_pod(pod.name, "container"))
+    case = Case(box, "lc-alone")
+    for _ in range(5):
+        make(case, folder, ("run", "--detach"))
+        os.kill(pid_of(folder), signal.SIGKILL)
+        os.waitpid(pid_of(folder), 0)
+        case.ok("delete", case.name)
+    pod.nothing_left("the pod")

@@ -46,7 +46,11 @@ Result<hostcall::Handle> FileTable::add(HostFileRef file) {
 
 Result<HostFileRef> FileTable::remove(hostcall::Handle handle) {
   std::unique_lock lock(mutex_);
-  if (handle >= files_.size() || files_[handle] == nullptr) return Errno::badf;
+  if (handle >= files_.size()) return Errno::badf;
+  if (files_[handle] == nullptr) {
+    if (withdrawn_.erase(handle) != 0) unused_.push_back(handle);
+    return Errno::badf;
+  }
   HostFileRef file = std::move(files_[handle]);
   files_[handle] = nullptr;
   if (handle >= donated_) unused_.push_back(handle);
@@ -59,6 +63,7 @@ void FileTable::withdraw(hostcall::Handle handle, const std::weak_ptr<HostFile>&
   if (handle >= files_.size() || files_[handle] == nullptr || files_[handle] != file.lock()) return;
   gone = std::move(files_[handle]);
   files_[handle] = nullptr;
+  withdrawn_.insert(handle);
   lock.unlock();
 }
 

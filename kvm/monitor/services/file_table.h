@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -66,7 +67,7 @@ class FileTable {
   // EBADF. Numbers of donated files are not used again.
   Result<HostFileRef> remove(hostcall::Handle handle);
 
-  // Takes it out if it is still that file. The number is not used again: who had it may close it later.
+  // Takes it out if it is still that file. The number is used again once who had it has closed it.
   void withdraw(hostcall::Handle handle, const std::weak_ptr<HostFile>& file);
 
   static constexpr std::size_t kMostFiles = 1 << 20;
@@ -76,6 +77,7 @@ class FileTable {
   mutable std::shared_mutex mutex_;
   std::vector<HostFileRef> files_;        // guarded by mutex_
   std::vector<hostcall::Handle> unused_;  // guarded by mutex_
+  std::set<hostcall::Handle> withdrawn_;  // guarded by mutex_
 };
 
 // Takes over a donated descriptor. Pipes and terminals are opened anew without blocking where that is
