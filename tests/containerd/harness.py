@@ -89,6 +89,7 @@ class Containerd:
         self.options_file.write_text(
             f'binary_name = "{options.runtime}"\nroot = "{self.work}/runtime"\nlog_level = "debug"\n[runsc_config]\n{flags}')
         self.runtime = options.runtime
+        self.is_ours = pathlib.Path(options.runtime).name != "runc"
         (self.work / "config.toml").write_text(self._config())
         self.process = None
         self._live = []
@@ -109,6 +110,13 @@ class Containerd:
             self.ctr("-n", name_space, "image", "import", *local, "--snapshotter", "native", tar).ok()
 
     def _config(self):
+        # A handler's name is the administrator's choice; RuntimeClass gvisor often names one of its own.
+        handlers = "".join(f'''    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{name}]
+      runtime_type = "{RUNTIME}"
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{name}.options]
+        TypeUrl = "io.containerd.runsc.v1.options"
+        ConfigPath = "{self.options_file}"
+''' for name in ("runsc", "gvisor"))
         return f'''version = 2
 root = "{self.work}/root"
 state = "{self.work}/state"
@@ -130,12 +138,7 @@ state = "{self.work}/state"
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = "native"
     default_runtime_name = "runsc"
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runsc]
-      runtime_type = "{RUNTIME}"
-      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runsc.options]
-        TypeUrl = "io.containerd.runsc.v1.options"
-        ConfigPath = "{self.options_file}"
-'''
+{handlers}'''
 
     def _tool(self, name):
         return str(self.binaries / name) if self.binaries else name

@@ -9,13 +9,13 @@ from harness import IMAGE, Failed, expect, wait_for
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-def test_pod_of_three_containers(containerd):
-    stubs, logs = containerd.work / "stubs", containerd.work / "pod-logs"
-    stubs.mkdir()
-    logs.mkdir()
+def life_of_a_pod(containerd, handler):
+    stubs, folder = containerd.work / "stubs", containerd.work / f"pod-{handler}"
+    stubs.mkdir(exist_ok=True)
+    folder.mkdir()
     subprocess.run(["/usr/bin/python3", "-m", "grpc_tools.protoc", f"-I{HERE}", f"--python_out={stubs}", "cri.proto"], check=True)
     client = subprocess.Popen(
-        ["/usr/bin/python3", "-B", HERE / "cri_client.py", containerd.address, stubs, IMAGE, logs],
+        ["/usr/bin/python3", "-B", HERE / "cri_client.py", containerd.address, stubs, IMAGE, folder, handler],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         ready = client.stdout.readline()
@@ -26,6 +26,20 @@ def test_pod_of_three_containers(containerd):
     if client.returncode != 0 or not ready:
         raise Failed(err[-3000:])
     expect(len(shims), 1, "shims while the pod runs")
-    expect(json.loads(out), {"exec": ["in\n", "err\n", 7], "memory": True, "second": 3, "third": [137, "OOMKilled"],
-                             "first": True})
+    seen = json.loads(out)
+    dmesg = seen.pop("dmesg")
+    if containerd.is_ours:
+        expect(dmesg, ["Starting gVisor...", "Ready!"], "dmesg")
+    expect(seen, {
+        "exec": ["in\n", "err\n", 7], "stream": ["got typed\n", "err\n", "Failure", ["5"]], "memory": True, "second": 3,
+        "volume": "of second\n", "again": 4, "log": ["stdout F of second"], "third": [137, "OOMKilled"],
+        "first": [True, ["stderr F err", "stdout F first"]]})
     wait_for(lambda: not containerd.shims(), "the shim is gone")
+
+
+def test_pod_of_three_containers(containerd):
+    life_of_a_pod(containerd, "runsc")
+
+
+def test_pod_under_the_name_of_the_runtime_class(containerd):
+    life_of_a_pod(containerd, "gvisor")
