@@ -147,6 +147,7 @@ def steps():
              needs=["build asan"], limit=2400, env=asan),
         Step("lifecycle ring0, dear", [*vm, "5400", "tests/lifecycle/run", *ring0, "--part", "dear"], FULL, needs=["build"],
              limit=5460),
+        Step("release for a bare node", ["tests/install/run", "--bare-node"], FULL, needs=["build"], limit=3600),
         Step("abi ring0 in parallel", ["scripts/vm", "--parallel", "--timeout", "900", "tests/abi/run", *ring0], FULL,
              needs=["build"], limit=960),
         Step("userland hosted", ["tests/userland/run", "--on", "hosted"], FULL, needs=["build"], limit=3600),

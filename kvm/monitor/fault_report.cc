@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <cstring>
 
+extern "C" const char __ehdr_start;  // the linker's: where the file begins in memory
+
 namespace runsc::monitor {
 namespace {
 
@@ -60,7 +62,9 @@ void on_fault(int signo, siginfo_t* info, void* context) {
       .text(" rbx ")
       .hex(reg(REG_RBX));
   report.text("\n  rcx ").hex(reg(REG_RCX)).text(" rdx ").hex(reg(REG_RDX)).text(" rsi ").hex(reg(REG_RSI));
-  report.text(" rdi ").hex(reg(REG_RDI)).text("\nbacktrace:\n");
+  report.text(" rdi ").hex(reg(REG_RDI));
+  // Released programs have no names in the backtrace: the place in the file is the address less this one.
+  report.text("\n  program at ").hex(reinterpret_cast<std::uintptr_t>(&__ehdr_start)).text("\nbacktrace:\n");
   void* frames[kMostFrames];
   const int count = ::backtrace(frames, kMostFrames);
   for (int fd : {STDERR_FILENO, report_fd}) {
