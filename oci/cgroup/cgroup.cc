@@ -96,13 +96,13 @@ std::optional<std::string> text(const std::string& value) {
 
 Expected<void> apply_v1(const std::string& path, const Resources& r) {
   if (r.memory_limit) {
-    const std::string limit = limit_text(*r.memory_limit, kSandboxMemory, "-1");
+    const std::string limit = limit_text(*r.memory_limit, sandbox_overhead(*r.memory_limit), "-1");
     OCI_TRY_VOID(put_if(path + "/memory.limit_in_bytes", limit));
   }
   OCI_TRY_VOID(put_if(path + "/memory.soft_limit_in_bytes", text(r.memory_reservation)));
   if (r.memory_swap)
-    OCI_TRY_VOID(
-        put_if(path + "/memory.memsw.limit_in_bytes", limit_text(*r.memory_swap, kSandboxMemory, "-1")));
+    OCI_TRY_VOID(put_if(path + "/memory.memsw.limit_in_bytes",
+                        limit_text(*r.memory_swap, sandbox_overhead(*r.memory_swap), "-1")));
   OCI_TRY_VOID(
       put_if(path + "/cpu.shares", r.cpu_shares.value_or(0) != 0 ? text(r.cpu_shares) : std::nullopt));
   OCI_TRY_VOID(
@@ -127,7 +127,8 @@ Expected<void> apply_v2(const std::string& path, const Resources& r) {
   OCI_TRY_VOID(require(path, "/cpu.max", r.cpu_quota.value_or(-1) > 0));
   OCI_TRY_VOID(require(path, "/pids.max", r.pids_limit.value_or(-1) > 0));
   if (r.memory_limit)
-    OCI_TRY_VOID(put_if(path + "/memory.max", limit_text(*r.memory_limit, kSandboxMemory, "max")));
+    OCI_TRY_VOID(
+        put_if(path + "/memory.max", limit_text(*r.memory_limit, sandbox_overhead(*r.memory_limit), "max")));
   if (r.memory_reservation)
     OCI_TRY_VOID(put_if(path + "/memory.low", limit_text(*r.memory_reservation, 0, "max")));
   if (r.memory_swap && r.memory_limit && *r.memory_swap >= *r.memory_limit)

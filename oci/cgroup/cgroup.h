@@ -15,7 +15,8 @@ namespace runsc::oci {
 
 // What the sandbox needs beside the container's own memory and tasks: limits are so much higher on the host,
 // so that the sentry meets the container's limit first and ends a task, not the host the sandbox.
-inline constexpr int64_t kSandboxMemory = int64_t{64} << 20;
+// What it keeps of each page (struct Page), and the host's page tables, go with the memory.
+constexpr int64_t sandbox_overhead(int64_t limit) { return (int64_t{64} << 20) + limit / 32; }
 inline constexpr int64_t kSandboxTasks = 64;
 
 class CgroupSet {

@@ -57,9 +57,10 @@ std::vector<Hierarchy> read_hierarchies(const std::string& mountinfo, const std:
   return v1.empty() ? v2 : v1;
 }
 
-Expected<std::vector<Hierarchy>> find_hierarchies() {
+Expected<std::vector<Hierarchy>> find_hierarchies(std::optional<pid_t> pid) {
   const std::string mountinfo = OCI_TRY(read_file("/proc/self/mountinfo", kMostText));
-  const std::string cgroup = OCI_TRY(read_file("/proc/self/cgroup", kMostText));
+  const std::string cgroup =
+      OCI_TRY(read_file("/proc/" + (pid ? std::to_string(*pid) : "self") + "/cgroup", kMostText));
   return read_hierarchies(mountinfo, cgroup);
 }
 

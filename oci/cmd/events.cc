@@ -3,8 +3,10 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <climits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -121,9 +123,9 @@ Expected<Target> find(const Options& options, const std::string& id) {
   return Target{dir.sandbox_path(state), state.id};
 }
 
-Expected<void> print_statistics(const Target& target) {
+Expected<json> read_statistics(const Target& target) {
   const Answer answer = OCI_TRY(control(target.directory, {{"op", "statistics"}, {"container", target.id}}));
-  return print(statistics(target.id, answer.text));
+  return statistics(target.id, answer.text);
 }
 
 // A length of time as Go writes it, of one unit: "5s", "1m".
@@ -147,7 +149,7 @@ Expected<int> stream(const Target& target, std::chrono::milliseconds interval) {
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
     pollfd waiting{client.fd(), POLLIN, 0};
-    const int n = ::poll(&waiting, 1, static_cast<int>(std::max<int64_t>(left.count(), 0)));
+    const int n = ::poll(&waiting, 1, static_cast<int>(std::clamp<int64_t>(left.count(), 0, INT_MAX)));
     if (n < 0 && errno != EINTR) return fail_errno("poll");
     if (n > 0) {
       const Expected<Answer> answer = client.receive();
@@ -155,8 +157,9 @@ Expected<int> stream(const Target& target, std::chrono::milliseconds interval) {
       if (answer->oom) OCI_TRY_VOID(print({{"type", "oom"}, {"id", target.id}}));
     } else if (Clock::now() >= next) {
       next += interval;
-      // At the end of the container the other connection tells.
-      if (const auto printed = print_statistics(target); !printed) continue;
+      // At the end of the container the other connection tells; where nobody reads, nothing more is to be
+      // told.
+      if (const auto read = read_statistics(target)) OCI_TRY_VOID(print(*read));
     }
   }
 }
@@ -174,7 +177,7 @@ Expected<int> cmd_events(const Options& options, std::span<const std::string> ar
   const std::chrono::milliseconds pause = OCI_TRY(parse_interval(interval));
   const Target target = OCI_TRY(find(options, rest[0]));
   if (!stats) return stream(target, pause);
-  OCI_TRY_VOID(print_statistics(target));
+  OCI_TRY_VOID(print(OCI_TRY(read_statistics(target))));
   return 0;
 }
 

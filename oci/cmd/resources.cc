@@ -65,8 +65,11 @@ Expected<int> cmd_update(const Options& options, std::span<const std::string> ar
   // What is a container's alone may be as large as that; a pod has limits of its own.
   const bool of_pod =
       !state.sandbox.empty() || state.annotations.contains("io.kubernetes.cri.container-type");
-  if (!of_pod && resources.memory_limit)
-    request["sandbox"] = sandbox_memory(resources.memory_limit, std::nullopt).value_or(UINT64_MAX);
+  if (!of_pod && resources.memory_limit) {
+    const auto around =
+        state.cgroups.empty() ? memory_limit_around(state.pid) : memory_limit_above(state.cgroups);
+    request["sandbox"] = sandbox_memory(resources.memory_limit, around).value_or(UINT64_MAX);
+  }
   OCI_TRY(control(dir.sandbox_path(state), request));
   OCI_TRY_VOID(CgroupSet(state.cgroups).apply(resources));
   return 0;

@@ -40,8 +40,9 @@ Expected<UniqueFd> datagram_socket() {
   return fd;
 }
 
-Expected<void> send_datagram(int socket, const sockaddr_un& address, const std::string& text,
-                             const std::vector<int>& fds) {
+// False: it would have to wait, which `flags` forbid.
+Expected<bool> send_datagram(int socket, const sockaddr_un& address, const std::string& text,
+                             const std::vector<int>& fds, int flags) {
   alignas(cmsghdr) char control[CMSG_SPACE(kMaxControlFds * sizeof(int))] = {};
   iovec part{const_cast<char*>(text.data()), text.size()};
   msghdr message{};
@@ -56,12 +57,13 @@ Expected<void> send_datagram(int socket, const sockaddr_un& address, const std::
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
   std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
-  while (::sendmsg(socket, &message, MSG_NOSIGNAL) < 0) {
+  while (::sendmsg(socket, &message, MSG_NOSIGNAL | flags) < 0) {
     if (errno == EINTR) continue;
+    if (errno == EAGAIN && (flags & MSG_DONTWAIT)) return false;
     if (errno == ECONNREFUSED || errno == ENOENT) return fail(kNotRunning);
     return fail_errno("the sandbox does not answer");
   }
-  return {};
+  return true;
 }
 
 // What the sandbox says may end on a person's terminal, which its control sequences must not reach.
@@ -115,6 +117,17 @@ Expected<UniqueFd> make_control_socket(const std::string& directory) {
 
 Expected<ControlClient> ControlClient::send(const std::string& directory, const json& request,
                                             const std::vector<int>& fds) {
+  return std::move(*OCI_TRY(send_with(directory, request, fds, 0)));
+}
+
+Expected<std::optional<ControlClient>> ControlClient::try_send(const std::string& directory,
+                                                               const json& request) {
+  return send_with(directory, request, {}, MSG_DONTWAIT);
+}
+
+Expected<std::optional<ControlClient>> ControlClient::send_with(const std::string& directory,
+                                                                const json& request,
+                                                                const std::vector<int>& fds, int flags) {
   const UniqueFd home = OCI_TRY(open_directory(directory));
   const UniqueFd socket = OCI_TRY(datagram_socket());
   // A sandbox that is stuck must not hang the command as well.
@@ -127,7 +140,8 @@ Expected<ControlClient> ControlClient::send(const std::string& directory, const 
   ::fcntl(theirs.get(), F_SETFL, O_NONBLOCK);
   std::vector<int> all = {theirs.get()};
   all.insert(all.end(), fds.begin(), fds.end());
-  OCI_TRY_VOID(send_datagram(socket.get(), address_in(home.get()), dump(request), all));
+  if (!OCI_TRY(send_datagram(socket.get(), address_in(home.get()), dump(request), all, flags)))
+    return std::nullopt;
   return ControlClient(std::move(ours));
 }
 

@@ -37,6 +37,9 @@ class ControlClient {
   // `directory`: the container's state. `fds` are borrowed.
   static Expected<ControlClient> send(const std::string& directory, const nlohmann::json& request,
                                       const std::vector<int>& fds = {});
+  // The same for who must not wait. None: the sandbox has not yet taken what others asked; to be tried again.
+  static Expected<std::optional<ControlClient>> try_send(const std::string& directory,
+                                                         const nlohmann::json& request);
   // The next answer; waits for it.
   Expected<Answer> receive();
   // Without waiting for an answer.
@@ -47,6 +50,9 @@ class ControlClient {
 
  private:
   explicit ControlClient(UniqueFd fd) : fd_(std::move(fd)) {}
+  static Expected<std::optional<ControlClient>> send_with(const std::string& directory,
+                                                          const nlohmann::json& request,
+                                                          const std::vector<int>& fds, int flags);
   UniqueFd fd_;
 };
 

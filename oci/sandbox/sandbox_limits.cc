@@ -12,11 +12,11 @@
 namespace runsc::oci {
 namespace {
 
-// Of what the cgroup holds the sentry does not know: the monitor, and what is free but not given back yet.
-constexpr int64_t kMonitorMemory = int64_t{40} << 20;
+// Of what the cgroup holds the sentry does not know: the monitor, what is free but not given back yet, and
+// the tables of the host.
+constexpr int64_t monitor_memory(int64_t all) { return (int64_t{40} << 20) + all / 64; }
 // Below this a sentry does not start.
 constexpr int64_t kLeastMemory = int64_t{24} << 20;
-static_assert(kSandboxMemory > kMonitorMemory);
 
 // Null: not annotated, or no limit.
 Expected<std::optional<int64_t>> annotated(const Spec& spec, const char* name) {
@@ -55,18 +55,43 @@ Expected<Resources> sandbox_resources(const Spec& spec) {
   return resources;
 }
 
-std::optional<uint64_t> memory_limit_around() {
+namespace {
+
+constexpr const char* kLimitFiles[] = {"/memory.max", "/memory.limit_in_bytes"};
+
+void narrow(std::optional<uint64_t>& least, const std::string& cgroup) {
+  for (const char* file : kLimitFiles)
+    if (const auto limit = limit_in(cgroup + file); limit && (!least || *limit < *least)) least = limit;
+}
+
+}  // namespace
+
+std::optional<uint64_t> memory_limit_around(std::optional<pid_t> pid) {
   std::optional<uint64_t> least;
-  const Expected<std::vector<Hierarchy>> hierarchies = find_hierarchies();
+  const Expected<std::vector<Hierarchy>> hierarchies = find_hierarchies(pid);
   if (!hierarchies) return least;
   for (const Hierarchy& hierarchy : *hierarchies) {
-    const char* name = hierarchy.unified ? "/memory.max" : "/memory.limit_in_bytes";
     std::string path = hierarchy.own == "/" ? "" : hierarchy.own;
     for (;;) {
-      const auto limit = limit_in(hierarchy.mount_point + path + name);
-      if (limit && (!least || *limit < *least)) least = limit;
+      narrow(least, hierarchy.mount_point + path);
       if (path.empty()) break;
       path.erase(path.rfind('/'));
+    }
+  }
+  return least;
+}
+
+std::optional<uint64_t> memory_limit_above(const std::vector<std::string>& cgroups) {
+  std::optional<uint64_t> least;
+  for (const std::string& marked : cgroups) {
+    std::string path = marked.substr(marked.starts_with('=') ? 1 : 0);
+    // Above the hierarchy there are no processes to write down.
+    for (;;) {
+      const size_t end = path.rfind('/');
+      if (end == std::string::npos) break;
+      path.erase(end);
+      if (::access((path + "/cgroup.procs").c_str(), F_OK) != 0) break;
+      narrow(least, path);
     }
   }
   return least;
@@ -75,15 +100,15 @@ std::optional<uint64_t> memory_limit_around() {
 std::optional<uint64_t> sandbox_memory(std::optional<int64_t> limit, std::optional<uint64_t> around) {
   constexpr int64_t kHuge = INT64_MAX / 2;
   int64_t most = kHuge;
-  if (limit && *limit > 0 && *limit < kHuge) most = *limit + kSandboxMemory - kMonitorMemory;
-  if (around && *around < static_cast<uint64_t>(kHuge))
-    most = std::min(most, static_cast<int64_t>(*around) - kMonitorMemory);
+  const auto narrow_to = [&](int64_t all) { most = std::min(most, all - monitor_memory(all)); };
+  if (limit && *limit > 0 && *limit < kHuge) narrow_to(*limit + sandbox_overhead(*limit));
+  if (around && *around < static_cast<uint64_t>(kHuge)) narrow_to(static_cast<int64_t>(*around));
   if (most == kHuge) return std::nullopt;
   return static_cast<uint64_t>(std::max(most, kLeastMemory));
 }
 
 std::optional<uint64_t> sandbox_memory(std::optional<int64_t> limit) {
-  return sandbox_memory(limit, memory_limit_around());
+  return sandbox_memory(limit, memory_limit_around(std::nullopt));
 }
 
 }  // namespace runsc::oci

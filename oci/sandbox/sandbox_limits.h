@@ -2,9 +2,12 @@
 // where that is a pod's, what the engine annotates of the pod.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "oci/host/error.h"
 #include "oci/spec/spec.h"
@@ -21,7 +24,9 @@ Expected<Resources> sandbox_resources(const Spec& spec);
 std::optional<uint64_t> sandbox_memory(std::optional<int64_t> limit);
 // The same for a process of which the least limit around it is known.
 std::optional<uint64_t> sandbox_memory(std::optional<int64_t> limit, std::optional<uint64_t> around);
-// The least memory limit of the cgroups that the process is in.
-std::optional<uint64_t> memory_limit_around();
+// The least memory limit of the cgroups that a process, or this one, is in.
+std::optional<uint64_t> memory_limit_around(std::optional<pid_t> pid);
+// The same of those around a sandbox's own (CgroupSet::paths()).
+std::optional<uint64_t> memory_limit_above(const std::vector<std::string>& cgroups);
 
 }  // namespace runsc::oci

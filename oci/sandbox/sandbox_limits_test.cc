@@ -1,6 +1,10 @@
 #include "oci/sandbox/sandbox_limits.h"
 
+#include <stdlib.h>
+
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
 
 #include "oci/cgroup/cgroup.h"
 
@@ -56,13 +60,38 @@ TEST_CASE("the sentry stays below what the host would kill the sandbox for", "[o
   const auto own = sandbox_memory(100 * kMib, std::nullopt);
   REQUIRE(own);
   CHECK(*own > 100 * kMib);
-  CHECK(*own < static_cast<uint64_t>(100 * kMib + kSandboxMemory));
+  CHECK(*own < static_cast<uint64_t>(100 * kMib + sandbox_overhead(100 * kMib)));
+  // What is kept of each page, and the host's tables, grow with the memory.
+  const int64_t large = 64'000 * kMib;
+  CHECK(*sandbox_memory(large, std::nullopt) > static_cast<uint64_t>(large + large / 128));
+  CHECK(*sandbox_memory(std::nullopt, large) < static_cast<uint64_t>(large - large / 128));
   // A cgroup around it is narrower.
   const auto around = sandbox_memory(100 * kMib, 110 * kMib);
   REQUIRE(around);
   CHECK(*around < 110 * kMib);
   // A sentry wants to live.
   CHECK(*sandbox_memory(4 * kMib, kMib) >= 16 * kMib);
+}
+
+TEST_CASE("an update heeds the cgroups around the sandbox's own", "[oci][sandbox]") {
+  char name[] = "/tmp/limits-test.XXXXXX";
+  const std::string root = ::mkdtemp(name);
+  const auto make = [&](const std::string& path, const char* file, const char* limit) {
+    std::filesystem::create_directories(root + path);
+    std::ofstream(root + path + "/cgroup.procs");
+    if (limit) std::ofstream(root + path + "/" + file) << limit;
+  };
+  make("/v1", "memory.limit_in_bytes", "9223372036854771712\n");
+  make("/v1/pod", "memory.limit_in_bytes", "209715200\n");
+  make("/v1/pod/own", "memory.limit_in_bytes", "104857600\n");
+  make("/v2", "memory.max", nullptr);
+  make("/v2/pod", "memory.max", "max\n");
+  make("/v2/pod/own", "memory.max", "1000\n");
+  CHECK(memory_limit_above({root + "/v1/pod/own"}) == 200 * kMib);
+  CHECK(memory_limit_above({"=" + root + "/v1/pod/own", root + "/v2/pod/own"}) == 200 * kMib);
+  CHECK(!memory_limit_above({root + "/v2/pod/own"}));
+  CHECK(!memory_limit_above({}));
+  std::filesystem::remove_all(root);
 }
 
 }  // namespace runsc::oci

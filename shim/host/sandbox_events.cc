@@ -5,6 +5,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "oci/control/client.h"
@@ -27,22 +28,34 @@ oci::Expected<std::string> sandbox_folder(const std::string& root, const std::st
 
 }  // namespace
 
-SandboxEvents::SandboxEvents(asio::io_context& loop, oci::UniqueFd connection, std::function<void()> on_oom)
-    : connection_(loop, connection.release()), on_oom_(std::move(on_oom)) {}
+SandboxEvents::SandboxEvents(asio::io_context& loop, std::string folder, std::string id,
+                             std::function<void()> on_oom)
+    : loop_(loop),
+      folder_(std::move(folder)),
+      id_(std::move(id)),
+      connection_(loop),
+      on_oom_(std::move(on_oom)) {}
 
 oci::Expected<std::shared_ptr<SandboxEvents>> SandboxEvents::start(asio::io_context& loop,
                                                                    const std::string& root,
                                                                    const std::string& id,
                                                                    std::function<void()> on_oom) {
-  const std::string folder = OCI_TRY(sandbox_folder(root, id));
-  oci::ControlClient client =
-      OCI_TRY(oci::ControlClient::send(folder, {{"op", "events"}, {"container", id}}));
-  auto events = std::make_shared<SandboxEvents>(loop, client.release(), std::move(on_oom));
+  std::string folder = OCI_TRY(sandbox_folder(root, id));
+  auto events = std::make_shared<SandboxEvents>(loop, std::move(folder), id, std::move(on_oom));
+  OCI_TRY(events->connect());
   detach(loop, "sandbox events", run(events));
   return events;
 }
 
+oci::Expected<bool> SandboxEvents::connect() {
+  auto client = OCI_TRY(oci::ControlClient::try_send(folder_, {{"op", "events"}, {"container", id_}}));
+  if (!client) return false;
+  connection_.assign(client->release().release());
+  return true;
+}
+
 void SandboxEvents::stop() {
+  stopped_ = true;
   boost::system::error_code ignored;
   if (connection_.is_open()) connection_.close(ignored);
 }
@@ -60,12 +73,19 @@ bool SandboxEvents::take_one(bool& took) {
 }
 
 void SandboxEvents::catch_up() {
+  // More than a sandbox keeps for who does not listen; the rest waits for the loop's next turn.
+  constexpr int kMost = 256;
   bool took = true;
-  while (took && connection_.is_open())
+  for (int i = 0; took && i < kMost && connection_.is_open(); ++i)
     if (!take_one(took)) return stop();
 }
 
 Async<void> SandboxEvents::run(std::shared_ptr<SandboxEvents> self) {
+  constexpr auto kPause = std::chrono::milliseconds(50);
+  while (!self->stopped_ && !self->connection_.is_open()) {
+    co_await sleep_for(self->loop_, kPause);
+    if (self->stopped_ || !self->connect()) co_return;  // its end is told in other ways
+  }
   while (self->connection_.is_open()) {
     boost::system::error_code error;
     co_await self->connection_.async_wait(asio::posix::stream_descriptor::wait_read,
