@@ -41,6 +41,8 @@ class SuperBlock : public RefCounted<SuperBlock> {
     (void)flags, (void)data;
     return {};
   }
+  // syncfs(2). What is in memory alone has nowhere to go. EIO.
+  virtual Result<void> sync() { return {}; }
   // Somebody watches an inode, or does no more, or wants to hear of other events (notify::wanted()). May
   // sleep.
   virtual void watched(Inode& inode) { (void)inode; }
@@ -81,7 +83,7 @@ class InodeAttachment : public RefCounted<InodeAttachment> {
  public:
   virtual ~InodeAttachment() = default;
 };
-enum class AttachmentKind : uint8_t { special, locks };
+enum class AttachmentKind : uint8_t { special, locks, leases };
 
 // Who creates a node, and as what.
 struct NewNode {
@@ -117,7 +119,8 @@ class Inode : public RefCounted<Inode> {
   virtual Result<void> link(std::string_view name, Inode& target);
   virtual Result<void> unlink(std::string_view name, Inode& child);
   virtual Result<void> remove_dir(std::string_view name, Inode& child);
-  // `replaced` may be null. flags: RENAME_EXCHANGE (2); NOREPLACE has been checked by the caller.
+  // `replaced` may be null. flags: RENAME_EXCHANGE (2), of hostfs also RENAME_WHITEOUT (4); NOREPLACE has
+  // been checked by the caller.
   virtual Result<void> rename(std::string_view name, Inode& child, Inode& new_dir, std::string_view new_name,
                               Inode* replaced, uint32_t flags);
   virtual Result<Ref<Inode>> tmpfile(const NewNode& node);  // O_TMPFILE; default EOPNOTSUPP
@@ -165,7 +168,7 @@ class Inode : public RefCounted<Inode> {
   const uint32_t type_;
   Inode* next_dying_ = nullptr;
   mutable SpinLock attachment_lock_{LockRank::leaf};
-  Ref<InodeAttachment> attachments_[2] GUARDED_BY(attachment_lock_);
+  Ref<InodeAttachment> attachments_[3] GUARDED_BY(attachment_lock_);
 };
 
 }  // namespace runsc::fs

@@ -114,6 +114,7 @@ Result<Ref<ThreadGroup>> new_group(Task& parent, const CloneRequest& r) {
   group->login_uid.store(old.login_uid.load());
   group->login_session.store(old.login_session.load());
   group->timer_slack_ns.store(old.timer_slack_ns.load());
+  group->membarrier.store(old.membarrier.load());
   group->container = old.container;
   group->auxv_start.store(old.auxv_start.load());
   group->auxv_end.store(old.auxv_end.load());
@@ -265,6 +266,7 @@ Result<int32_t> clone_task(Task& parent, const CloneRequest& request) {
   child->set_comm(parent.comm().text);
   copy_scheduling(parent.sched, child->sched);
   child->personality.store(parent.personality.load());
+  child->memory_policy = parent.memory_policy;
   TRY(copy_io_context(parent, *child, f));
   child->start_ns.store(monotonic_ns());
   if (!(f & vm)) {

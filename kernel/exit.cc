@@ -12,6 +12,7 @@
 #include "kernel/job_control.h"
 #include "kernel/namespaces.h"
 #include "kernel/notify.h"
+#include "kernel/oom.h"
 #include "kernel/pid.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/sched/scheduler.h"
@@ -371,8 +372,10 @@ void exit_task(Task& task, int32_t status) {
   ThreadGroup& group = task.group();
   join_core_dump(task);
   ptrace_exit(task, status);
-  // What it takes to end must be had.
-  task.account = arch::cpu_local().account = kNoAccount;
+  // What the sentry needs to end it must be had, whoever pays for it has left. Its own memory, into which it
+  // is about to write, need not: so what is short is mended first, unless this is how.
+  if (task.work.has(Work::memory)) (void)mend_shortage(task);
+  task.unrefused = arch::cpu_local().unrefused = true;
   // Nothing interrupts what follows.
   task.signals.blocked.store(~kUnblockable, std::memory_order_relaxed);
   bool last_live = false;

@@ -11,6 +11,7 @@
 #include "kernel/signal/signal.h"
 #include "kernel/time/clock.h"
 #include "kvm/hostcall/client.h"
+#include "mm/user_copy.h"
 
 namespace runsc::kernel {
 
@@ -25,9 +26,15 @@ constexpr uint64_t kPatience = 2'000'000'000;
 // Whose memory is short; null: the sandbox's.
 using Scope = Container*;
 
-void short_of_memory() {
+bool short_of_memory(AccountId id) {
   auto* task = static_cast<Task*>(arch::cpu_local().current);
-  if (task && task->account != kNoAccount) task->work.set(Work::memory);
+  if (!task || task->account != id) return id == kNoAccount;
+  if (id != kNoAccount) task->work.set(Work::memory);
+  return true;
+}
+
+void copy_found_nothing() {
+  if (auto* task = static_cast<Task*>(arch::cpu_local().current)) task->work.set(Work::copy);
 }
 
 bool is_in(const ThreadGroup& group, Scope scope) {
@@ -47,22 +54,32 @@ uint64_t pages_of(Scope scope) {
   return std::min(all, limit / mm::kPageSize);
 }
 
+Task* thread_with_memory_locked(ThreadGroup& group) REQUIRES(g_tree_lock) {
+  for (Task* t = group.threads; t; t = t->next_thread)
+    if (!t->dead && t->resident().any) return t;
+  return nullptr;
+}
+
 // The largest process, where 1000 of oom_score_adj are worth all memory there is; none: nobody may be killed.
 Victim choose(Scope scope) {
   constexpr int32_t kNever = -1000;
   const auto all = static_cast<int64_t>(pages_of(scope));
   Victim best;
-  int32_t next = 1;
-  while (Ref<ThreadGroup> group = next_group(next)) {
-    next = group->pid + 1;
-    const int32_t adjustment = group->oom_score_adj.load(std::memory_order_relaxed);
-    if (!is_in(*group, scope) || group->zombie || group->oom_victim || adjustment == kNever) continue;
-    Ref<mm::AddressSpace> mm = memory_of(*group);
-    if (!mm) continue;
-    const int64_t score = static_cast<int64_t>(mm->resident_pages()) + adjustment * all / 1000;
-    if (best.group && score <= best.score) continue;
-    best = {std::move(group), std::move(mm), score};
+  {
+    LockGuard tree(g_tree_lock);
+    ThreadGroup* largest = nullptr;
+    for (ThreadGroup& g : all_groups()) {
+      const int32_t adjustment = g.oom_score_adj.load(std::memory_order_relaxed);
+      if (!is_in(g, scope) || g.zombie || g.oom_victim || adjustment == kNever) continue;
+      const Task* thread = thread_with_memory_locked(g);
+      if (!thread) continue;
+      const int64_t score = static_cast<int64_t>(thread->resident().pages) + adjustment * all / 1000;
+      if (!largest || score > best.score) largest = &g, best.score = score;
+    }
+    if (largest) best.group = Ref<ThreadGroup>(*largest);
   }
+  if (best.group) best.mm = memory_of(*best.group);
+  if (!best.mm) best.group = nullptr;  // it has just ended
   return best;
 }
 
@@ -95,19 +112,22 @@ void report(Task& task, const Victim& victim, Scope scope) {
       (usage.resident - file) * 4, file * 4, uid, adjustment);
 }
 
+void kill_locked(ThreadGroup& group) REQUIRES(g_tree_lock) {
+  group.oom_victim = true;
+  (void)queue_signal_tree_locked(group, nullptr, abi::SigInfo(abi::sig::kill, abi::sig_code::kernel),
+                                 Origin::outside);
+}
+
 // With all who use its memory. False: it has ended meanwhile.
-bool kill(Victim& victim, Scope scope) {
+bool kill(const Victim& victim, Scope scope) {
   bool killed = false;
-  int32_t next = 1;
-  while (Ref<ThreadGroup> group = next_group(next)) {
-    next = group->pid + 1;
-    if (!is_in(*group, scope)) continue;
-    if (group.get() != victim.group.get() && memory_of(*group).get() != victim.mm.get()) continue;
-    LockGuard tree(g_tree_lock);
-    if (group->zombie) continue;
-    group->oom_victim = killed = true;
-    (void)queue_signal_tree_locked(*group, nullptr, abi::SigInfo(abi::sig::kill, abi::sig_code::kernel),
-                                   Origin::outside);
+  LockGuard tree(g_tree_lock);
+  for (ThreadGroup& g : all_groups()) {
+    if (!is_in(g, scope) || g.zombie) continue;
+    const Task* thread = &g == victim.group.get() ? nullptr : thread_with_memory_locked(g);
+    if (&g != victim.group.get() && !(thread && thread->uses(*victim.mm))) continue;
+    kill_locked(g);
+    killed = true;
   }
   return killed;
 }
@@ -142,25 +162,23 @@ void wait_for_end(Task& task, ThreadGroup& victim) {
   victim.oom_overdue = !victim.zombie;
 }
 
-// True: something may have come back.
+constinit Mutex g_killing, g_shrinking;
+
+// True: something may have come back. Whoever else is short meanwhile waits for that, and kills nobody.
 bool give_back(Container& container) {
   account_flush(arch::cpu_local().stock);
-  const uint64_t now = monotonic_ns();
-  uint64_t last = container.last_shrink_ns.load(std::memory_order_relaxed);
-  if (now - last < kShrinkPause) return false;
-  if (!container.last_shrink_ns.compare_exchange_strong(last, now, std::memory_order_relaxed)) return false;
+  const uint64_t asked = monotonic_ns();
+  LockGuard guard(g_shrinking);
+  if (container.last_shrink_ns >= asked) return true;
+  if (monotonic_ns() - container.last_shrink_ns < kShrinkPause) return false;
   fs::dcache_shrink();
   account_flush(arch::cpu_local().stock);
+  container.last_shrink_ns = monotonic_ns();
   return true;
 }
 
-constinit Mutex g_killing;
-
 // Nothing is given to applications of the last pages (Use::user).
-bool is_short(Scope scope) {
-  constexpr uint64_t kScarcePages = 4096;
-  return scope ? scope->account().is_short() : mm::phys_stats().free_pages <= kScarcePages;
-}
+bool is_short(Scope scope) { return scope ? scope->account().is_short() : mm::phys_is_short(); }
 
 // One process, once: whoever else is short meanwhile waits for its end.
 void kill_one(Task& task, Scope scope) {
@@ -187,7 +205,10 @@ void kill_until(Task& task, Scope scope) {
 
 }  // namespace
 
-void oom_init() { account_set_hook(short_of_memory); }
+void oom_init() {
+  account_set_hook(short_of_memory);
+  mm::set_copy_hook(copy_found_nothing);
+}
 
 bool mend_shortage(Task& task) {
   task.work.clear(Work::memory);
@@ -200,13 +221,23 @@ bool mend_shortage(Task& task) {
 }
 
 void mend_failed_fault(Task& task) {
+  constexpr uint32_t kMost = 64;
+  constexpr uint64_t kPause = 10'000'000;
   Container& container = *task.group().container;
   if (container.account().is_short()) {
     (void)mend_shortage(task);
     return;
   }
-  if (!is_short(nullptr)) return;  // somebody was faster
-  if (!give_back(container)) kill_until(task, nullptr);
+  if (is_short(nullptr)) {
+    if (!give_back(container)) kill_until(task, nullptr);
+    return;
+  }
+  // Somebody was faster; or the host has no memory, or no room for a file's pages, and may have it soon.
+  if (++task.failed_faults < kMost) return park_until(task, monotonic_ns() + kPause);
+  task.failed_faults = 0;
+  log_error("{}: the host has no memory for a page: killed process {}", task.comm().text, task.pid());
+  LockGuard tree(g_tree_lock);
+  kill_locked(task.group());
 }
 
 }  // namespace runsc::kernel

@@ -16,8 +16,9 @@ namespace runsc::kernel {
 void oom_init();
 // For a task with Work::memory. True: there was none, now there is, and the task lives.
 bool mend_shortage(Task& task);
-// For a task whose page fault found no memory: the container's or the sandbox's is out. Afterwards it tries
-// again.
+// For a task whose page fault, or copy to its memory, found none: the container's or the sandbox's is out.
+// Afterwards it tries again; where nothing is out and it fails all the same (the host gives no more), not for
+// ever: then the task's process is killed.
 void mend_failed_fault(Task& task);
 
 }  // namespace runsc::kernel

@@ -26,6 +26,7 @@ void handle_fault(Task& task, const arch::Trap& trap) {
   mm::FaultResult result = task.mm().fault(trap.address, trap.error);
   switch (result) {
     case mm::FaultResult::ok:
+      task.failed_faults = 0;
       return;
     case mm::FaultResult::maperr:
     case mm::FaultResult::accerr:
@@ -120,6 +121,12 @@ bool wants_restart(uint64_t rax) {
     const bool mended = mend_shortage(task);
     // The call has changed nothing; now there is memory for it.
     if (mended && in_syscall && task.regs().rax == -static_cast<uint64_t>(Errno::nomem))
+      task.regs().rax = -static_cast<uint64_t>(Errno::restartnointr);
+  }
+  if (task.work.has(Work::copy)) {
+    task.work.clear(Work::copy);
+    mend_failed_fault(task);
+    if (in_syscall && task.regs().rax == -static_cast<uint64_t>(Errno::fault))
       task.regs().rax = -static_cast<uint64_t>(Errno::restartnointr);
   }
   if (task.work.has(Work::freeze)) wait_for_thaw(task);

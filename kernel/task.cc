@@ -1,6 +1,7 @@
 #include "kernel/task.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "kernel/base/check.h"
 #include "kernel/ipc/sem.h"
@@ -17,7 +18,6 @@ namespace runsc::kernel {
 namespace {
 struct FreeTask {
   FreeTask* next;
-  AccountId paid_by;
 };
 constinit SpinLock g_pool_lock{LockRank::leaf};
 constinit FreeTask* g_pool GUARDED_BY(g_pool_lock) = nullptr;
@@ -25,10 +25,7 @@ constinit std::atomic<uint64_t> g_pooled{0};
 // The link stands behind the task, whose bytes must stay as the destructor left them.
 constexpr size_t kLinkOffset = (sizeof(Task) + 15) & ~size_t{15};
 
-// What stays when a task has gone is paid for by who had it, until another has use for it.
-constexpr int64_t kTaskBytes = kLinkOffset + sizeof(FreeTask);
-constexpr int64_t kKeptBytes = kTaskBytes + (arch::kStacksStay ? arch::kStackBytes : 0);
-constexpr int64_t kPassingBytes = arch::kStacksStay ? 0 : arch::kStackBytes;
+constexpr size_t kTaskBytes = kLinkOffset + sizeof(FreeTask);
 
 FreeTask& behind(void* task) {
   return *reinterpret_cast<FreeTask*>(static_cast<std::byte*>(task) + kLinkOffset);
@@ -41,7 +38,6 @@ void* Task::operator new(size_t, const std::nothrow_t&) noexcept {
     if (FreeTask* f = g_pool) {
       g_pool = f->next;
       g_pooled.fetch_sub(1, std::memory_order_relaxed);
-      account_add(arch::cpu_local().stock, f->paid_by, -kKeptBytes);
       return reinterpret_cast<std::byte*>(f) - kLinkOffset;
     }
   }
@@ -67,14 +63,26 @@ Task::Task()
 
 void Task::set_account(AccountId id) {
   account = paid_by = id;
-  account_add(arch::cpu_local().stock, id, kKeptBytes + kPassingBytes);
+  account_add(arch::cpu_local().stock, id, static_cast<int64_t>(kalloc_takes(kTaskBytes)));
+}
+
+Result<void> Task::make_stack() {
+  sched.context.stack = TRY(arch::stack_alloc());
+  account_add(arch::cpu_local().stock, paid_by, arch::kStackBytes);
+  return {};
+}
+
+void Task::free_stack() {
+  if (!sched.context.stack.base) return;
+  arch::stack_free(std::exchange(sched.context.stack, {}));
+  // It waits for another task; nobody pays for it until then.
+  account_add(arch::cpu_local().stock, paid_by, -arch::kStackBytes);
 }
 
 Task::~Task() {
-  account_add(arch::cpu_local().stock, paid_by, -kPassingBytes);
-  behind(this).paid_by = paid_by;
+  account_add(arch::cpu_local().stock, paid_by, -static_cast<int64_t>(kalloc_takes(kTaskBytes)));
   if (user_state_) arch::user_state_destroy(user_state_);
-  if (sched.context.stack.base) arch::stack_free(sched.context.stack);
+  free_stack();
 }
 
 Result<Ref<Task>> Task::create() {
@@ -88,6 +96,18 @@ int32_t Task::own_pid() const { return group_->own_pid; }
 PidNamespace& Task::pid_namespace() const { return group_->pid_namespace(); }
 
 uint64_t Task::limit(unsigned resource) const { return group_->limits.soft(static_cast<Resource>(resource)); }
+
+bool Task::uses(const mm::AddressSpace& mm) const {
+  LockGuard guard(ref_lock_);
+  return mm_.get() == &mm;
+}
+
+Task::Resident Task::resident() const {
+  LockGuard guard(ref_lock_);
+  if (!mm_) return {};
+  const uint64_t pages = mm_->resident_pages();
+  return {true, pages, std::min(pages, mm_->resident_file_pages())};
+}
 
 Ref<mm::AddressSpace> Task::mm_ref() const {
   LockGuard guard(ref_lock_);

@@ -85,6 +85,13 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
 
   // From other tasks (procfs, signals): counted copies, null after exit.
   Ref<mm::AddressSpace> mm_ref() const;
+  // Whether it uses `mm`; pages resident of its memory, and how many of them are files'. Under any spinlock.
+  bool uses(const mm::AddressSpace& mm) const;
+  struct Resident {
+    bool any = false;
+    uint64_t pages = 0, of_files = 0;
+  };
+  Resident resident() const;
   Ref<fs::FdTable> files_ref() const;
   Ref<fs::FsContext> fs_ref() const;
   Ref<fs::Credentials> creds_ref() const;
@@ -106,8 +113,10 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
   // A signal waits that this task would take now: blocking calls give up with ERESTARTSYS.
   bool signal_pending() const { return work.has(Work::signal); }
 
-  // For a new task, once.
+  // For a new task, once, before it has a stack.
   void set_account(AccountId account);
+  Result<void> make_stack();  // ENOMEM
+  void free_stack();          // by whoever stands on another one
 
   // The name of the thread (PR_SET_NAME), at most 15 bytes.
   void set_comm(std::string_view name);
@@ -146,9 +155,12 @@ class Task final : public RefCounted<Task>, public boost::intrusive::slist_base_
     uint64_t trap = 0, error = 0, address = 0;
   } last_fault;
   uint64_t next_cpu_check_tsc = 0;
-  // Who pays for what it takes, and for the task itself (set_account()). A task that ends takes what it needs
-  // for that as nobody's.
+  // Who pays for what it takes, and for the task itself (set_account()).
   AccountId account = kNoAccount, paid_by = kNoAccount;
+  // It ends: what the sentry needs for that is not refused (arch::CpuLocal::unrefused).
+  bool unrefused = false;
+  uint32_t failed_faults = 0;             // one after the other found no memory, and nothing to mend (oom.h)
+  uint32_t memory_policy = 0;             // set_mempolicy(2): as Vma::policy
   void (*kernel_entry)(void*) = nullptr;  // kernel threads
   void* kernel_argument = nullptr;
 

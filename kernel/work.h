@@ -15,6 +15,7 @@ enum class Work : uint32_t {
   ptrace_step = 1 << 3,   // a system call ends the tracer's single step
   freeze = 1 << 4,        // the container is paused
   memory = 1 << 5,        // it took memory when its container, or the sandbox, had none left (kernel/oom.h)
+  copy = 1 << 6,          // a copy from or to user memory found no memory
   // On the way in.
   trace = 1 << 16,    // --strace
   seccomp = 1 << 17,  // the task has a seccomp mode
@@ -27,8 +28,8 @@ constexpr uint32_t operator|(uint32_t a, Work b) { return a | static_cast<uint32
 
 // At the end of a system call.
 inline constexpr uint32_t kSyscallExitWork = Work::ptrace_syscall | Work::ptrace_step;
-inline constexpr uint32_t kExitWork =
-    kSyscallExitWork | Work::signal | Work::restore_mask | Work::cpu_time | Work::freeze | Work::memory;
+inline constexpr uint32_t kExitWork = kSyscallExitWork | Work::signal | Work::restore_mask | Work::cpu_time |
+                                      Work::freeze | Work::memory | Work::copy;
 inline constexpr uint32_t kEntryWork = Work::trace | Work::seccomp | Work::ptrace_syscall;
 
 // Anybody may change it. Who sets a bit for a task that may run in user code wakes or kicks it afterwards.

@@ -70,6 +70,11 @@ class AddressSpace final : public RefCounted<AddressSpace> {
   Result<void> mlock_all(uint32_t flags, const AddressSpaceLimits& limits);
   // One byte per page into `out`, bit 0: resident. ENOMEM for holes.
   Result<void> mincore(uint64_t address, std::span<uint8_t> out);
+  // mbind(2): Vma::policy of whole pages. EFAULT: a hole, and nothing has changed.
+  Result<void> set_policy(uint64_t address, uint64_t size, uint32_t policy);
+  Result<uint32_t> policy_at(uint64_t address);
+  // Whether a page is there. EFAULT: nothing is mapped.
+  Result<bool> has_page(uint64_t address);
   uint64_t brk(uint64_t end, const AddressSpaceLimits& limits);  // the new end, or the old one
   void set_brk_start(uint64_t start);
 

@@ -23,6 +23,7 @@ void BuddyLists::link(Page& page, unsigned order, bool clean) {
     dirty_pages_ += uint64_t{1} << order;
   }
   free_pages_ += uint64_t{1} << order;
+  ++blocks_[order];
 }
 
 void BuddyLists::unlink(Page& page) {
@@ -32,6 +33,7 @@ void BuddyLists::unlink(Page& page) {
   page.next = page.prev = nullptr;
   if (!(page.flags & kPageClean)) dirty_pages_ -= uint64_t{1} << order;
   free_pages_ -= uint64_t{1} << order;
+  --blocks_[order];
   page.flags &= static_cast<uint8_t>(~kPageFree);
 }
 
@@ -45,9 +47,10 @@ void BuddyLists::add_range(uint64_t start, uint64_t end) {
   }
 }
 
-Page* BuddyLists::take(unsigned order) {
+Page* BuddyLists::take(unsigned order, bool dirty) {
   unsigned from = order;
-  while (from <= kMaxOrder && !head_[from]) ++from;
+  const auto fits = [&](const Page* page) { return page && !(dirty && page->flags & kPageClean); };
+  while (from <= kMaxOrder && !fits(head_[from])) ++from;
   if (from > kMaxOrder) return nullptr;
   Page& page = *head_[from];
   unlink(page);

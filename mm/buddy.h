@@ -24,8 +24,8 @@ class BuddyLists {
   // Adds memory that reads as zeros; page-aligned, its sections' arrays exist.
   void add_range(uint64_t start, uint64_t end);
   // The smallest block that fits, split; null if none. Its head: count 0, order set, kPageClean if it reads
-  // as zeros.
-  Page* take(unsigned order);
+  // as zeros. `dirty`: one whose host memory is there already.
+  Page* take(unsigned order, bool dirty = false);
   // Merges with its buddies.
   void give(Page& page, unsigned order, bool clean);
   // A free dirty block of at least min_order, taken out whole; null if none.
@@ -33,6 +33,7 @@ class BuddyLists {
 
   uint64_t free_pages() const { return free_pages_; }
   uint64_t dirty_pages() const { return dirty_pages_; }
+  uint64_t blocks(unsigned order) const { return blocks_[order]; }
 
  private:
   void link(Page& page, unsigned order, bool clean);
@@ -40,7 +41,7 @@ class BuddyLists {
 
   Page* head_[kMaxOrder + 1] = {};  // dirty blocks first: their host memory is there already
   Page* tail_[kMaxOrder + 1] = {};
-  uint64_t free_pages_ = 0, dirty_pages_ = 0;
+  uint64_t free_pages_ = 0, dirty_pages_ = 0, blocks_[kMaxOrder + 1] = {};
 };
 
 }  // namespace runsc::mm

@@ -61,6 +61,7 @@ Result<void> SpaceCopy::run() {
     copy->grows_down = v->grows_down;
     copy->wipe_on_fork = v->wipe_on_fork;
     copy->no_dump = v->no_dump;
+    copy->policy = v->policy;
     copy->file = v->file;
     copy->offset = v->offset;
     copy->name = v->name;

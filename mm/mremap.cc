@@ -133,6 +133,7 @@ Result<uint64_t> AddressSpace::move(uint64_t from, uint64_t old_size, uint64_t t
   copy->no_fork = v->no_fork;
   copy->wipe_on_fork = v->wipe_on_fork;
   copy->no_dump = v->no_dump;
+  copy->policy = v->policy;
   copy->file = v->file;
   copy->offset = v->file_offset(from);
   copy->name = v->name;

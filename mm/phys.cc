@@ -8,6 +8,7 @@
 #include "kvm/hostcall/calls.h"
 #include "mm/buddy.h"
 #include "mm/page_table.h"
+#include "mm/phys_blocks.h"
 
 namespace runsc::mm {
 
@@ -29,14 +30,14 @@ constexpr unsigned kMinReleaseOrder = 4;
 struct Phys {
   SpinLock lock{LockRank::phys_memory};
   BuddyLists free GUARDED_BY(lock);
-  uint64_t limit = 0;                 // bytes; constant after phys_init
-  uint64_t reserve = 0;               // pages for Use::sentry; constant after phys_init
-  std::atomic<uint64_t> cap{0};       // pages that may be in use
-  std::atomic<uint64_t> pile_up{0};   // dirty free pages that a busy sandbox may keep
-  uint64_t total = 0;                 // pages that boot left; constant after phys_init
-  uint64_t zero_page = 0;             // constant after phys_init
-  std::atomic<uint64_t> ready{0};     // bytes; grows under grow_lock
-  Page* sections[kMaxSections] = {};  // [i] written before `ready` covers it
+  uint64_t limit = 0;                     // bytes; constant after phys_init
+  uint64_t reserve GUARDED_BY(lock) = 0;  // pages for Use::sentry
+  std::atomic<uint64_t> cap{0};           // pages that may be in use
+  std::atomic<uint64_t> pile_up{0};       // dirty free pages that a busy sandbox may keep
+  uint64_t total = 0;                     // pages that boot left; constant after phys_init
+  uint64_t zero_page = 0;                 // constant after phys_init
+  std::atomic<uint64_t> ready{0};         // bytes; grows under grow_lock
+  Page* sections[kMaxSections] = {};      // [i] written before `ready` covers it
   Mutex grow_lock;
 };
 constinit Phys g;
@@ -83,7 +84,20 @@ uint64_t available_pages() REQUIRES(g.lock) {
   return used < cap ? std::min(free, cap - used) : 0;
 }
 
-enum class Need : uint8_t { nothing, more };
+// Of as much as may be in use.
+uint64_t reserve_of(uint64_t pages) { return std::clamp<uint64_t>(pages / 64, 64, 2048); }
+
+// For the host free dirty pages are in use, and small blocks never go back to it: beyond what may pile up
+// they are to be used before it gives more.
+bool must_be_dirty(uint64_t want) REQUIRES(g.lock) {
+  const uint64_t dirty = g.free.dirty_pages(), all = g.limit / kPageSize;
+  const uint64_t cap = g.cap.load(std::memory_order_relaxed);
+  if (cap >= all || dirty == 0) return false;
+  const uint64_t used = all - g.free.free_pages() - ungrown_pages();
+  return used + dirty + want > cap + g.pile_up.load(std::memory_order_relaxed);
+}
+
+enum class Need : uint8_t { nothing, more, release };
 struct Taken {
   Page* page;
   Need need;
@@ -97,8 +111,9 @@ Taken take(unsigned order, Use use) {
   if (use == Use::user) {
     if (ungrown && g.free.free_pages() < kGrowthPages + want) return {nullptr, Need::more};
   }
-  Page* page = g.free.take(order);
-  if (!page) return {nullptr, ungrown ? Need::more : Need::nothing};
+  const bool dirty = use == Use::user && must_be_dirty(want);
+  Page* page = g.free.take(order, dirty);
+  if (!page) return {nullptr, dirty ? Need::release : ungrown ? Need::more : Need::nothing};
   page->count.store(1, std::memory_order_relaxed);
   if (ungrown && g.free.free_pages() < kLowPages)
     detail::usable_is_low.store(true, std::memory_order_relaxed);
@@ -143,6 +158,7 @@ void phys_init(const hostcall::BootInfo& boot) {
   {
     LockGuard guard(g.lock);
     g.free = {};
+    g.reserve = reserve_of(page_down(boot.ram_limit) / kPageSize);
   }
   std::fill(std::begin(g.sections), std::end(g.sections), nullptr);
   g.limit = std::min(page_down(boot.ram_limit), hostcall::kWindowBase);
@@ -150,7 +166,6 @@ void phys_init(const hostcall::BootInfo& boot) {
   CHECK(start < ready, "boot left no memory");
   g.ready.store(ready, std::memory_order_relaxed);
   g.total = (g.limit - start) / kPageSize;
-  g.reserve = std::clamp<uint64_t>(g.limit / kPageSize / 64, 64, 2048);
   // Memory from the host is dear: the host clears it, and in ring 0 each page costs an exit when it is
   // touched first.
   g.pile_up.store(std::clamp<uint64_t>(g.total / 8, 4096, (uint64_t{512} << 20) / kPageSize));
@@ -162,12 +177,23 @@ void phys_init(const hostcall::BootInfo& boot) {
   g.zero_page = page_phys(*zero);
 }
 
-void phys_set_cap(uint64_t bytes) {
+Result<void> phys_set_cap(uint64_t bytes) {
   const uint64_t pages = std::min(bytes, g.limit) / kPageSize;
+  LockGuard guard(g.lock);
+  const uint64_t used = g.limit / kPageSize - g.free.free_pages() - ungrown_pages();
+  const uint64_t reserve = reserve_of(pages);
+  if (used + reserve > pages) return Errno::busy;
+  g.reserve = reserve;
   // What is free but dirty is in use for the host.
   const uint64_t most = pages < g.limit / kPageSize ? 4096 : (uint64_t{512} << 20) / kPageSize;
   g.pile_up.store(std::clamp<uint64_t>(g.total / 8, 4096, most));
   g.cap.store(pages);
+  return {};
+}
+
+bool phys_is_short() {
+  LockGuard guard(g.lock);
+  return available_pages() <= 2 * g.reserve;
 }
 
 uint64_t zero_page() { return g.zero_page; }
@@ -180,10 +206,11 @@ void pay(Page& block, AccountId account) {
 }
 
 bool may_take(Use use) {
-  const Account& account = g_accounts[arch::cpu_local().account];
-  if (use == Use::user ? account.has_room() : account.has_room_for_objects()) [[likely]]
+  const arch::CpuLocal& local = arch::cpu_local();
+  const Account& account = g_accounts[local.account];
+  if (use == Use::user ? account.has_room() : account.has_room_for_objects() || local.unrefused) [[likely]]
     return true;
-  account_refused();
+  account_refused(local.account);
   return false;
 }
 
@@ -191,8 +218,12 @@ bool may_take(Use use) {
 
 Result<Page*> alloc_pages(unsigned order, Zero zero, Use use) {
   if (order > kMaxOrder || !may_take(use)) return Errno::nomem;
-  for (;;) {
+  for (bool released = false;;) {
     Taken taken = take(order, use);
+    if (taken.need == Need::release && !std::exchange(released, true)) {
+      release_down_to(0);
+      continue;
+    }
     if (taken.need == Need::more) {
       uint64_t seen = g.ready.load(std::memory_order_acquire);
       LockGuard guard(g.grow_lock);
@@ -306,6 +337,17 @@ Page* page_of_phys(uint64_t phys) {
 PhysStats phys_stats() {
   LockGuard guard(g.lock);
   return {std::min(g.total, g.cap.load(std::memory_order_relaxed)), available_pages(), g.free.dirty_pages()};
+}
+
+void phys_free_blocks(std::span<uint64_t, kMaxOrder + 1> blocks) {
+  LockGuard guard(g.lock);
+  for (unsigned order = 0; order <= kMaxOrder; ++order) blocks[order] = g.free.blocks(order);
+  blocks[kMaxOrder] += ungrown_pages() >> kMaxOrder;
+}
+
+uint64_t phys_reserve() {
+  LockGuard guard(g.lock);
+  return g.reserve;
 }
 
 // By halves: a CPU that only waits for others soon wants the memory again, a sandbox that idles calls again.

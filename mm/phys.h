@@ -58,8 +58,10 @@ enum class Use : uint8_t { user, sentry };
 // touched, more is asked for (MemoryGrow) on demand.
 void phys_init(const hostcall::BootInfo& boot);
 // How much of it may be in use at a time, in bytes: the host would kill the sandbox for much more. May
-// change.
-void phys_set_cap(uint64_t bytes);
+// change. EBUSY, and nothing has changed: it leaves the sentry nothing beside what is in use.
+Result<void> phys_set_cap(uint64_t bytes);
+// Applications get nothing, or are about to.
+bool phys_is_short();
 // A block of 2^order pages, count 1, which arch::CpuLocal::account pays for. ENOMEM when the sandbox's limit
 // is reached, no block of that size is left, or that account has taken all that it may. May do a hostcall:
 // not under spinlocks. Freed pages come back dirty: ask for Zero::yes unless everything is overwritten.

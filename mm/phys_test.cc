@@ -1,4 +1,4 @@
-#include "mm/phys.h"
+#include "mm/phys_blocks.h"
 
 #include <cstring>
 #include <random>
@@ -171,7 +171,10 @@ TEST_CASE("an account that is short is told so, and has no more pages a little a
   Payer payer(7);
   static int told;
   told = 0;
-  account_set_hook([] { ++told; });
+  account_set_hook([](AccountId id) {
+    told += id == 7;
+    return true;
+  });
   payer.account().set_limit(8 << 20);
   std::vector<Page*> pages;
   while (payer.bytes() < 8 << 20) pages.push_back(*alloc_page(Zero::no));
@@ -199,7 +202,7 @@ TEST_CASE("an account that is short is told so, and has no more pages a little a
 TEST_CASE("what may be in use has a cap, which may change") {
   fake::start({.ram_limit = uint64_t{600} << 20});
   const uint64_t used = (uint64_t{600} << 20) / kPageSize - phys_stats().free_pages;
-  phys_set_cap((uint64_t{100} << 20) + used * kPageSize);
+  REQUIRE(phys_set_cap((uint64_t{100} << 20) + used * kPageSize));
   CHECK(phys_stats().free_pages == (uint64_t{100} << 20) / kPageSize);
   std::vector<Page*> pages;
   const auto take_all = [&] {
@@ -209,8 +212,91 @@ TEST_CASE("what may be in use has a cap, which may change") {
   CHECK(pages.size() < (uint64_t{100} << 20) / kPageSize);
   CHECK(pages.size() > (uint64_t{80} << 20) / kPageSize);
   CHECK(fake::counters().grown_to <= uint64_t{512} << 20);
-  phys_set_cap(uint64_t{300} << 20);
+  REQUIRE(phys_set_cap(uint64_t{300} << 20));
   take_all();
   CHECK(pages.size() > (uint64_t{250} << 20) / kPageSize);
   put_pages(pages);
+}
+
+TEST_CASE("free blocks by order are all that is free") {
+  fake::start({.ram_limit = uint64_t{300} << 20});
+  std::vector<Page*> pages;
+  const auto check = [] {
+    uint64_t blocks[kMaxOrder + 1], sum = 0;
+    phys_free_blocks(blocks);
+    for (unsigned order = 0; order <= kMaxOrder; ++order) sum += blocks[order] << order;
+    CHECK(sum == phys_stats().free_pages);
+  };
+  check();
+  for (int i = 0; i < 1000; ++i) pages.push_back(*alloc_pages(i % 4, Zero::no));
+  check();
+  put_pages(pages);
+  check();
+}
+
+TEST_CASE("a cap below what is in use and what the sentry needs is refused") {
+  fake::start({.ram_limit = uint64_t{600} << 20});
+  std::vector<Page*> pages;
+  for (uint64_t i = 0; i < (uint64_t{200} << 20) / kPageSize; ++i) pages.push_back(*alloc_page(Zero::no));
+  const uint64_t used = (uint64_t{600} << 20) / kPageSize - phys_stats().free_pages;
+  const auto refused = phys_set_cap(used * kPageSize);
+  REQUIRE(!refused);
+  CHECK(refused.error() == Errno::busy);
+  CHECK(alloc_page(Zero::no, Use::sentry).has_value());
+  // The reserve goes with the cap: of 64 MiB it is 1 MiB.
+  put_pages(pages);
+  REQUIRE(phys_set_cap(uint64_t{64} << 20));
+  pages.clear();
+  while (auto p = alloc_page(Zero::no)) pages.push_back(*p);
+  CHECK(phys_is_short());
+  uint64_t left = 0;
+  while (auto p = alloc_page(Zero::no, Use::sentry)) pages.push_back(*p), ++left;
+  CHECK(left == 256);
+  put_pages(pages);
+  CHECK(!phys_is_short());
+}
+
+TEST_CASE("dirty pages that cannot go back to the host count for the cap") {
+  fake::start({.ram_limit = uint64_t{600} << 20});
+  REQUIRE(phys_set_cap(uint64_t{128} << 20));
+  std::vector<Page*> pages, blocks;
+  while (auto p = alloc_page(Zero::no)) pages.push_back(*p);
+  // Every second one: nothing of it can be released.
+  std::vector<Page*> kept;
+  for (size_t i = 0; i < pages.size(); ++i)
+    (page_phys(*pages[i]) >> 12 & 1 ? kept : blocks).push_back(pages[i]);
+  put_pages(blocks);
+  const size_t dirty = blocks.size();
+  blocks.clear();
+  REQUIRE(phys_stats().dirty_pages >= dirty);
+  while (auto p = alloc_pages(3, Zero::no)) blocks.push_back(*p);
+  CHECK(blocks.size() * 8 <= 4096 + 512 + 8);  // what may pile up, and the reserve
+  // By single pages all of it can be had.
+  size_t singles = 0;
+  while (auto p = alloc_page(Zero::no)) kept.push_back(*p), ++singles;
+  CHECK(singles + blocks.size() * 8 >= dirty - 8);
+  put_pages(kept);
+  put_pages(blocks);
+}
+
+TEST_CASE("a shortage of which none of its tasks is there to hear is told to the next that comes") {
+  Payer payer(7);
+  static AccountId heard;
+  heard = kNoAccount;
+  account_set_hook([](AccountId id) { return id == arch::cpu_local().account ? (heard = id, true) : false; });
+  payer.account().set_limit(1 << 20);
+  arch::cpu_local().account = 8;
+  account_add(arch::cpu_local().stock, 7, 2 << 20);
+  account_flush(arch::cpu_local().stock);
+  CHECK(heard == kNoAccount);
+  account_begin(8);
+  CHECK(heard == kNoAccount);
+  arch::cpu_local().account = 7;
+  account_begin(7);
+  CHECK(heard == 7);
+  heard = kNoAccount;
+  account_begin(7);
+  CHECK(heard == kNoAccount);
+  account_set_hook(nullptr);
+  account_add(arch::cpu_local().stock, 7, -(2 << 20));
 }

@@ -216,11 +216,15 @@ void* take(CpuCache& cpu, size_t size, AccountId account) {
 
 }  // namespace
 
+size_t kalloc_takes(size_t size) {
+  return size > kPageSize ? kPageSize << order_of(size) : kSizes[kClassOf[(size + 15) / 16]];
+}
+
 void* kalloc(size_t size) {
-  const AccountId account = arch::cpu_local().account;
-  if (g_accounts[account].has_room_for_objects()) [[likely]]
-    return kalloc_for(account, size);
-  account_refused();
+  const arch::CpuLocal& local = arch::cpu_local();
+  if (g_accounts[local.account].has_room_for_objects() || local.unrefused) [[likely]]
+    return kalloc_for(local.account, size);
+  account_refused(local.account);
   return nullptr;
 }
 
@@ -230,7 +234,7 @@ void* kalloc_for(AccountId account, size_t size) {
   void* p = take(cpu, size, account);
   if (!p) return nullptr;
   count(cpu, size);
-  account_add(local.stock, account, static_cast<int64_t>(size));
+  account_add(local.stock, account, static_cast<int64_t>(kalloc_takes(size)));
   return p;
 }
 
@@ -244,7 +248,7 @@ namespace {
 
 void uncount(CpuCache& cpu, AccountId account, size_t size) {
   count(cpu, -uint64_t{size});
-  account_add(arch::cpu_local().stock, account, -static_cast<int64_t>(size));
+  account_add(arch::cpu_local().stock, account, -static_cast<int64_t>(kalloc_takes(size)));
 }
 
 void free_large(CpuCache& cpu, void* p, size_t size) {

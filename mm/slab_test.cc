@@ -10,13 +10,16 @@
 #define kalloc slab_kalloc
 #define kfree slab_kfree
 #define kalloc_for slab_kalloc_for
+#define kalloc_takes slab_kalloc_takes
 namespace runsc {
 void* slab_kalloc_for(AccountId account, size_t size);
-}
+size_t slab_kalloc_takes(size_t size);
+}  // namespace runsc
 #include "mm/slab.cc"
 #undef kalloc
 #undef kfree
 #undef kalloc_for
+#undef kalloc_takes
 
 // Last.
 #include "tests/unit/fake_arch/catch.h"
@@ -108,13 +111,13 @@ TEST_CASE("slab: each object is paid for until it is freed") {
       REQUIRE(p);
       memset(p, 0xff, size);
       live.push_back({p, size, local.account});
-      paid[local.account - 3] += static_cast<int64_t>(size);
+      paid[local.account - 3] += static_cast<int64_t>(runsc::slab_kalloc_takes(size));
     } else {
       std::swap(live[rng() % live.size()], live.back());
       const Paid o = live.back();
       live.pop_back();
       slab_kfree(o.p, o.size);
-      paid[o.account - 3] -= static_cast<int64_t>(o.size);
+      paid[o.account - 3] -= static_cast<int64_t>(runsc::slab_kalloc_takes(o.size));
     }
     if (i % 1000 == 0) REQUIRE(bytes(3) - before[0] == paid[0]);
   }
@@ -124,4 +127,50 @@ TEST_CASE("slab: each object is paid for until it is freed") {
   for (const Paid& o : live) slab_kfree(o.p, o.size);
   CHECK(bytes(3) == before[0]);
   CHECK(bytes(4) == before[1]);
+}
+
+TEST_CASE("slab: what an object takes is paid for, not what was asked") {
+  start();
+  auto& local = runsc::arch::cpu_local();
+  runsc::account_flush(local.stock);
+  runsc::g_accounts[3].bytes = 0;
+  local.account = 3;
+  const auto paid_for = [&](size_t size) {
+    const uint64_t free = runsc::mm::phys_stats().free_pages;
+    void* p = slab_kalloc(size);
+    REQUIRE(p);
+    runsc::account_flush(local.stock);
+    const int64_t paid = runsc::g_accounts[3].bytes;
+    if (size > 4096) CHECK(static_cast<uint64_t>(paid) == (free - runsc::mm::phys_stats().free_pages) * 4096);
+    slab_kfree(p, size);
+    runsc::account_flush(local.stock);
+    CHECK(runsc::g_accounts[3].bytes == 0);
+    return paid;
+  };
+  CHECK(paid_for(17) == 32);
+  CHECK(paid_for(2049) == 4096);
+  CHECK(paid_for(4097) == 8192);
+  CHECK(paid_for(33000) == 65536);
+  local.account = runsc::kNoAccount;
+}
+
+TEST_CASE("slab: who ends is refused nothing, and pays") {
+  start();
+  auto& local = runsc::arch::cpu_local();
+  runsc::account_flush(local.stock);
+  runsc::g_accounts[3].bytes = int64_t{100} << 20;
+  runsc::g_accounts[3].set_limit(1 << 20);
+  local.account = 3;
+  CHECK(slab_kalloc(100) == nullptr);
+  local.unrefused = true;
+  void* p = slab_kalloc(100);
+  local.unrefused = false;
+  REQUIRE(p);
+  runsc::account_flush(local.stock);
+  CHECK(runsc::g_accounts[3].bytes == (int64_t{100} << 20) + 128);
+  slab_kfree(p, 100);
+  local.account = runsc::kNoAccount;
+  runsc::account_flush(local.stock);
+  runsc::g_accounts[3].bytes = 0;
+  runsc::g_accounts[3].set_limit(runsc::Account::kUnlimited);
 }

@@ -9,6 +9,15 @@
 namespace runsc::mm {
 namespace {
 
+constinit std::atomic<CopyHook> g_no_memory{nullptr};
+
+bool resolve(AddressSpace& space, uint64_t address, uint32_t error) {
+  const FaultResult result = space.fault(address, error);
+  if (result == FaultResult::oom)
+    if (const CopyHook hook = g_no_memory.load(std::memory_order_relaxed)) hook();
+  return result == FaultResult::ok;
+}
+
 // A fault that "succeeds" without making the access work is a race with another thread's fault, and passes.
 // An access that never works (a window page whose host file has shrunk between the look-up and the access)
 // ends here.
@@ -26,7 +35,7 @@ size_t move_bytes(AddressSpace& space, uint64_t address, size_t size, uint32_t e
     idle = n ? 0 : idle + 1;
     if (idle > kMaxIdleRounds) break;
     if (idle > 1) spin_relax(idle);
-    if (address + done < address || space.fault(address + done, error) != FaultResult::ok) break;
+    if (address + done < address || !resolve(space, address + done, error)) break;
   }
   return done;
 }
@@ -56,6 +65,8 @@ Result<size_t> some_or_fault(size_t moved, size_t size) {
 }
 
 }  // namespace
+
+void set_copy_hook(CopyHook no_memory) { g_no_memory.store(no_memory, std::memory_order_relaxed); }
 
 Result<void> copy_in_bytes(AddressSpace& space, void* to, uint64_t from, size_t size) {
   return all_or_fault(in(space, to, from, size), size);

@@ -14,6 +14,11 @@
 
 namespace runsc::mm {
 
+// Called, on the CPU of the task, for each copy that found no memory for the user's; it then says EFAULT, or
+// that it is short.
+using CopyHook = void (*)();
+void set_copy_hook(CopyHook no_memory);
+
 class AddressSpace;
 
 // All or EFAULT.

@@ -29,6 +29,7 @@ struct Vma : HeapObject, boost::intrusive::set_base_hook<> {
   bool no_fork = false;        // MADV_DONTFORK
   bool wipe_on_fork = false;   // MADV_WIPEONFORK
   bool no_dump = false;        // MADV_DONTDUMP
+  uint32_t policy = 0;         // mbind(2), as kernel/syscalls/mempolicy.cc has it
   MappableRef file;            // null: anonymous private (shared anonymous memory is a Mappable of mm's own)
   uint64_t offset = 0;         // in file, of `start`
   const char* name = nullptr;  // "[stack]", "[heap]", "[vdso]", "[vvar]": static text

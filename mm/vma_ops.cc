@@ -11,8 +11,8 @@ namespace {
 bool alike(const Vma& a, const Vma& b) {
   return a.prot == b.prot && a.max_prot == b.max_prot && a.shared == b.shared &&
          a.grows_down == b.grows_down && a.locked == b.locked && a.no_fork == b.no_fork &&
-         a.wipe_on_fork == b.wipe_on_fork && a.no_dump == b.no_dump && a.file.get() == b.file.get() &&
-         a.name == b.name;
+         a.wipe_on_fork == b.wipe_on_fork && a.no_dump == b.no_dump && a.policy == b.policy &&
+         a.file.get() == b.file.get() && a.name == b.name;
 }
 
 bool joinable(const Vma& low, const Vma& high) {
@@ -68,6 +68,7 @@ Result<void> AddressSpace::split(Vma& v, uint64_t at) {
   high->no_fork = v.no_fork;
   high->wipe_on_fork = v.wipe_on_fork;
   high->no_dump = v.no_dump;
+  high->policy = v.policy;
   high->file = v.file;
   high->offset = v.file_offset(at);
   high->name = v.name;

@@ -158,6 +158,8 @@ class Packet {
   // Headers by the places kept in `info`. Valid while the bytes in front of data() have not been overwritten.
   std::byte* at(uint32_t buffer_offset) { return buffer() + buffer_offset; }
   const std::byte* at(uint32_t buffer_offset) const { return buffer() + buffer_offset; }
+  // For whom it was made: pays, too, for what comes of it on its way up, whoever it is that works on that.
+  AccountId payer() const { return payer_; }
   uint32_t here() const { return head_; }  // for info.network_at and the like
 
   PacketInfo info;
@@ -173,6 +175,7 @@ class Packet {
   uint32_t room_, head_ = 0, tail_ = 0;
   uint32_t slice_bytes_ = 0;
   uint32_t slice_count_ = 0;
+  const AccountId payer_ = arch::cpu_local().account;
   Slice slices_[kMaxSlices];
 };
 

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <string>
 
+#include "net/inet/backlog.h"
 #include "tests/unit/fake_arch/fake_arch.h"
 // Last.
 #include "tests/unit/fake_arch/catch.h"
@@ -166,4 +167,23 @@ TEST_CASE("Packet: blocks that a little of keeps are counted, while nobody else 
   PacketPtr full = Packet::create(0);
   REQUIRE(full->add_slice(std::move(Slice::allocate(mm::kPageSize).value())));
   CHECK(full->idle_memory() == 0);
+}
+
+TEST_CASE("Backlog: what comes of a packet is paid for by whom it was made for, not by who works on it") {
+  arch::fake::start();
+  AccountId& here = arch::cpu_local().account;
+  Backlog backlog;
+  here = 5;
+  REQUIRE(backlog.push(Packet::create(16), 1));
+  here = 6;
+  REQUIRE(backlog.push(Packet::create(16), 1));
+  here = 7;
+  std::string seen;
+  CHECK(backlog.drain(10, [&](PacketPtr packet) {
+    Slice slice = std::move(Slice::allocate_atomic(100).value());
+    seen += std::to_string(here) + (packet->payer() == here ? " " : "? ");
+  }));
+  CHECK(seen == "5 6 ");
+  CHECK(here == 7);
+  here = kNoAccount;
 }

@@ -34,11 +34,14 @@ void account_flush(AccountStock& stock) {
   if (now > account.peak.load(std::memory_order_relaxed)) account.peak.store(now, std::memory_order_relaxed);
   if (now <= account.limit.load(std::memory_order_relaxed)) return;
   account.shortages.fetch_add(1, std::memory_order_relaxed);
-  account_refused();
+  account_tell(stock.id);
 }
 
-void account_refused() {
-  if (AccountHook hook = g_hook.load(std::memory_order_relaxed)) hook();
+void account_refused(AccountId id) { account_tell(id); }
+
+void account_tell(AccountId id) {
+  const AccountHook hook = g_hook.load(std::memory_order_relaxed);
+  g_accounts[id].untold.store(hook && !hook(id), std::memory_order_relaxed);
 }
 
 void account_set_hook(AccountHook short_of_memory) {

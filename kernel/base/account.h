@@ -24,6 +24,7 @@ struct alignas(64) Account {
   std::atomic<int64_t> limit{kUnlimited}, most{kUnlimited}, most_objects{kUnlimited};
   std::atomic<int64_t> peak{0};
   std::atomic<uint64_t> shortages{0};  // how often it was told to be above its limit
+  std::atomic<bool> untold{false};     // above its limit, and none of its tasks was there to hear it
 
   void set_limit(int64_t bytes);  // kUnlimited: none
   bool is_short() const {
@@ -57,10 +58,17 @@ inline void account_add(AccountStock& stock, AccountId id, int64_t bytes) {
     account_flush(stock);
 }
 
-// This CPU's account has been refused something.
-void account_refused();
-// Called on the CPU that has just told an account more than its limit, or refused something; any context.
-using AccountHook = void (*)();
+// The account that this CPU works for has been refused something.
+void account_refused(AccountId id);
+// Called on the CPU that has just told an account more than its limit, or refused it something; any context.
+// False: who is there is not the account's.
+using AccountHook = bool (*)(AccountId id);
 void account_set_hook(AccountHook short_of_memory);
+void account_tell(AccountId id);
+// This CPU works for `id` from now on: what nobody was there to hear is told.
+inline void account_begin(AccountId id) {
+  if (g_accounts[id].untold.load(std::memory_order_relaxed)) [[unlikely]]
+    account_tell(id);
+}
 
 }  // namespace runsc

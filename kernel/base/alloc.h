@@ -15,6 +15,8 @@ namespace runsc {
 [[nodiscard]] void* kalloc(size_t size);
 // Another one pays, however much it has already.
 [[nodiscard]] void* kalloc_for(AccountId account, size_t size);
+// What an object of this size takes, and its account pays.
+size_t kalloc_takes(size_t size);
 // `size` is the one given to kalloc; p may be null.
 void kfree(void* p, size_t size);
 

@@ -31,7 +31,8 @@ Started<Prepared> set_up_container(Task& task, std::span<const std::byte> bytes)
   container.set_limits(ContainerLimits().with(spec->limits));
   // Of a pod the first container speaks for all.
   if (container.is_first() && spec->limits.which & hostcall::Limits::kSandbox)
-    mm::phys_set_cap(spec->limits.sandbox_memory);
+    if (auto r = mm::phys_set_cap(spec->limits.sandbox_memory); !r)
+      return failed("memory limit of the sandbox", r.error());
   UtsNamespace& uts = task.namespaces().uts();
   if (!spec->hostname.view().empty()) (void)uts.set_hostname(spec->hostname.view());
   if (!spec->domainname.view().empty()) (void)uts.set_domainname(spec->domainname.view());

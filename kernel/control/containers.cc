@@ -75,16 +75,6 @@ void Container::set_limits(const ContainerLimits& wanted) {
 
 ContainerUsage usage_of(const Container& container) {
   ContainerUsage usage;
-  int32_t next = 1;
-  while (Ref<ThreadGroup> group = next_group(next)) {
-    next = group->pid + 1;
-    if (group->container.get() != &container) continue;
-    Ref<mm::AddressSpace> mm = memory_of(*group);
-    if (!mm) continue;
-    const uint64_t resident = mm->resident_pages(), file = mm->resident_file_pages();
-    usage.mapped_files += std::min(file, resident) * mm::kPageSize;
-    usage.anonymous += (resident - std::min(file, resident)) * mm::kPageSize;
-  }
   account_flush(arch::cpu_local().stock);
   usage.memory = std::max<int64_t>(container.account().bytes.load(std::memory_order_relaxed), 0);
   usage.peak = std::max(usage.memory, container.account().peak.load(std::memory_order_relaxed));
@@ -95,8 +85,13 @@ ContainerUsage usage_of(const Container& container) {
     if (g.zombie || g.container.get() != &container) continue;
     usage.cpu.user += g.dead_threads.user_ticks;
     usage.cpu.system += g.dead_threads.system_ticks;
+    bool has_memory = false;
     for_each_thread_locked(g, [&](Task& t) {
       if (t.dead) return;
+      if (const Task::Resident r = t.resident(); r.any && !std::exchange(has_memory, true)) {
+        usage.mapped_files += r.of_files * mm::kPageSize;
+        usage.anonymous += (r.pages - r.of_files) * mm::kPageSize;
+      }
       const CpuTicks used = sched_cpu_ticks(t.sched);
       usage.cpu.user += used.user;
       usage.cpu.system += used.system;

@@ -49,7 +49,7 @@ class Container final : public RefCounted<Container> {
   WaitQueue left;    // a process has ended
 
   std::atomic<uint64_t> refused_tasks{0}, shortages{0}, killed{0};  // pids.events, memory.events
-  std::atomic<uint64_t> last_shrink_ns{0};                          // kernel/oom.cc
+  uint64_t last_shrink_ns = 0;                                      // kernel/oom.cc
 
   // EAGAIN: it has as many tasks as it may.
   Result<void> admit_task_locked() REQUIRES(g_tree_lock);

@@ -61,7 +61,9 @@ void update_limits(Container& container, const hostcall::TakeCommand::Reply& com
       return refuse_command(command.id, kRefused, text.view());
     }
   }
-  if (container.is_first() && news.which & hostcall::Limits::kSandbox) mm::phys_set_cap(news.sandbox_memory);
+  if (container.is_first() && news.which & hostcall::Limits::kSandbox)
+    if (auto r = mm::phys_set_cap(news.sandbox_memory); !r)
+      return refuse_command(command.id, kRefused, "unable to set memory limit: the sandbox uses more");
   container.set_limits(limits);
   answer_command(command.id, {}, true);
 }

@@ -29,6 +29,7 @@ struct alignas(64) Cpu {
   arch::Context idle_context;
   IdleParker idle_parker;
   uint64_t slice_start = 0;
+  std::atomic<bool> afresh{false};          // sched_run_afresh()
   uint64_t kick_at = 0;                     // when ready tasks here have waited long enough; 0: not counting
   uint64_t timer_tsc = ~uint64_t{0};        // deadline of the earliest timer, cached
   uint64_t timer_tsc_of = ~uint64_t{0};     // for this deadline in ns

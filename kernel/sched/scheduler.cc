@@ -143,9 +143,7 @@ static void finish_switch() {
       return;
     }
     case Fate::die: {
-      arch::KernelStack stack = gone->context.stack;
-      gone->context.stack = {};
-      arch::stack_free(stack);
+      gone->task.free_stack();
       // A zombie that nobody reaps keeps no machine state.
       if (arch::UserState* state = std::exchange(TaskInternals::user_state(gone->task), nullptr))
         arch::user_state_destroy(state);
@@ -179,6 +177,8 @@ static void run_next(Cpu& cpu, SchedEntity* prev, Fate fate, SchedEntity* next) 
     space = next->task.user_space_or_null();
     local.current = &next->task;
     local.account = next->task.account;
+    local.unrefused = next->task.unrefused;
+    account_begin(local.account);
     local.parker = next;
     local.look = true;
   } else {
@@ -186,6 +186,7 @@ static void run_next(Cpu& cpu, SchedEntity* prev, Fate fate, SchedEntity* next) 
     account_flush(local.stock);
     local.current = nullptr;
     local.account = kNoAccount;
+    local.unrefused = false;
     local.parker = &cpu.idle_parker;
   }
   arch::user_switch(from, to, space);
@@ -223,8 +224,8 @@ void sched_apply_affinity() {
 }
 
 Result<void> sched_prepare(SchedEntity& entity, void (*entry)(void*), void* argument) {
-  auto stack = TRY(arch::stack_alloc());
-  arch::context_init(entity.context, stack, entry, argument);
+  TRY(entity.task.make_stack());
+  arch::context_init(entity.context, entity.context.stack, entry, argument);
   return {};
 }
 
@@ -318,7 +319,40 @@ static void deadline_passed(Cpu& cpu, uint64_t now) {
   if (cpu.slice_start + g_cpus.slice_ticks <= now) sched_yield_cpu();
 }
 
+// CPUID, in whatever mode.
+static void serialise_cpu() {
+  uint32_t a = 0, c = 0;
+  asm volatile("cpuid" : "+a"(a), "+c"(c) : : "ebx", "edx", "memory");
+}
+
+void sched_run_afresh(unsigned which) {
+  constexpr uint32_t kPatience = 100'000;
+  const unsigned self = this_cpu().id;
+  serialise_cpu();
+  const auto is_meant = [&](unsigned i) { return i != self && (which == kOtherCpus || which == i); };
+  for (unsigned i = 0; i < g_cpus.count; ++i) {
+    if (!is_meant(i)) continue;
+    g_cpus.cpu[i]->afresh.store(true, std::memory_order_seq_cst);
+    arch::cpu_wake(i);
+  }
+  // One that is past its look, on its way to user code, meets the interrupt there. One that works in the
+  // kernel for long looks before it goes back.
+  for (unsigned i = 0; i < g_cpus.count; ++i) {
+    if (!is_meant(i)) continue;
+    const auto& state = arch::shared().cpu[i].state;
+    for (uint32_t round = 0; round < kPatience && g_cpus.cpu[i]->afresh.load(std::memory_order_seq_cst) &&
+                             state.load(std::memory_order_seq_cst) != hostcall::CpuShared::idle;
+         ++round)
+      spin_relax(round);
+  }
+}
+
 uint64_t sched_look(bool ticking) {
+  if (this_cpu().afresh.load(std::memory_order_relaxed) &&
+      this_cpu().afresh.exchange(false, std::memory_order_seq_cst)) {
+    serialise_cpu();
+    this_cpu().slice_start = arch::tsc();
+  }
   // Timers with periods shorter than their handling takes are due again at once: user code gets its turn.
   constexpr unsigned kMostRounds = 4;
   for (unsigned round = 0;; ++round) {

@@ -37,6 +37,11 @@ inline bool sched_must_look() { return arch::cpu_local().look; }
 // An interrupt ended run_user(), so others may have queued tasks here; or the task wants ticks from now on.
 inline void sched_ask_to_look() { arch::cpu_local().look = true; }
 
+// Whoever runs on CPU `which`, or on any other than this (kOtherCpus), is from its next user instruction on
+// as if it had been off its CPU: its restartable sequence is given up, and the CPU has serialised itself.
+inline constexpr unsigned kOtherCpus = ~0u;
+void sched_run_afresh(unsigned which);
+
 // Within a call that works for long: host events, timers, and others whose turn it is. Nothing may be locked.
 void sched_breathe();
 

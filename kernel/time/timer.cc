@@ -2,6 +2,7 @@
 
 #include "kernel/base/check.h"
 #include "kernel/base/cpu_hooks.h"
+#include "kernel/base/paid_by.h"
 #include "kernel/sched/scheduler.h"
 
 namespace runsc::kernel {
@@ -22,6 +23,7 @@ void Timer::arm(uint64_t deadline_ns) {
     if (!queue_.compare_exchange_strong(nowhere, &q, std::memory_order_acq_rel))
       continue;  // armed elsewhere meanwhile
     deadline_ = deadline_ns;
+    payer_.store(arch::cpu_local().account, std::memory_order_relaxed);
     q.timers_.insert(*this);
     q.note_earliest_locked();
     arch::cpu_local().look = true;
@@ -85,7 +87,11 @@ void TimerQueue::run_expired(uint64_t now_ns) {
       spin_relax(round);
       continue;
     }
-    due->fire();
+    {
+      // Not that of who happens to be here.
+      PaidBy payer(due->payer_.load(std::memory_order_relaxed));
+      due->fire();
+    }
     firing_.store(nullptr, std::memory_order_release);
   }
 }

@@ -4,6 +4,7 @@
 #include <boost/intrusive/set.hpp>
 #include <cstdint>
 
+#include "kernel/base/account.h"
 #include "kernel/base/lock.h"
 
 namespace runsc::kernel {
@@ -15,8 +16,8 @@ class Timer : public boost::intrusive::set_base_hook<> {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
-  // Fires once at `deadline_ns` (monotonic clock), soon if it is past. Arming an armed timer moves it;
-  // of several at once, one comes last. Under locks of rank < timer.
+  // Fires once at `deadline_ns` (monotonic clock), soon if it is past; who pays here pays for what fire()
+  // takes. Arming an armed timer moves it; of several at once, one comes last. Under locks of rank < timer.
   void arm(uint64_t deadline_ns);
   // After return fire() is not running and will not run (unless called from fire() itself). False: it was not
   // armed. The caller must hold no lock that fire() takes.
@@ -38,6 +39,7 @@ class Timer : public boost::intrusive::set_base_hook<> {
   friend bool operator<(const Timer& a, const Timer& b) { return a.deadline_ < b.deadline_; }
 
   uint64_t deadline_ = 0;
+  std::atomic<AccountId> payer_{kNoAccount};
   std::atomic<TimerQueue*> queue_{nullptr};   // where it is armed
   std::atomic<TimerQueue*> firing_{nullptr};  // whose CPU ran fire() last, or still does
 };

@@ -41,6 +41,7 @@ struct CpuLocal {
   Parker* parker = nullptr;        // of `current`, or of the CPU before tasks run
   bool look = true;                // the scheduler has something to look at before user code runs
   AccountId account = kNoAccount;  // who pays for what `current` takes
+  bool unrefused = false;  // whatever the account has already: objects of the sentry, no pages of users
   AccountStock stock;
 };
 CpuLocal& cpu_local();  // never keep the reference across a context switch

@@ -2,6 +2,7 @@
 // and is worked on by one CPU at a time.
 #pragma once
 
+#include "kernel/base/paid_by.h"
 #include "net/packet.h"
 
 namespace runsc::net {
@@ -21,7 +22,10 @@ class Backlog {
         if (lane.pending.load(std::memory_order_acquire) == 0) continue;
         LockGuard working(lane.work);
         while (PacketPtr packet = lane.pop()) {
-          deliver(std::move(packet));
+          {
+            PaidBy payer(packet->payer());
+            deliver(std::move(packet));
+          }
           lane.pending.fetch_sub(1, std::memory_order_release);
           pending_.fetch_sub(1, std::memory_order_release);
           if (--budget == 0) return false;

@@ -153,7 +153,8 @@ def test_update_of_a_container_alone(box):
     script = "a = [b'x' * (1 << 20) for _ in range(400)]; print(len(a))"
     name, _ = box.create(["sleep", "1000"], change=limited(memory=64 * MIB))
     box.ask("start", name).ok()
-    expect(box.ask("exec", name, "python3", "-c", script).status, 137)
+    ended = box.ask("exec", name, "python3", "-c", script)
+    expect(ended.status, 137, ended.err)
     box.ask("update", "--memory", str(600 * MIB), name).ok()
     expect(box.ask("exec", name, "python3", "-c", script).ok(), "400\n")
 

@@ -1,5 +1,4 @@
-// What a kernel stack costs in memory, for who pays for tasks. What is not touched of one takes no memory;
-// few are kept.
+// What a kernel stack costs in memory, for who pays for tasks. What is not touched of one takes no memory.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +6,5 @@
 namespace runsc::arch {
 
 inline constexpr int64_t kStackBytes = 16 << 10;
-inline constexpr bool kStacksStay = false;  // when they are free
 
 }  // namespace runsc::arch

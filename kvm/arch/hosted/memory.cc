@@ -15,18 +15,22 @@ std::atomic<uint64_t> g_bytes{0};
 
 namespace {
 
-// The account that pays stands behind the object. What malloc() keeps beside it is paid for too.
-constexpr size_t kOverhead = 16;
-
+// The account that pays stands behind the object.
 AccountId& account_behind(void* p, size_t size) { return *(static_cast<AccountId*>(p) + size); }
 
 }  // namespace
 
+// What malloc() keeps beside an object is paid for too.
+size_t kalloc_takes(size_t size) {
+  constexpr size_t kOverhead = 16;
+  return size + kOverhead;
+}
+
 void* kalloc(size_t size) {
-  const AccountId account = arch::cpu_local().account;
-  if (g_accounts[account].has_room_for_objects()) [[likely]]
-    return kalloc_for(account, size);
-  account_refused();
+  const arch::CpuLocal& local = arch::cpu_local();
+  if (g_accounts[local.account].has_room_for_objects() || local.unrefused) [[likely]]
+    return kalloc_for(local.account, size);
+  account_refused(local.account);
   return nullptr;
 }
 
@@ -39,14 +43,14 @@ void* kalloc_for(AccountId account, size_t size) {
   }
   if (!p) return nullptr;
   account_behind(p, size) = account;
-  account_add(arch::cpu_local().stock, account, static_cast<int64_t>(size + kOverhead));
+  account_add(arch::cpu_local().stock, account, static_cast<int64_t>(kalloc_takes(size)));
   g_bytes.fetch_add(size, std::memory_order_relaxed);
   return p;
 }
 
 void kfree(void* p, size_t size) {
   if (!p) return;
-  account_add(arch::cpu_local().stock, account_behind(p, size), -static_cast<int64_t>(size + kOverhead));
+  account_add(arch::cpu_local().stock, account_behind(p, size), -static_cast<int64_t>(kalloc_takes(size)));
   g_bytes.fetch_sub(size, std::memory_order_relaxed);
   free(p);
 }

@@ -1,4 +1,4 @@
-// What a kernel stack costs in memory, for who pays for tasks. They never leave their area (stack.cc).
+// What a kernel stack costs in memory, for who pays for tasks.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,5 @@
 namespace runsc::arch {
 
 inline constexpr int64_t kStackBytes = 32 << 10;
-inline constexpr bool kStacksStay = true;  // when they are free
 
 }  // namespace runsc::arch

@@ -7,6 +7,5 @@
 namespace runsc::arch {
 
 inline constexpr int64_t kStackBytes = 16 << 10;
-inline constexpr bool kStacksStay = false;  // when they are free
 
 }  // namespace runsc::arch
