@@ -192,6 +192,7 @@ void UnixEndpoint::disconnected_from(UnixEndpoint& other) {
   {
     LockGuard guard(lock_);
     messages.swap(messages_);
+    urgent_ = nullptr;
     queued_ = 0;
   }
   if (messages.empty()) return;

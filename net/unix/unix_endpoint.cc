@@ -13,7 +13,7 @@ namespace {
 constexpr uint32_t kDgramBacklog = 10;  // /proc/sys/net/unix/max_dgram_qlen
 constexpr uint32_t kReadable = in | rdnorm | rdband | pri, kWritable = out | wrnorm | wrband;
 
-constexpr uint32_t kFionread = 0x541b, kSiocoutq = 0x5411;
+constexpr uint32_t kFionread = 0x541b, kSiocoutq = 0x5411, kSiocatmark = 0x8905;
 constexpr int kOptionPeekOff = 42, kOptionPeerSec = 31;
 
 }  // namespace
@@ -67,11 +67,14 @@ void UnixEndpoint::release() {
     std::swap(name, name_);
     std::swap(binding, binding_);
     messages.swap(messages_);
+    urgent_ = nullptr;
     incoming = std::exchange(incoming_first_, nullptr);
     incoming_last_ = nullptr;
     queued_ = 0;
     // What was never accepted ends like what was never read.
-    unread = !messages.empty() || !file_.load(std::memory_order_relaxed);
+    // What is left of an urgent byte that has been taken is nothing to read.
+    const bool mark = type() == socket_type::stream && !messages.empty() && messages.front().left() == 0;
+    unread = messages.size() > (mark ? 1 : 0) || !file_.load(std::memory_order_relaxed);
   }
   if (binding) {
     binding->clear();
@@ -110,6 +113,7 @@ void UnixEndpoint::append_locked(Ref<UnixMessage> message) {
 
 Ref<UnixMessage> UnixEndpoint::pop_locked(UnixMessage& message) {
   messages_.erase(messages_.iterator_to(message));
+  if (urgent_ == &message) urgent_ = nullptr;
   --queued_;
   return Ref<UnixMessage>::adopt(&message);
 }
@@ -142,6 +146,7 @@ uint32_t UnixEndpoint::poll() {
     if (shut_ == kBothShut) bits |= hup;
     if (shut_ & kReceiveShut) bits |= rdhup | in | rdnorm;
     if (queued_ > 0) bits |= in | rdnorm;
+    if (urgent_) bits |= pri;
     if (type() != socket_type::dgram && state_ == State::closed) bits |= hup;
     if (state_ != State::listening && writable()) bits |= kWritable;
     if (type() == socket_type::dgram && peer_ && peer_.get() != this && (bits & out)) full_peer = peer_;
@@ -168,6 +173,8 @@ Result<uint64_t> UnixEndpoint::ioctl(uint32_t request, uint64_t argument, const 
       n += static_cast<int32_t>(message.left());
       if (type() == socket_type::dgram) break;
     }
+  } else if (request == kSiocatmark) {
+    n = at_mark() ? 1 : 0;
   } else {
     return device_ioctl(net(), false, request, argument, context);
   }

@@ -103,6 +103,7 @@ class UnixEndpoint final : public Endpoint, public UnixTableEntry {
   Result<Ref<UnixMessage>> make_message(SendMessage& message, size_t size, size_t header_max);
   void stamp(UnixMessage& message, const Caller& caller, UnixEndpoint& to);
   Result<size_t> send_stream(SendMessage& message);
+  Result<void> send_piece(SendMessage& message, UnixEndpoint& to, size_t size, bool urgent);
   Result<size_t> send_dgram(SendMessage& message);
   Result<Ref<UnixEndpoint>> dgram_target(SendMessage& message);
   // Errno::again with `message.wait` unset: the target died, look again.
@@ -120,7 +121,11 @@ class UnixEndpoint final : public Endpoint, public UnixTableEntry {
   void note_sender(ReceiveMessage& message, const UnixMessage& from);
   bool adopt_credentials(ReceiveMessage& message, const UnixMessage& from);
   Result<bool> take_stream(ReceiveMessage& message, UnixMessage& from, size_t skip) REQUIRES(receive_lock_);
-  Result<UnixMessage*> next_of_stream(UnixMessage* after, size_t& skip) REQUIRES(receive_lock_);
+  struct Step;
+  Result<UnixMessage*> next_of_stream(UnixMessage* after, size_t& skip, Step& step) REQUIRES(receive_lock_);
+  UnixMessage* pass_urgent_locked(UnixMessage& at, Step& step) REQUIRES(receive_lock_, lock_);
+  Result<size_t> receive_urgent(ReceiveMessage& message);
+  bool at_mark();
   Result<size_t> end_of_stream(ReceiveMessage& message);
   void peek_forward(int64_t n);
   void peek_back(int64_t n);
@@ -147,6 +152,8 @@ class UnixEndpoint final : public Endpoint, public UnixTableEntry {
   Ref<UnixName> name_ GUARDED_BY(lock_);
   Ref<UnixBinding> binding_ GUARDED_BY(lock_);
   UnixMessageList messages_ GUARDED_BY(lock_);
+  // The urgent byte, by itself in a message (MSG_OOB); where one has been taken, an empty message stands.
+  UnixMessage* urgent_ GUARDED_BY(lock_) = nullptr;
   // Connections that wait for accept(2), first come first; each link owns a count.
   UnixEndpoint *incoming_first_ GUARDED_BY(lock_) = nullptr, *incoming_last_ GUARDED_BY(lock_) = nullptr;
   UnixEndpoint* incoming_next_ = nullptr;  // under the listener's lock

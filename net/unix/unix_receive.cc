@@ -18,8 +18,9 @@ constexpr uint32_t kOverflowId = 65534;
 }  // namespace
 
 Result<size_t> UnixEndpoint::receive(ReceiveMessage& message) {
-  if (message.flags & msg_flag::oob) return Errno::opnotsupp;
-  return type() == socket_type::stream ? receive_stream(message) : receive_dgram(message);
+  if (type() == socket_type::stream)
+    return message.flags & msg_flag::oob ? receive_urgent(message) : receive_stream(message);
+  return message.flags & msg_flag::oob ? Errno::opnotsupp : receive_dgram(message);
 }
 
 // SO_PEEK_OFF: a peek moves the place of the next one on, taking data moves it back.
@@ -77,14 +78,81 @@ Result<bool> UnixEndpoint::take_stream(ReceiveMessage& message, UnixMessage& fro
   return !message.rights;
 }
 
+// Of a call that reads.
+struct UnixEndpoint::Step {
+  bool peek, taken;          // something has been read already
+  bool stopped = false;      // what is next does not go together with that
+  Ref<UnixMessage> gone[2];  // to be dropped without the lock
+};
+
+// What is read where `at` stands: an urgent byte only inline, or where nothing precedes it; neither is read
+// across one, nor across the place where one has been taken. Null: nothing.
+UnixMessage* UnixEndpoint::pass_urgent_locked(UnixMessage& at, Step& step) {
+  UnixMessage* m = &at;
+  const auto next = [&](UnixMessage& x) REQUIRES(lock_) {
+    auto it = std::next(messages_.iterator_to(x));
+    return it == messages_.end() ? nullptr : &*it;
+  };
+  if (m->left() > 0 && m != urgent_) return m;
+  step.stopped = step.taken;
+  if (m->left() == 0) {
+    if (step.taken && !urgent_) return nullptr;
+    UnixMessage* behind = next(*m);
+    if (!step.peek) step.gone[0] = pop_locked(*m);
+    m = behind;
+  }
+  if (!m || m != urgent_) return m;
+  if (step.taken) return nullptr;
+  const bool inline_too = options.has(option_bit::oobinline);
+  if (!step.peek) urgent_ = nullptr;
+  if (inline_too) return m;
+  UnixMessage* behind = next(*m);
+  if (!step.peek) step.gone[1] = pop_locked(*m);
+  return behind;
+}
+
 // The message after `after` (null: the first) that has more than `skip` bytes; what the others have comes off
 // `skip`. Null: there is none. Only the reader takes messages of a stream out, so it stays where it is.
-Result<UnixMessage*> UnixEndpoint::next_of_stream(UnixMessage* after, size_t& skip) {
+Result<UnixMessage*> UnixEndpoint::next_of_stream(UnixMessage* after, size_t& skip, Step& step) {
   LockGuard guard(lock_);
   if (state_ != State::established) return Errno::inval;
   auto at = after ? std::next(messages_.iterator_to(*after)) : messages_.begin();
-  for (; at != messages_.end() && skip >= at->left(); ++at) skip -= at->left();
+  if (at == messages_.end()) return nullptr;
+  UnixMessage* m = pass_urgent_locked(*at, step);
+  if (!m) return nullptr;
+  step.stopped = false;
+  for (at = messages_.iterator_to(*m); at != messages_.end() && skip >= at->left(); ++at) skip -= at->left();
   return at == messages_.end() ? nullptr : &*at;
+}
+
+// MSG_OOB: the urgent byte, if there is one and it is not inline.
+Result<size_t> UnixEndpoint::receive_urgent(ReceiveMessage& message) {
+  const bool peek = message.flags & msg_flag::peek;
+  LockGuard reader(receive_lock_);
+  Ref<UnixMessage> from;
+  {
+    LockGuard guard(lock_);
+    if (state_ != State::established || options.has(option_bit::oobinline) || !urgent_) return Errno::inval;
+    from = Ref<UnixMessage>(*urgent_);
+    if (!peek) urgent_ = nullptr;
+  }
+  if (message.data.remaining() == 0) return Errno::fault;
+  TRY(from->data.drain(message.data, from->consumed, 1));
+  if (!peek) from->consumed = from->data.size();
+  message.out_flags |= msg_flag::oob;
+  message.done = 1;
+  return size_t{1};
+}
+
+// SIOCATMARK.
+bool UnixEndpoint::at_mark() {
+  LockGuard guard(lock_);
+  if (messages_.empty()) return false;
+  auto first = messages_.begin();
+  if (&*first == urgent_) return true;
+  if (type() != socket_type::stream || first->left() > 0) return false;
+  auto second = std::next(first);
+  return !urgent_ || (second != messages_.end() && &*second == urgent_);
 }
 
 Result<size_t> UnixEndpoint::end_of_stream(ReceiveMessage& message) {
@@ -108,7 +176,9 @@ Result<size_t> UnixEndpoint::receive_stream(ReceiveMessage& message) {
   size_t skip = peek ? std::max(options.peek_offset.load(std::memory_order_relaxed), 0) : 0;
   UnixMessage* from = nullptr;
   for (;;) {
-    from = TRY(next_of_stream(peek ? from : nullptr, skip));
+    Step step{peek, message.done > 0};
+    from = TRY(next_of_stream(peek ? from : nullptr, skip, step));
+    if (!from && step.stopped) return message.done;
     if (!from) {
       // A peek does not wait for more.
       if (message.done >= target || (peek && message.done > 0)) return message.done;

@@ -71,7 +71,7 @@ Result<void> UnixEndpoint::prepare_send(SendMessage& message) {
 Result<size_t> UnixEndpoint::send(SendMessage& message) {
   Result<void> prepared = prepare_send(message);
   if (!prepared) return prepared.error();
-  if (message.flags & msg_flag::oob) return Errno::opnotsupp;
+  if ((message.flags & msg_flag::oob) && type() != socket_type::stream) return Errno::opnotsupp;
   return type() == socket_type::stream ? send_stream(message) : send_dgram(message);
 }
 
@@ -117,11 +117,35 @@ void UnixEndpoint::stamp(UnixMessage& message, const Caller& caller, UnixEndpoin
 
 // ---- streams ----
 
+// EPIPE: nobody reads any more.
+Result<void> UnixEndpoint::send_piece(SendMessage& message, UnixEndpoint& to, size_t size, bool urgent) {
+  Ref<UnixMessage> fresh = TRY(make_message(message, size, kSmallMax));
+  stamp(*fresh, message.caller, to);
+  fresh->rights = std::move(message.rights);
+  bool gone;
+  {
+    LockGuard guard(to.lock_);
+    gone = to.dead_ || (to.shut_ & kReceiveShut);
+    if (!gone) to.append_locked(fresh);
+    // One that nobody has read is urgent no longer.
+    if (!gone && urgent) to.urgent_ = fresh.get();
+  }
+  if (gone) {
+    message.data.rewind(size);
+    return Errno::pipe;
+  }
+  to.queue().wake(urgent ? kArrived | kUrgentEvent : kArrived);
+  message.done += size;
+  return {};
+}
+
 Result<size_t> UnixEndpoint::send_stream(SendMessage& message) {
+  const bool urgent = message.flags & msg_flag::oob;
   Ref<UnixEndpoint> to;
   bool shut;
   {
     LockGuard guard(lock_);
+    if (urgent && message.data.remaining() == 0) return Errno::opnotsupp;
     if (message.has_address) return state_ == State::established ? Errno::isconn : Errno::opnotsupp;
     if (!peer_) return Errno::notconn;
     to = peer_;
@@ -135,28 +159,16 @@ Result<size_t> UnixEndpoint::send_stream(SendMessage& message) {
   if (shut) return broken();
   while (message.data.remaining() > 0) {
     const size_t send_buffer = options.send_buffer.load(std::memory_order_relaxed);
-    size_t size = std::min<size_t>(message.data.remaining(), send_buffer / 2 - kStreamReserve);
+    // The last byte alone is urgent.
+    const size_t left = message.data.remaining();
+    const bool last = urgent && left == 1;
+    size_t size = std::min<size_t>(urgent && !last ? left - 1 : left, send_buffer / 2 - kStreamReserve);
     size = std::min(size, kSmallMax + kStreamPages);
-    Result<Ref<UnixMessage>> fresh = make_message(message, size, kSmallMax);
-    if (!fresh) {
-      if (fresh.error() != Errno::again && message.done > 0) return message.done;
-      if (fresh.error() == Errno::pipe) return broken();
-      return fresh.error();
-    }
-    stamp(**fresh, message.caller, *to);
-    (*fresh)->rights = std::move(message.rights);
-    bool gone;
-    {
-      LockGuard guard(to->lock_);
-      gone = to->dead_ || (to->shut_ & kReceiveShut);
-      if (!gone) to->append_locked(*fresh);
-    }
-    if (gone) {
-      message.data.rewind(size);
-      return broken();
-    }
-    to->queue().wake(kArrived);
-    message.done += size;
+    Result<void> sent = send_piece(message, *to, size, last);
+    if (sent) continue;
+    if (sent.error() != Errno::again && message.done > 0) return message.done;
+    if (sent.error() == Errno::pipe) return broken();
+    return sent.error();
   }
   return message.done;
 }
