@@ -201,6 +201,7 @@ void switch_space(Task& task, LoadedProgram& program) {
   task.robust_list = 0;
   task.rseq_address = 0;
   task.rseq_size = 0;
+  task.group().membarrier.store(0);
   arch::user_switch(task.user_state_or_null(), task.user_state_or_null(), &program.space->user_space());
   task.set_mm(program.space);
 }

@@ -72,17 +72,18 @@ void wake_locked(Bucket& b, Waiter& w) REQUIRES(b.lock) {
   parker->unpark();
 }
 
-// `pi`: waiters for locks with priority inheritance too (their owner died).
-uint32_t wake_key(const Key& key, uint32_t count, uint32_t mask, bool pi = false) {
+// `pi`: waiters for locks with priority inheritance too (their owner died); else EINVAL where there are any.
+Result<uint32_t> wake_key(const Key& key, uint32_t count, uint32_t mask, bool pi = false) {
   Bucket& b = bucket_of(key);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // the caller's store before this look
-  if (b.waiters.load(std::memory_order_seq_cst) == 0) return 0;
+  if (b.waiters.load(std::memory_order_seq_cst) == 0) return uint32_t{0};
   uint32_t woken = 0;
   LockGuard guard(b.lock);
   for (auto it = b.list.begin(); it != b.list.end() && woken < count;) {
     Waiter& w = *it++;
-    if (!same(w.key, key) || !(w.mask & mask)) continue;
-    if (!pi && w.pi.load(std::memory_order_relaxed) != PiState::none) continue;
+    if (!same(w.key, key)) continue;
+    if (!pi && w.pi.load(std::memory_order_relaxed) != PiState::none) return Errno::inval;
+    if (!(w.mask & mask)) continue;
     wake_locked(b, w);
     ++woken;
   }
@@ -135,12 +136,12 @@ Result<void> futex_wait(Task& task, uint64_t address, bool shared, uint32_t valu
 Result<size_t> futex_wake(Task& task, uint64_t address, bool shared, uint32_t count, uint32_t mask) {
   if (mask == 0) return Errno::inval;
   Key key = TRY(key_of(task, address, shared));
-  return wake_key(key, count, mask);
+  return size_t{TRY(wake_key(key, count, mask))};
 }
 
 void futex_wake_address(Task& task, uint64_t address, uint32_t count) {
   // CLONE_CHILD_CLEARTID and robust lists do not say whether the word is shared.
-  if (auto key = key_of(task, address, true)) wake_key(*key, count, ~0u, true);
+  if (auto key = key_of(task, address, true)) (void)wake_key(*key, count, ~0u, true);
 }
 
 Result<size_t> futex_requeue(Task& task, uint64_t from, uint64_t to, bool shared, uint32_t wake,
@@ -153,7 +154,8 @@ Result<size_t> futex_requeue(Task& task, uint64_t from, uint64_t to, bool shared
   uint32_t woken = 0, moved = 0;
   for (auto it = a.list.begin(); it != a.list.end();) {
     Waiter& w = *it++;
-    if (!same(w.key, source) || w.pi.load(std::memory_order_relaxed) != PiState::none) continue;
+    if (!same(w.key, source)) continue;
+    if (w.pi.load(std::memory_order_relaxed) != PiState::none) return Errno::inval;
     if (woken < wake) {
       wake_locked(a, w);
       ++woken;
@@ -182,8 +184,8 @@ Result<size_t> futex_wake_op(Task& task, uint64_t address, uint64_t address2, bo
     if (seen == old) break;
     old = seen;
   }
-  size_t woken = wake_key(key, wake, ~0u);
-  if (compare_wake_op(op, old)) woken += wake_key(key2, wake2, ~0u);
+  size_t woken = TRY(wake_key(key, wake, ~0u));
+  if (compare_wake_op(op, old)) woken += TRY(wake_key(key2, wake2, ~0u));
   return woken;
 }
 

@@ -31,6 +31,12 @@ Result<int> futex_wait_any(Task& task, std::span<const FutexChoice> choices, uin
 // Locks with priority inheritance: EDEADLK, EAGAIN (`only_try`), ESRCH (no such owner), EPERM, ETIMEDOUT.
 Result<void> futex_lock_pi(Task& task, uint64_t address, bool shared, uint64_t deadline_ns, bool only_try);
 Result<void> futex_unlock_pi(Task& task, uint64_t address, bool shared);
+// FUTEX_WAIT_REQUEUE_PI, FUTEX_CMP_REQUEUE_PI: a condition whose waiters go on with such a lock. EINVAL: they
+// do not fit together; EAGAIN; ETIMEDOUT; of the lock: ESRCH, EDEADLK. As many as have been moved.
+Result<void> futex_wait_requeue_pi(Task& task, uint64_t address, bool shared, uint32_t value, uint32_t mask,
+                                   uint64_t deadline_ns, uint64_t lock);
+Result<size_t> futex_cmp_requeue_pi(Task& task, uint64_t from, uint64_t lock, bool shared, uint32_t wake,
+                                    uint32_t move, uint32_t expected);
 
 // What FUTEX_WAKE_OP encodes; pure.
 struct WakeOp {

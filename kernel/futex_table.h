@@ -14,8 +14,9 @@ inline bool same(const Key& a, const Key& b) { return a.object == b.object && a.
 struct Bucket;
 
 // How a waiter for a lock with priority inheritance stands: whoever unlocks chooses one, hands the lock over
-// in user memory, and then lets it go on. From chosen on it may not give up.
-enum class PiState : uint32_t { none, queued, chosen, granted, retry };
+// in user memory, and then lets it go on. Chosen it may not give up. `before`: it waits at another futex,
+// from which FUTEX_CMP_REQUEUE_PI brings it here.
+enum class PiState : uint32_t { none, before, queued, chosen, granted, retry };
 
 // On the stack of who waits.
 struct Waiter : boost::intrusive::list_base_hook<> {
@@ -23,6 +24,7 @@ struct Waiter : boost::intrusive::list_base_hook<> {
   Key key{};
   uint32_t mask = 0;
   int32_t tid = 0;  // of a PI waiter
+  Key lock{};       // before: of the lock
   std::atomic<PiState> pi{PiState::none};
   std::atomic<Bucket*> bucket{nullptr};  // null: taken out by a waker
 };

@@ -10,7 +10,8 @@ namespace runsc::kernel {
 
 namespace {
 constexpr uint32_t kWait = 0, kWake = 1, kRequeue = 3, kCmpRequeue = 4, kWakeOp = 5, kWaitBitset = 9,
-                   kWakeBitset = 10, kLockPi = 6, kUnlockPi = 7, kTryLockPi = 8, kLockPi2 = 13;
+                   kWakeBitset = 10, kLockPi = 6, kUnlockPi = 7, kTryLockPi = 8, kLockPi2 = 13,
+                   kWaitRequeuePi = 11, kCmpRequeuePi = 12;
 constexpr uint32_t kPrivate = 128, kClockRealtime = 256;
 constexpr uint64_t kRobustHeadSize = 24;
 
@@ -47,7 +48,7 @@ Result<size_t> sys_futex(Task& task, uint64_t address, uint32_t operation, uint3
   bool shared = !(operation & kPrivate);
   bool wall = operation & kClockRealtime;
   uint32_t command = operation & ~(kPrivate | kClockRealtime);
-  if (wall && command != kWaitBitset && command != kLockPi2) return Errno::nosys;
+  if (wall && command != kWaitBitset && command != kLockPi2 && command != kWaitRequeuePi) return Errno::nosys;
   uint32_t value2 = static_cast<uint32_t>(timeout);
   switch (command) {
     case kWait:
@@ -70,8 +71,16 @@ Result<size_t> sys_futex(Task& task, uint64_t address, uint32_t operation, uint3
     case kTryLockPi:
     case kUnlockPi:
       return pi_call(task, address, shared, command, timeout, wall || command == kLockPi);
+    case kWaitRequeuePi: {
+      const uint64_t deadline = TRY(read_absolute_deadline(task, timeout, wall));
+      TRY(futex_wait_requeue_pi(task, address, shared, value, ~0u, deadline, address2));
+      return size_t{0};
+    }
+    case kCmpRequeuePi:
+      if (static_cast<int32_t>(value) < 0 || static_cast<int32_t>(value2) < 0) return Errno::inval;
+      return futex_cmp_requeue_pi(task, address, address2, shared, value, value2, value3);
     default:
-      return Errno::nosys;  // requeueing to a lock with priority inheritance
+      return Errno::nosys;
   }
 }
 

@@ -161,19 +161,38 @@ void interrupt_other_cpus() {
 
 }  // namespace
 
-Result<uint64_t> sys_membarrier(Task& task, int command, uint32_t flags, int) {
+Result<uint64_t> sys_membarrier(Task& task, int command, uint32_t flags, int cpu) {
   constexpr int kQuery = 0, kGlobal = 1, kGlobalExpedited = 2, kRegisterGlobal = 4, kPrivate = 8,
-                kRegisterPrivate = 16;
-  if (flags) return Errno::inval;
+                kRegisterPrivate = 16, kSyncCore = 32, kRegisterSyncCore = 64, kRseq = 128,
+                kRegisterRseq = 256, kGetRegistrations = 512;
+  constexpr uint32_t kFlagCpu = 1;
+  if (flags & ~(command == kRseq ? kFlagCpu : 0)) return Errno::inval;
+  std::atomic<uint64_t>& registered = task.group().membarrier;
   switch (command) {
     case kQuery:
-      return uint64_t{kGlobal | kGlobalExpedited | kRegisterGlobal | kPrivate | kRegisterPrivate};
+      return uint64_t{kGlobal | kGlobalExpedited | kRegisterGlobal | kPrivate | kRegisterPrivate | kSyncCore |
+                      kRegisterSyncCore | kRseq | kRegisterRseq | kGetRegistrations};
+    case kGetRegistrations: {
+      const uint64_t now = registered.load();
+      return now | (now & (kRegisterSyncCore | kRegisterRseq) ? uint64_t{kRegisterPrivate} : 0);
+    }
     case kRegisterGlobal:
     case kRegisterPrivate:
-      task.group().membarrier.fetch_or(static_cast<uint64_t>(command));
+    case kRegisterSyncCore:
+    case kRegisterRseq:
+      registered.fetch_or(static_cast<uint64_t>(command));
+      return uint64_t{0};
+    case kSyncCore:
+      if (!(registered.load() & kRegisterSyncCore)) return Errno::perm;
+      sched_run_afresh(kOtherCpus);
+      return uint64_t{0};
+    case kRseq:
+      if (!(registered.load() & kRegisterRseq)) return Errno::perm;
+      if (!(flags & kFlagCpu)) cpu = static_cast<int>(kOtherCpus);
+      sched_run_afresh(static_cast<unsigned>(cpu));
       return uint64_t{0};
     case kPrivate:
-      if (!(task.group().membarrier.load() & kRegisterPrivate)) return Errno::perm;
+      if (!(registered.load() & kRegisterPrivate)) return Errno::perm;
       [[fallthrough]];
     case kGlobal:
     case kGlobalExpedited:
