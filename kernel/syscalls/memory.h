@@ -28,4 +28,15 @@ Result<void> sys_mlockall(Task& task, uint32_t flags);
 Result<void> sys_munlockall(Task& task);
 Result<void> sys_mincore(Task& task, uint64_t address, uint64_t size, uint64_t out);
 
+Result<void> sys_set_mempolicy(Task& task, uint32_t mode, uint64_t mask, uint64_t max);
+Result<void> sys_get_mempolicy(Task& task, uint64_t mode, uint64_t mask, uint64_t max, uint64_t address,
+                               uint32_t flags);
+Result<void> sys_mbind(Task& task, uint64_t address, uint64_t size, uint32_t mode, uint64_t mask,
+                       uint64_t max, uint32_t flags);
+Result<void> sys_set_mempolicy_home_node(Task& task, uint64_t address, uint64_t size, uint64_t node,
+                                         uint64_t flags);
+Result<uint64_t> sys_migrate_pages(Task& task, int pid, uint64_t max, uint64_t from, uint64_t to);
+Result<uint64_t> sys_move_pages(Task& task, int pid, uint64_t count, uint64_t pages, uint64_t nodes,
+                                uint64_t status, uint32_t flags);
+
 }  // namespace runsc::kernel

@@ -20,6 +20,13 @@ constexpr SyscallRow kRows[] = {
     {152, "munlockall", Support::full, "", syscall_adapter<sys_munlockall>, ""},
     {216, "remap_file_pages", Support::full, "", syscall_adapter<sys_remap_file_pages>,
      "addr,int,flags,int,flags"},
+    {237, "mbind", Support::full, "", syscall_adapter<sys_mbind>, "addr,int,int,ptr,int,flags"},
+    {238, "set_mempolicy", Support::full, "", syscall_adapter<sys_set_mempolicy>, "int,ptr,int"},
+    {239, "get_mempolicy", Support::full, "", syscall_adapter<sys_get_mempolicy>, "ptr,ptr,int,addr,flags"},
+    {256, "migrate_pages", Support::full, "", syscall_adapter<sys_migrate_pages>, "pid,int,ptr,ptr"},
+    {279, "move_pages", Support::full, "", syscall_adapter<sys_move_pages>, "pid,int,ptr,ptr,ptr,flags"},
+    {450, "set_mempolicy_home_node", Support::full, "", syscall_adapter<sys_set_mempolicy_home_node>,
+     "addr,int,int,flags"},
     {440, "process_madvise", Support::full, "", syscall_adapter<sys_process_madvise>, "fd,ptr,int,int,flags"},
     {325, "mlock2", Support::full, "", syscall_adapter<sys_mlock2>, "addr,int,flags"},
 };

@@ -4,6 +4,10 @@
 #include "calls.h"
 #include "memory.h"
 
+#ifndef SYS_set_mempolicy_home_node
+#define SYS_set_mempolicy_home_node 450
+#endif
+
 ONE_OF(protection, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ, PROT_NONE,
        PROT_READ | PROT_EXEC, PROT_WRITE, PROT_READ | PROT_WRITE | PROT_EXEC, PROT_READ | PROT_GROWSDOWN)
 SOME_OF(map_flags, MAP_NORESERVE, MAP_POPULATE, MAP_GROWSDOWN, MAP_LOCKED, MAP_NONBLOCK, MAP_STACK, MAP_32BIT,
@@ -14,6 +18,10 @@ SOME_OF(sync_flags, MS_ASYNC, MS_SYNC, MS_INVALIDATE)
 ONE_OF(memory_advice, 0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25)
 SOME_OF(lock_all, MCL_CURRENT, MCL_FUTURE, 4)
 SOME_OF(lock_flags, 1)
+ONE_OF(memory_policy, 0, 0, 1, 2, 3, 4, 5, 6, 7, 2 | 1 << 13, 2 | 1 << 14, 2 | 1 << 15, 3 << 14)
+ONE_OF(node_count, 0, 1, 2, 64, 64, 64, 65, 1024, 40000)
+SOME_OF(policy_asked, 1, 2, 4, 8)
+SOME_OF(pages_moved, 1, 2, 4, 8)
 
 static void draw_mmap(struct Call* c) {
   bool anonymous = chance(c, 50), fixed = chance(c, 60);
@@ -71,6 +79,12 @@ static const struct Row kRows[] = {
     {SYS_madvise, 8, .args = {own_area, own_size, memory_advice}},
     {SYS_process_madvise, 2, .args = {fd_any, iovec, count_16, memory_advice, zero}},
     {SYS_remap_file_pages, 2, .args = {own_area, own_size, zero, count_16, zero}},
+    {SYS_mbind, 2, .args = {own_area, own_size, memory_policy, in_noise, node_count, pages_moved}},
+    {SYS_set_mempolicy, 1, .args = {memory_policy, in_noise, node_count}},
+    {SYS_get_mempolicy, 2, .args = {out_8, out_256, node_count, area, policy_asked}},
+    {SYS_migrate_pages, 1, .args = {pid_any, node_count, in_noise, in_noise}},
+    {SYS_move_pages, 1, .args = {pid_any, count_16, in_noise, in_noise, out_256, pages_moved}},
+    {SYS_set_mempolicy_home_node, 1, .args = {own_area, own_size, zero, zero}},
     {SYS_mincore, .args = {area, area_size, out_256}},
     {SYS_msync, .args = {area, area_size, sync_flags}},
     {SYS_mlock, .args = {area, area_size}},
