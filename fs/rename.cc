@@ -7,7 +7,7 @@ namespace runsc::fs {
 
 namespace {
 
-constexpr uint32_t kNoReplace = 1, kExchange = 2;
+constexpr uint32_t kNoReplace = 1, kExchange = 2, kWhiteout = 4;
 
 // One rename between directories at a time: the shape of the tree stands still while ancestors are compared.
 constinit Mutex shape_lock{LockRank::mount_tree};
@@ -95,14 +95,42 @@ Result<void> check_rights(const WalkContext& context, const Side& from, const Si
   return {};
 }
 
-Result<void> rename_in_fs(Side& from, Side& to, uint32_t flags) {
+// In memory, where only what allocates can fail: that comes first. The other name is seen by nobody who does
+// not list the directory just then.
+Result<void> rename_with_whiteout(const WalkContext& context, Side& from, Side& to) {
+  constexpr std::string_view kOther = ".renameat2.whiteout";
+  Inode &dir = inode_of(from.dir), &child = *from.dentry->inode();
+  NewNode node;
+  node.mode = kCharDev;
+  node.uid = context.creds.fsuid, node.gid = context.creds.fsgid;
+  Ref<Inode> whiteout = TRY(dir.create(kOther, node));
+  Result<void> moved = dir.rename(from.name, child, dir, kOther, whiteout.get(), kExchange);
+  if (moved) {
+    moved = dir.rename(kOther, child, inode_of(to.dir), to.name, to.dentry->inode(), 0);
+    if (moved) return {};
+    (void)dir.rename(from.name, *whiteout, dir, kOther, &child, kExchange);
+  }
+  (void)dir.unlink(kOther, *whiteout);
+  return moved;
+}
+
+Result<void> rename_in_fs(const WalkContext& context, Side& from, Side& to, uint32_t flags) {
   Inode& dir = inode_of(from.dir);
+  const std::string_view kind = dir.super().type_name();
+  // overlay has none either, on Linux.
+  if ((flags & kWhiteout) && kind != "tmpfs" && kind != "hostfs") return Errno::inval;
+  if ((flags & kWhiteout) && kind == "tmpfs") {
+    Inode* target = to.dentry->inode();
+    if (!target || !target->is_dir()) return rename_with_whiteout(context, from, to);
+    LockGuard guard(target->lock);
+    return rename_with_whiteout(context, from, to);
+  }
   Inode* replaced = to.dentry->inode();
   Inode& child = *from.dentry->inode();
   if (!replaced || !replaced->is_dir() || (flags & kExchange))
-    return dir.rename(from.name, child, inode_of(to.dir), to.name, replaced, flags & kExchange);
+    return dir.rename(from.name, child, inode_of(to.dir), to.name, replaced, flags & (kExchange | kWhiteout));
   LockGuard guard(replaced->lock);
-  return dir.rename(from.name, child, inode_of(to.dir), to.name, replaced, 0);
+  return dir.rename(from.name, child, inode_of(to.dir), to.name, replaced, flags & kWhiteout);
 }
 
 // Asked before it goes: what the host has removed it cannot tell of. Nobody watches: nobody asks.
@@ -134,7 +162,7 @@ Result<bool> rename_sides(const WalkContext& context, Side& from, Side& to, uint
   if (is_mount_point_here(*from.dir.mount, *from.dentry) || is_mount_point_here(*to.dir.mount, *to.dentry))
     return Errno::busy;
   bool last_name = TRY(is_last_name(to.dentry->inode()));
-  TRY(rename_in_fs(from, to, flags));
+  TRY(rename_in_fs(context, from, to, flags));
   Result<void> moved;
   if (flags & kExchange) {
     moved = dcache_exchange(*from.dentry, *to.dentry);
@@ -154,8 +182,8 @@ Result<bool> rename_sides(const WalkContext& context, Side& from, Side& to, uint
 
 Result<void> rename(const WalkContext& context, const Path& old_start, std::string_view old_path,
                     const Path& new_start, std::string_view new_path, uint32_t flags) {
-  if (flags & ~(kNoReplace | kExchange)) return Errno::inval;
-  if ((flags & kNoReplace) && (flags & kExchange)) return Errno::inval;
+  if (flags & ~(kNoReplace | kExchange | kWhiteout)) return Errno::inval;
+  if ((flags & (kNoReplace | kWhiteout)) && (flags & kExchange)) return Errno::inval;
   Walker from_walk(context, 0), to_walk(context, 0);
   TRY(from_walk.begin(old_start, old_path));
   TRY(from_walk.to_parent());

@@ -184,7 +184,8 @@ Result<void> HostInode::rename(std::string_view name, Inode& child, Inode& new_d
   auto* other = static_cast<HostInode*>(replaced);
   if (other) take(*other);
   place(node, node_parent, node_name);
-  if (other && flags != 0) place(*other, other_parent, other_name);
+  constexpr uint32_t kExchange = 2;
+  if (other && (flags & kExchange)) place(*other, other_parent, other_name);
   return {};
 }
 

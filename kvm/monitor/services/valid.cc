@@ -191,8 +191,9 @@ Result<ValidTwoPaths> parse_two(const hostcall::TwoPaths& request, std::uint32_t
 Result<ValidTwoPaths> parse_link(const hostcall::TwoPaths& request) { return parse_two(request, 0); }
 
 Result<ValidTwoPaths> parse_rename(const hostcall::TwoPaths& request) {
-  if (request.flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) return Errno::inval;
-  return parse_two(request, RENAME_NOREPLACE | RENAME_EXCHANGE);
+  const uint32_t others = request.flags & (RENAME_NOREPLACE | RENAME_WHITEOUT);
+  if ((request.flags & RENAME_EXCHANGE) && others != 0) return Errno::inval;
+  return parse_two(request, RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT);
 }
 
 Result<ValidWatch> parse_watch(const hostcall::Watch::Request& request) {
