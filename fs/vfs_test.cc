@@ -1,4 +1,5 @@
 // Names and permissions, over tmpfs.
+#include "fs/sync.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "tests/unit/fake_host/fs_fixture.h"
 
@@ -7,6 +8,7 @@ namespace {
 
 using namespace open_flag;
 using testing::error_of;
+using testing::HostDir;
 using testing::Tree;
 using Names = std::vector<std::string>;
 
@@ -188,6 +190,25 @@ TEST_CASE("a tree of any depth goes away at once", "[fs]") {
   CHECK(super->stat_fs().files - super->stat_fs().free_files >= kDepth);
   super->unmounted();
   CHECK(super->stat_fs().files == super->stat_fs().free_files);
+}
+
+TEST_CASE("sync reaches the host for directories of it that others share", "[fs]") {
+  HostDir dir, lower;
+  lower.write("f", "F");
+  {
+    Tree t;
+    t.mount_shared(dir);
+    const uint64_t before = fake_host::synced_file_systems();
+    CHECK(inode_of(t.at()).super().sync());
+    CHECK(fake_host::synced_file_systems() == before + 1);
+    CHECK(sync_all(*t.at().mount->ns_locked()));
+    CHECK(fake_host::synced_file_systems() == before + 2);
+  }
+  Tree t;
+  t.mount_overlay(lower);
+  const uint64_t before = fake_host::synced_file_systems();
+  CHECK(sync_all(*t.at().mount->ns_locked()));
+  CHECK(fake_host::synced_file_systems() == before);
 }
 
 TEST_CASE("the cache of names is bounded", "[fs]") {

@@ -1,6 +1,7 @@
 // Open files and directories of hostfs.
 #include "fs/dir_helpers.h"
 #include "fs/hostfs/hostfs.h"
+#include "kvm/hostcall/sync_kind.h"
 
 namespace runsc::fs {
 
@@ -8,7 +9,8 @@ namespace {
 
 Result<void> sync_on_host(const HostHandle& handle, bool data_only) {
   auto reply = hostcall::call<hostcall::Sync>([&](hostcall::HandleRequest& r) {
-    r = {handle.number(), data_only ? 1u : 0u};
+    const auto kind = data_only ? hostcall::SyncKind::data : hostcall::SyncKind::file;
+    r = {handle.number(), static_cast<uint32_t>(kind)};
   });
   if (!reply) return reply.error();
   return {};

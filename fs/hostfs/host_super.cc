@@ -1,4 +1,5 @@
 #include "fs/hostfs/host_watch.h"
+#include "kvm/hostcall/sync_kind.h"
 
 namespace runsc::fs {
 
@@ -44,6 +45,17 @@ FsStat HostSuper::stat_fs() {
   s.free_files = h.free_files;
   s.name_length = h.name_length;
   return s;
+}
+
+// A layer that nobody changes has nothing to write.
+Result<void> HostSuper::sync() {
+  if (exclusive() || !root_) return {};
+  Ref<HostHandle> handle = TRY(root_->open_handle(false));
+  auto reply = hostcall::call<hostcall::Sync>([&](hostcall::HandleRequest& r) {
+    r = {handle->number(), static_cast<uint32_t>(hostcall::SyncKind::file_system)};
+  });
+  if (!reply) return reply.error();
+  return {};
 }
 
 // Inode numbers of another host file system below the same directory are kept apart by their device.

@@ -27,6 +27,7 @@ class HostSuper final : public SuperBlock {
   Ref<HostInode> host_root() { return root_; }
   std::string_view type_name() const override { return "hostfs"; }
   FsStat stat_fs() override;
+  Result<void> sync() override;
   bool cache_names() const override { return sharing_ == Sharing::exclusive; }
   void unmounted() override;
   void watched(Inode& inode) override;

@@ -1,4 +1,6 @@
 // fsync(2), sync(2) and their family. What is in memory alone has nowhere to go.
+#include "fs/sync.h"
+#include "kernel/namespaces.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
 
@@ -14,11 +16,11 @@ Result<void> sys_fdatasync(Task& task, int fd) {
   return file->sync(true);
 }
 
-Result<void> sys_sync(Task&) { return {}; }
+Result<void> sys_sync(Task& task) { return fs::sync_all(task.namespaces().mounts()); }
 
 Result<void> sys_syncfs(Task& task, int fd) {
-  TRY(file_of(task, fd));
-  return {};
+  Ref<fs::File> file = TRY(file_of(task, fd));
+  return file->inode() ? file->inode()->super().sync() : Result<void>();
 }
 
 Result<void> sys_sync_file_range(Task& task, int fd, int64_t offset, int64_t size, uint32_t flags) {

@@ -165,6 +165,7 @@ constexpr Rule kRules[] = {
     ANY(ftruncate, "writable bind mounts"),
     ANY(fsync, "writable bind mounts"),
     ANY(fdatasync, "writable bind mounts"),
+    ANY(syncfs, "writable bind mounts"),
     ANY(fchmod, "writable bind mounts"),
     ANY(fchownat, "writable bind mounts"),
     ANY(utimensat, "writable bind mounts"),

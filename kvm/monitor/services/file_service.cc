@@ -13,6 +13,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kvm/hostcall/sync_kind.h"
 #include "kvm/monitor/services/path_ops.h"
 #include "kvm/monitor/services/services.h"
 
@@ -201,7 +202,20 @@ Result<void> serve_truncate(Services& s, const hc::Truncate::Request& request) {
 
 Result<void> serve_sync(Services& s, const hc::HandleRequest& request) {
   HostFileRef file = TRY(s.files.get(request.handle));
-  int result = request.argument == 1 ? ::fdatasync(file->fd.get()) : ::fsync(file->fd.get());
+  int result = 0;
+  switch (static_cast<hc::SyncKind>(request.argument)) {
+    case hc::SyncKind::file:
+      result = ::fsync(file->fd.get());
+      break;
+    case hc::SyncKind::data:
+      result = ::fdatasync(file->fd.get());
+      break;
+    case hc::SyncKind::file_system:
+      result = ::syncfs(file->fd.get());
+      break;
+    default:
+      return Errno::inval;
+  }
   if (result < 0) return host_errno(errno);
   return {};
 }

@@ -242,12 +242,28 @@ TEST_CASE("names are made, linked, renamed and removed", "[monitor][files]") {
   CHECK(two.operator()<hc::Rename>("d/l", "l", 0));
   CHECK(two.operator()<hc::Rename>("l", "d/p", 2 /* RENAME_EXCHANGE */));
   CHECK((f.stat("l")->mode & S_IFMT) == S_IFIFO);
+  CHECK(two.operator()<hc::Rename>("l", "d/p", 6 /* RENAME_EXCHANGE | RENAME_WHITEOUT */).error() ==
+        Errno::inval);
+  CHECK(two.operator()<hc::Rename>("l", "d/p", 8).error() == Errno::inval);
   CHECK(unlink("d", true).error() == Errno::notempty);
   CHECK(unlink("d", false).error() == Errno::isdir);
   CHECK(unlink("d/p", false));
   CHECK(unlink("d/b", false));
   CHECK(unlink("d", true));
   CHECK(unlink("", true).error() == Errno::busy);
+}
+
+TEST_CASE("what is written back may be all of a file system, and nothing unknown", "[monitor][files]") {
+  FileFixture f;
+  f.dir.write("a", "a");
+  const auto sync = [&](std::string_view path, uint32_t kind) {
+    const auto open = f.open(path, O_RDONLY);
+    REQUIRE(open);
+    return f.s.call<hc::Sync>([&](auto& r) { r = {open->handle, kind}; });
+  };
+  for (uint32_t kind = 0; kind <= 2; ++kind) CHECK(sync("a", kind));
+  CHECK(sync("", 2));
+  CHECK(sync("a", 3).error() == Errno::inval);
 }
 
 TEST_CASE("attributes change", "[monitor][files]") {

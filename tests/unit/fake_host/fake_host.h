@@ -16,5 +16,7 @@ size_t stop();
 
 // Hostcalls on files so far, for tests of caching.
 uint64_t calls();
+// How often a whole file system of the host was written back.
+uint64_t synced_file_systems();
 
 }  // namespace runsc::fake_host
