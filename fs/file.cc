@@ -3,6 +3,7 @@
 #include "fs/file_count.h"
 #include "fs/file_lock.h"
 #include "fs/inode.h"
+#include "fs/lease.h"
 #include "fs/mount.h"
 #include "fs/notify.h"
 #include "fs/write_access.h"
@@ -42,6 +43,7 @@ File::~File() {
   if (writable())
     if (Ref<WriteAccess> access = WriteAccess::existing(*inode_)) access->end_write();
   if (Ref<FileLocks> locks = FileLocks::existing(*inode_)) locks->drop_owner(this);
+  lease_drop(*this);
 }
 
 Result<size_t> File::read(mm::IoBuf&, uint64_t) {

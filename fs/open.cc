@@ -1,5 +1,6 @@
 // open(2): finding, creating and opening.
 #include "fs/acl.h"
+#include "fs/lease.h"
 #include "fs/notify.h"
 #include "fs/path_walk.h"
 #include "fs/user_namespace.h"
@@ -81,6 +82,7 @@ Result<void> check_open(const WalkContext& context, const Path& path, uint32_t f
 // The file behind `path`, permissions done.
 Result<Ref<File>> open_checked(const Path& path, uint32_t flags, bool created) {
   Inode& inode = inode_of(path);
+  if (!created) TRY(lease_break(inode, (flags & open_flag::accmode) != open_flag::rdonly));
   WriteClaim claim;
   if (wanted_access(flags) & kWrite) TRY(claim.take(inode));
   if (inode.type() == kRegular && (wanted_access(flags) & kWrite) && !created) {

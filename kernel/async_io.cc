@@ -66,11 +66,16 @@ class AsyncFile final : public HeapObject, public Waiter, public fs::FileWatch {
     LockGuard guard(g_lock);
     return owner_;
   }
+  void set_fd(int fd) {
+    LockGuard guard(g_lock);
+    fd_ = fd;
+  }
+  Telling telling(uint32_t events) {
+    LockGuard guard(g_lock);
+    return {owner_, file_.owner_signal.load(std::memory_order_relaxed), fd_, events};
+  }
   void enable(int fd) {
-    {
-      LockGuard guard(g_lock);
-      fd_ = fd;
-    }
+    set_fd(fd);
     if (!std::exchange(enabled_, true)) watch();
   }
   void disable() {
@@ -262,6 +267,25 @@ Result<void> set_file_owner(Task& task, fs::File& file, OwnerType type, int32_t 
   a->set_owner({type, id, task.creds().uid, task.creds().euid});
   a->watch();
   return {};
+}
+
+Result<void> set_lease_owner(Task& task, fs::File& file, int fd) {
+  LockGuard guard(fs::file_watch_lock());
+  AsyncFile* a = TRY(AsyncFile::find_or_make(file));
+  if (a->owner().id == 0) a->set_owner({OwnerType::process, task.pid(), task.creds().uid, task.creds().euid});
+  a->set_fd(fd);
+  return {};
+}
+
+void tell_lease_broken(fs::File& file) {
+  Telling t{};
+  {
+    LockGuard guard(fs::file_watch_lock());
+    AsyncFile* a = AsyncFile::find(file);
+    if (!a) return;
+    t = a->telling(in | rdnorm | msg);
+  }
+  for_each_owner(t.owner, [&](Task& target) { send_one(t, target, true); });
 }
 
 FileOwner file_owner(fs::File& file) {

@@ -26,6 +26,11 @@ Result<void> set_file_owner(Task& task, fs::File& file, OwnerType type, int32_t 
 // Nobody when the process is gone.
 FileOwner file_owner(fs::File& file);
 
+// F_SETLEASE: the process that takes a lease hears of its end, unless the file has another owner. ENOMEM.
+Result<void> set_lease_owner(Task& task, fs::File& file, int fd);
+// SIGIO, or the signal of F_SETSIG.
+void tell_lease_broken(fs::File& file);
+
 // Readiness was told under locks that forbid signals: whoever comes by afterwards sends them.
 extern constinit std::atomic<bool> g_async_ready;
 void send_async_signals();

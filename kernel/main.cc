@@ -7,6 +7,7 @@
 #include "kernel/filesystems.h"
 #include "kernel/futex.h"
 #include "kernel/klog.h"
+#include "kernel/leases.h"
 #include "kernel/oom.h"
 #include "kernel/pid.h"
 #include "kernel/random.h"
@@ -59,6 +60,7 @@ void kernel_main(const hostcall::BootInfo& boot) {
   CHECK(net.has_value(), "no memory for sockets");
   sched_init(boot.cpus);
   oom_init();
+  lease_hooks_init();
   Result<void> vdso = vdso_init();
   CHECK(vdso.has_value(), "no memory for the vDSO");
   Result<void> init = start_init_task(boot);

@@ -4,6 +4,7 @@
 
 #include "fs/notify.h"
 #include "kernel/base/log.h"
+#include "kernel/leases.h"
 #include "kernel/loader/elf.h"
 #include "kernel/loader/script.h"
 #include "kernel/random.h"
@@ -191,7 +192,9 @@ Result<Ref<fs::File>> open_executable(Task& task, const fs::Path& start, std::st
   // May be executed, so the kernel may read it: permission to read is not asked.
   Ref<fs::Credentials> reader = TRY(task.creds().clone());
   reader->effective |= uint64_t{1} << static_cast<unsigned>(fs::Cap::dac_override);
-  Ref<fs::File> file = TRY(fs::open_existing({task.fs(), *reader}, at, fs::open_flag::rdonly));
+  Ref<fs::File> file = TRY(past_leases(task, false, [&] {
+    return fs::open_existing({task.fs(), *reader}, at, fs::open_flag::rdonly);
+  }));
   fs::notify_file(*file, fs::notify_bit::open);
   return file;
 }

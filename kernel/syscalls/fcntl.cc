@@ -6,6 +6,7 @@
 #include "kernel/async_io.h"
 #include "kernel/blocking.h"
 #include "kernel/dnotify.h"
+#include "kernel/leases.h"
 #include "kernel/namespaces.h"
 #include "kernel/pid.h"
 #include "kernel/syscalls/file_args.h"
@@ -265,9 +266,10 @@ Result<uint64_t> file_command(Task& task, fs::File& file, int fd, int command, u
       TRY(set_dnotify(task, file, fd, argument));
       return uint64_t{0};
     case kGetLease:
-      return uint64_t{2};  // F_UNLCK: leases are not given
+      return static_cast<uint64_t>(fs::lease_of(file));
     case kSetLease:
-      return argument == 2 ? Result<uint64_t>(uint64_t{0}) : Errno::again;
+      TRY(set_lease(task, file, fd, argument));
+      return uint64_t{0};
     default:
       return Errno::inval;
   }

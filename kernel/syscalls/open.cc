@@ -3,6 +3,7 @@
 #include "fs/notify.h"
 #include "fs/tmpfs/memfd.h"
 #include "kernel/blocking.h"
+#include "kernel/leases.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
 
@@ -29,8 +30,9 @@ Result<int> open_at(Task& task, int dirfd, uint64_t path, uint32_t flags, uint32
   // RESOLVE_IN_ROOT: "/" is the directory, too.
   std::string_view for_start = walk_flags & fs::kInRoot ? std::string_view(".") : text.view();
   fs::Path start = TRY(start_of(task, dirfd, for_start));
-  Ref<fs::File> file =
-      TRY(fs::open_path(task.walk_context(), start, text.view(), flags | largefile, mode, walk_flags));
+  Ref<fs::File> file = TRY(past_leases(task, flags & nonblock, [&] {
+    return fs::open_path(task.walk_context(), start, text.view(), flags | largefile, mode, walk_flags);
+  }));
   TRY(wait_open(task, *file));
   fs::notify_file(*file, fs::notify_bit::open);
   return task.files().install(std::move(file), flags & cloexec, task.limit(kLimitFiles));

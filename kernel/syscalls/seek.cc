@@ -1,6 +1,7 @@
 // lseek(2), truncate(2), fallocate(2) and advice.
 #include "fs/notify.h"
 #include "kernel/abi/signal.h"
+#include "kernel/leases.h"
 #include "kernel/syscalls/blocking_io.h"
 #include "kernel/syscalls/files.h"
 
@@ -54,6 +55,7 @@ Result<void> sys_ftruncate(Task& task, int fd, int64_t size) {
 Result<void> sys_truncate(Task& task, uint64_t path, int64_t size) {
   if (size < 0) return Errno::inval;
   fs::Path at = TRY(lookup_argument(task, abi::at::fdcwd, path, 0));
+  TRY(past_leases(task, false, [&] { return fs::lease_break(fs::inode_of(at), true); }));
   return fs::change_attr(task.walk_context(), at, TRY(size_change(task, size)));
 }
 
