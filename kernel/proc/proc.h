@@ -57,6 +57,10 @@ Result<void> show_memory(Task& task, uint64_t from, uint64_t to, TextSink& out);
 
 // system_more.cc
 Result<void> show_locks(TextSink& out);
+Result<void> show_buddyinfo(TextSink& out);
+Result<void> show_pagetypeinfo(TextSink& out);
+Result<void> show_zoneinfo(TextSink& out);
+Result<void> show_slabinfo(TextSink& out);
 Result<void> show_interrupts(TextSink& out);
 Result<void> show_softirqs(TextSink& out);
 Result<void> show_cgroups(TextSink& out);

@@ -2,6 +2,7 @@
 #include "fs/dentry.h"
 #include "fs/file_count.h"
 #include "fs/inotify/inotify.h"
+#include "fs/lease.h"
 #include "fs/user_namespace.h"
 #include "kernel/aio/context.h"
 #include "kernel/core/core_name.h"
@@ -9,7 +10,7 @@
 #include "kernel/pid.h"
 #include "kernel/proc/proc.h"
 #include "kernel/random.h"
-#include "mm/phys.h"
+#include "mm/phys_blocks.h"
 
 namespace runsc::kernel::proc {
 
@@ -216,6 +217,16 @@ Result<void> store_aio_max(std::string_view text) {
   g_aio_max.store(TRY(fs::parse_decimal(fs::trimmed(text))), std::memory_order_relaxed);
   return {};
 }
+Result<void> show_lease_break_time(TextSink& out) {
+  format(out, "{}\n", fs::lease_break_time().load(std::memory_order_relaxed));
+  return {};
+}
+Result<void> store_lease_break_time(std::string_view text) {
+  const uint64_t n = TRY(fs::parse_decimal(fs::trimmed(text)));
+  if (n > 0x7fffffff) return Errno::inval;
+  fs::lease_break_time().store(static_cast<uint32_t>(n), std::memory_order_relaxed);
+  return {};
+}
 constexpr StaticEntry kFs[] = {
     static_text("aio-max-nr", show_aio_max, 0644, store_aio_max),
     static_text("aio-nr", show_aio_nr),
@@ -223,6 +234,8 @@ constexpr StaticEntry kFs[] = {
     static_dir("mqueue", kMqueue),
     static_text("file-max", number<1048576>),
     static_text("file-nr", show_file_nr),
+    static_text("lease-break-time", show_lease_break_time, 0644, store_lease_break_time),
+    static_text("leases-enable", number<1>),
     static_text("nr_open", number<1048576>),
     static_text("pipe-max-size", number<1048576>),
     static_text("protected_hardlinks", number<0>),
@@ -236,13 +249,52 @@ Result<void> store_drop_caches(std::string_view text) {
   return {};
 }
 Result<void> show_write_only(TextSink&) { return Errno::acces; }
+Result<void> show_min_free(TextSink& out) {
+  format(out, "{}\n", mm::phys_reserve() * (mm::kPageSize / 1024));
+  return {};
+}
+Result<void> show_lowmem_reserve(TextSink& out) {
+  out.write("256\t256\t32\t0\n");
+  return {};
+}
+// What Linux starts with, of what has a meaning without swap, huge pages or disks; the rest is off.
 constexpr StaticEntry kVm[] = {
+    static_text("admin_reserve_kbytes", number<0>),
+    static_text("compaction_proactiveness", number<0>),
+    static_text("dirty_background_bytes", number<0>),
+    static_text("dirty_background_ratio", number<10>),
+    static_text("dirty_bytes", number<0>),
+    static_text("dirty_expire_centisecs", number<3000>),
+    static_text("dirty_ratio", number<20>),
+    static_text("dirty_writeback_centisecs", number<500>),
+    static_text("dirtytime_expire_seconds", number<43200>),
     static_text("drop_caches", show_write_only, 0200, store_drop_caches),
+    static_text("extfrag_threshold", number<500>),
+    static_text("hugetlb_shm_group", number<0>),
+    static_text("laptop_mode", number<0>),
+    static_text("legacy_va_layout", number<0>),
+    static_text("lowmem_reserve_ratio", show_lowmem_reserve),
     static_text("max_map_count", number<65530>),
+    static_text("min_free_kbytes", show_min_free),
     static_text("mmap_min_addr", number<65536>),
+    static_text("nr_hugepages", number<0>),
+    static_text("nr_overcommit_hugepages", number<0>),
+    static_text("oom_dump_tasks", number<0>),
+    static_text("oom_kill_allocating_task", number<0>),
+    static_text("overcommit_kbytes", number<0>),
     static_text("overcommit_memory", number<0>),
     static_text("overcommit_ratio", number<50>),
+    static_text("page-cluster", number<3>),
+    static_text("panic_on_oom", number<0>),
+    static_text("percpu_pagelist_high_fraction", number<0>),
+    static_text("stat_interval", number<1>),
     static_text("swappiness", number<60>),
+    static_text("unprivileged_userfaultfd", number<0>),
+    static_text("user_reserve_kbytes", number<0>),
+    static_text("vfs_cache_pressure", number<100>),
+    static_text("watermark_boost_factor", number<0>),
+    static_text("watermark_scale_factor", number<10>),
+    static_text("zone_reclaim_mode", number<0>),
 };
 constexpr StaticEntry made_dir(std::string_view name, Result<Ref<fs::Inode>> (*make)(fs::PseudoSuper&)) {
   constexpr uint8_t kDirectoryType = 4;  // DT_DIR

@@ -173,6 +173,7 @@ constexpr fs::StaticEntry kTty[] = {
 };
 
 constexpr fs::StaticEntry kEntries[] = {
+    fs::static_text("buddyinfo", show_buddyinfo),
     fs::static_text("cgroups", show_cgroups),
     fs::static_text("cmdline", show_kernel_command_line),
     fs::static_text("consoles", show_nothing),
@@ -190,7 +191,9 @@ constexpr fs::StaticEntry kEntries[] = {
     fs::static_text("misc", show_nothing),
     fs::static_text("modules", show_nothing),
     fs::static_link("net", "self/net"),
+    fs::static_text("pagetypeinfo", show_pagetypeinfo, 0400),
     fs::static_text("partitions", show_partitions),
+    fs::static_text("slabinfo", show_slabinfo, 0400),
     fs::static_text("softirqs", show_softirqs),
     fs::static_text("stat", show_stat_file),
     fs::static_text("swaps", show_swaps),
@@ -199,7 +202,9 @@ constexpr fs::StaticEntry kEntries[] = {
     fs::static_dir("tty", kTty),
     fs::static_text("uptime", show_uptime),
     fs::static_text("version", show_version),
+    fs::static_text("vmallocinfo", show_nothing, 0400),
     fs::static_text("vmstat", show_vmstat),
+    fs::static_text("zoneinfo", show_zoneinfo),
 };
 
 }  // namespace
