@@ -115,3 +115,28 @@ print(m[4 << 20])"""
     resource.prlimit(pid, resource.RLIMIT_AS, (1 << 20, resource.RLIM_INFINITY))
     (folder / "go").touch()
     box.until(lambda: box.status(name) == "stopped", "the end of the process")
+
+
+@ours
+def test_who_has_ended_costs_nothing(box):
+    """Neither tasks nor their stacks, which wait for others."""
+    script = """import os, signal
+usage = lambda: int(open("/sys/fs/cgroup/memory.current").read())
+COUNT = 100
+def round():
+    children = []
+    for _ in range(COUNT):
+        pid = os.fork()
+        if pid == 0:
+            signal.pause()
+            os._exit(0)
+        children.append(pid)
+    most = usage()
+    for pid in children: os.kill(pid, signal.SIGKILL)
+    for pid in children: os.waitpid(pid, 0)
+    return most
+before = usage()
+most, after = round(), usage()
+print(most - before > COUNT * (8 << 10), after - before < COUNT * (8 << 10), before, most, after)"""
+    out = box.run(["python3", "-c", script], change=limited(memory=512 * MIB)).ok()
+    expect(out.split()[:2], ["True", "True"], out)
