@@ -72,7 +72,8 @@ enum class ChecksumState : uint8_t {
 enum class PacketFor : uint8_t { host = 0, broadcast = 1, multicast = 2, other_host = 3, outgoing = 4 };
 
 namespace ether_type {
-inline constexpr uint16_t ipv4 = 0x0800, arp = 0x0806, ipv6 = 0x86dd, all = 3;
+inline constexpr uint16_t ipv4 = 0x0800, arp = 0x0806, ipv6 = 0x86dd, all = 3, vlan = 0x8100,
+                          service_vlan = 0x88a8;
 }
 
 // What is known of a packet beside its bytes.
@@ -85,6 +86,9 @@ struct PacketInfo {
   PacketFor to = PacketFor::host;
   bool by_hand = false;  // an application made all of it (packet(7))
   uint16_t ether = 0;    // ether_type
+  // A link header of so many bytes stands in front of the network header; 0: it had none.
+  uint8_t link_header = 0;
+  uint16_t vlan_type = 0, vlan_control = 0;  // the tag that was in it (IEEE 802.1Q)
 
   uint32_t interface = 0;  // index of where it came in; sending: where it goes out
   ChecksumState checksum = ChecksumState::unknown;

@@ -1,7 +1,8 @@
-// Interface: a network device as the stack sees it (netdevice(7)). `lo` is one; a NIC will be another.
+// Interface: a network device as the stack sees it (netdevice(7)): `lo`, or an Ethernet.
 #pragma once
 
 #include "kernel/base/string.h"
+#include "net/inet/interface_settings.h"
 #include "net/packet.h"
 
 namespace runsc::net {
@@ -20,17 +21,34 @@ namespace scope {
 inline constexpr uint8_t universe = 0, site = 200, link = 253, host = 254, nowhere = 255;
 }
 
+// IFA_F_*
+namespace address_flag {
+inline constexpr uint32_t secondary = 1, no_dad = 2, optimistic = 4, dad_failed = 8, home = 0x10,
+                          deprecated = 0x20, tentative = 0x40, permanent = 0x80, manage_temporary = 0x100,
+                          no_prefix_route = 0x200, multicast_join = 0x400;
+}
+
 struct InterfaceAddress {
   IpAddress address, peer, broadcast;  // peer: == address unless point to point; broadcast: any = none
   uint8_t prefix = 0;
   uint8_t scope = scope::universe;
-  uint32_t flags = 0;  // IFA_F_*
+  uint32_t flags = 0;                       // address_flag
+  uint8_t protocol = 0;                     // IFAPROT_*: who gave it
+  uint64_t valid_ns = 0, preferred_ns = 0;  // until when, monotonic; 0: for ever
+  uint64_t made_ns = 0, changed_ns = 0;
   char label[16] = {};
+  bool tentative() const { return flags & address_flag::tentative; }
+  // It may be used: not tentative, not found to be somebody else's.
+  bool usable() const {
+    return !(flags & address_flag::dad_failed) && (!tentative() || flags & address_flag::optimistic);
+  }
 };
 
 struct InterfaceCounters {
   std::atomic<uint64_t> bytes{0}, packets{0}, errors{0}, dropped{0};
 };
+
+class Neighbours;
 
 class Interface : public RefCounted<Interface> {
  public:
@@ -52,6 +70,21 @@ class Interface : public RefCounted<Interface> {
   // Payload that one Packet with `segment_size` may have; 0: it takes no such packets.
   virtual uint32_t segment_max() const { return 0; }
 
+  // Who has which link-layer address; null: the link has none (lo).
+  virtual Neighbours* neighbours() { return nullptr; }
+
+  // What NetConfig says after it has changed, without its lock; perhaps under locks of sockets.
+  virtual void attached() {}
+  virtual void came_up() {}
+  virtual void went_down() {}
+  virtual void flags_changed() {}
+  virtual void address_added(const InterfaceAddress&) {}
+  virtual void address_removed(const InterfaceAddress&) {}
+  virtual void group_joined(const IpAddress&) {}
+  virtual void group_left(const IpAddress&) {}
+  // The stack is about to end: nothing more happens by itself.
+  virtual void stop() {}
+
   uint32_t index() const { return index_; }
   std::string_view name() const { return {name_, __builtin_strlen(name_)}; }
   uint32_t flags() const { return flags_.load(std::memory_order_relaxed); }
@@ -62,6 +95,7 @@ class Interface : public RefCounted<Interface> {
   std::span<const std::byte> hardware_address() const { return {hardware_, hardware_size_}; }
   InterfaceCounters received, sent;
   std::atomic<uint64_t> multicast_received{0};
+  InterfaceSettings settings;
 
  protected:
   Interface(Stack& stack, std::string_view name, uint32_t flags, uint32_t mtu);

@@ -33,17 +33,26 @@ Interface* NetConfig::find_locked(uint32_t index) const {
   return nullptr;
 }
 
-Result<void> NetConfig::add_interface(Ref<Interface> interface) {
-  LockGuard guard(lock_);
-  uint32_t index = 1;
-  for (const Ref<Interface>& i : interfaces_) {
-    if (i->name() == interface->name()) return Errno::exist;
-    index = std::max(index, i->index() + 1);
+Result<void> NetConfig::add_interface(Ref<Interface> interface, uint32_t wish) {
+  if (!valid_name(interface->name()) || wish > 0x7fffffff) return Errno::inval;
+  Interface& fresh = *interface;
+  {
+    LockGuard guard(lock_);
+    uint32_t index = 1;
+    size_t at = 0;
+    for (const Ref<Interface>& i : interfaces_) {
+      if (i->name() == fresh.name()) return Errno::exist;
+      if (i->index() == wish) return Errno::busy;
+      if (wish && i->index() < wish) ++at;
+      index = std::max(index, i->index() + 1);
+    }
+    fresh.index_ = wish ? wish : index;
+    TRY(interfaces_.insert(wish ? at : interfaces_.size(), std::move(interface)));
+    if (fresh.is_loopback()) loopback_ = &fresh;
+    changed();
   }
-  interface->index_ = index;
-  if (interface->is_loopback()) loopback_ = interface.get();
-  TRY(interfaces_.push_back(std::move(interface)));
-  changed();
+  fresh.attached();
+  if (ConfigWatcher* w = watcher()) w->link_changed(fresh);
   return {};
 }
 
@@ -94,14 +103,19 @@ Result<void> NetConfig::routes_follow_locked(Interface& interface) {
 }
 
 Result<void> NetConfig::set_flags(Interface& interface, uint32_t flags, uint32_t mask) {
+  bool went;
   {
     LockGuard guard(lock_);
     const bool was_up = interface.up();
     if (!change_flags_locked(interface, flags, mask & kSettable)) return {};
     changed();
-    if (was_up != interface.up()) TRY(routes_follow_locked(interface));
+    went = was_up != interface.up();
+    if (went) TRY(routes_follow_locked(interface));
   }
+  interface.flags_changed();
   if (ConfigWatcher* w = watcher()) w->link_changed(interface);
+  if (went && interface.up()) interface.came_up();
+  if (went && !interface.up()) interface.went_down();
   return {};
 }
 

@@ -63,8 +63,8 @@ struct ConfigWatcher {
 class NetConfig {
  public:
   // ---- interfaces
-  // The index is the first that is free. EEXIST, ENOMEM.
-  Result<void> add_interface(Ref<Interface> interface);
+  // `index` 0: the first behind all others. EEXIST (name), EBUSY (index), EINVAL (name), ENOMEM.
+  Result<void> add_interface(Ref<Interface> interface, uint32_t index = 0);
   Ref<Interface> interface(uint32_t index) const;
   Ref<Interface> interface(std::string_view name) const;
   Interface* loopback() const { return loopback_; }  // there is always one
@@ -76,7 +76,9 @@ class NetConfig {
   void set_queue_length(Interface& interface, uint32_t n) { interface.send_queue_ = n; }
 
   // ---- addresses
-  Result<void> add_address(Interface& interface, const InterfaceAddress& address);  // EEXIST, ENOMEM
+  // EEXIST, ENOMEM; EACCES: an IPv6 one, where that is off. An IPv6 address of an Ethernet that has neither
+  // address_flag::permanent nor no_dad is tentative until nobody else is found to have it (RFC 4862).
+  Result<void> add_address(Interface& interface, const InterfaceAddress& address);
   // The address with its prefix (prefix ~0: any). EADDRNOTAVAIL.
   Result<void> remove_address(Interface& interface, const IpAddress& address, uint32_t prefix);
   Result<void> list_addresses(const Interface& interface, Vec<InterfaceAddress>& out) const;
