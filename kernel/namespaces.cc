@@ -3,6 +3,7 @@
 #include "fs/user_namespace.h"
 #include "kernel/clone.h"
 #include "kernel/pid.h"
+#include "net/inet/stack.h"
 
 namespace runsc::kernel {
 
@@ -62,9 +63,13 @@ Result<Ref<Namespaces>> Namespaces::create(Parts parts) {
 }
 
 Result<Ref<Namespaces>> Namespaces::create() {
-  return create({TRY(UtsNamespace::create()), TRY(IpcNamespace::create()),
-                 TRY(net::NetworkNamespace::create()), TRY(fs::MountNamespace::create()),
-                 Ref<PidNamespace>(first_pid_namespace()), TRY(make_cgroup_namespace())});
+  Ref<net::NetworkNamespace> net = TRY(net::NetworkNamespace::create());
+  // As who makes a container's network leaves it.
+  net::NetConfig& config = net->inet().config;
+  TRY(config.set_flags(*config.loopback(), net::interface_flag::up, net::interface_flag::up));
+  return create({TRY(UtsNamespace::create()), TRY(IpcNamespace::create()), std::move(net),
+                 TRY(fs::MountNamespace::create()), Ref<PidNamespace>(first_pid_namespace()),
+                 TRY(make_cgroup_namespace())});
 }
 
 Result<Ref<Namespaces>> Namespaces::clone(uint64_t flags, fs::FsContext& fs,
@@ -72,7 +77,7 @@ Result<Ref<Namespaces>> Namespaces::clone(uint64_t flags, fs::FsContext& fs,
   using namespace clone_flag;
   if (!creds.has_own(fs::Cap::sys_admin)) return Errno::perm;
   const Ref<Namespace> owner(creds.user_ns);
-  if (flags & (namespaces | newtime) & ~(newns | newuts | newipc | newpid | newuser | newcgroup))
+  if (flags & (namespaces | newtime) & ~(newns | newuts | newipc | newpid | newuser | newcgroup | newnet))
     return Errno::inval;
   Parts parts = parts_;
   if (flags & newuts) {
@@ -82,6 +87,10 @@ Result<Ref<Namespaces>> Namespaces::clone(uint64_t flags, fs::FsContext& fs,
   if (flags & newipc) {
     parts.ipc = TRY(IpcNamespace::create());
     parts.ipc->set_owner(owner);
+  }
+  if (flags & newnet) {
+    parts.net = TRY(net::NetworkNamespace::create());
+    parts.net->set_owner(owner);
   }
   if (flags & newcgroup) {
     parts.cgroup = TRY(make_cgroup_namespace());

@@ -85,6 +85,7 @@ struct PacketInfo {
   uint8_t ttl = 0, tos = 0;
   PacketFor to = PacketFor::host;
   bool by_hand = false;  // an application made all of it (packet(7))
+  bool looped = false;   // a copy of what we send to a group or to all, for ourselves
   uint16_t ether = 0;    // ether_type
   // A link header of so many bytes stands in front of the network header; 0: it had none.
   uint8_t link_header = 0;

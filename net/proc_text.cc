@@ -5,39 +5,14 @@
 #include "net/inet/raw_endpoint.h"
 #include "net/inet/wire.h"
 #include "net/netlink/netlink_endpoint.h"
+#include "net/proc_row.h"
 
 namespace runsc::net {
 
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
-constexpr size_t kRowWidth = 127;
 constexpr uint8_t kConnected = 1, kOpen = 7;
-
-// A line of fixed width, as some of these files have.
-class Padded final : public TextSink {
- public:
-  void write(std::string_view s) override {
-    for (char c : s)
-      if (used_ < sizeof text_) text_[used_++] = c;
-  }
-  void end(TextSink& out) {
-    while (used_ < kRowWidth) text_[used_++] = ' ';
-    out.write({text_, used_});
-    out.write("\n");
-    used_ = 0;
-  }
-
- private:
-  char text_[256];
-  size_t used_ = 0;
-};
-
-void hex_upper(TextSink& out, uint32_t value, unsigned digits) {
-  char text[8];
-  for (unsigned i = 0; i < digits; ++i) text[i] = "0123456789ABCDEF"[value >> (4 * (digits - 1 - i)) & 15];
-  out.write({text, digits});
-}
 
 // As four bytes, or four times four, read as numbers of this machine.
 void print_address(TextSink& out, const IpAddress& address, uint16_t port, bool v6) {
@@ -152,69 +127,6 @@ Result<void> show_icmp6(NetworkNamespace& net, TextSink& out) {
 Result<void> show_raw(NetworkNamespace& net, TextSink& out) { return show_raws(net, false, out); }
 Result<void> show_raw6(NetworkNamespace& net, TextSink& out) { return show_raws(net, true, out); }
 
-Result<void> show_dev(NetworkNamespace& net, TextSink& out) {
-  out.write(
-      "Inter-|   Receive                                                |  Transmit\n"
-      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo "
-      "colls carrier "
-      "compressed\n");
-  Vec<Ref<Interface>> interfaces;
-  TRY(net.inet().config.list_interfaces(interfaces));
-  for (const Ref<Interface>& i : interfaces) {
-    const InterfaceCounters &in = i->received, &sent = i->sent;
-    format(out, "{:6}: {:7} {:7} {:4} {:4} {:4} {:5} {:10} {:9}", i->name(), in.bytes.load(kRelaxed),
-           in.packets.load(kRelaxed), in.errors.load(kRelaxed), in.dropped.load(kRelaxed), 0, 0, 0,
-           i->multicast_received.load(kRelaxed));
-    format(out, " {:8} {:7} {:4} {:4} {:4} {:5} {:7} {:10}\n", sent.bytes.load(kRelaxed),
-           sent.packets.load(kRelaxed), sent.errors.load(kRelaxed), sent.dropped.load(kRelaxed), 0, 0, 0, 0);
-  }
-  return {};
-}
-
-Result<void> show_route(NetworkNamespace& net, TextSink& out) {
-  Padded row;
-  row.write("Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
-  row.end(out);
-  NetConfig& config = net.inet().config;
-  Vec<RouteEntry> routes;
-  TRY(config.list_routes(routes));
-  constexpr uint32_t kUp = 1, kGateway = 2, kHost = 4;
-  for (const RouteEntry& r : routes) {
-    if (!r.v4() || r.table != RouteEntry::kMain) continue;
-    Ref<Interface> device = config.interface(r.interface);
-    uint32_t flags = kUp | (r.gateway.is_any() ? 0 : kGateway) | (r.length == 32 ? kHost : 0);
-    if (r.type == RouteType::unreachable || r.type == RouteType::prohibit) flags |= 0x200;
-    format(row, "{}\t", device ? device->name() : std::string_view("*"));
-    hex_upper(row, __builtin_bswap32(r.destination.v4()), 8);
-    row.write("\t");
-    hex_upper(row, r.gateway.is_any() ? 0 : __builtin_bswap32(r.gateway.v4()), 8);
-    row.write("\t");
-    hex_upper(row, flags, 4);
-    format(row, "\t0\t0\t{}\t", r.metric);
-    hex_upper(row, __builtin_bswap32(IpAddress::v4(~0u).masked(r.length).v4()), 8);
-    format(row, "\t{}\t0\t0", r.mtu);
-    row.end(out);
-  }
-  return {};
-}
-
-Result<void> show_if_inet6(NetworkNamespace& net, TextSink& out) {
-  NetConfig& config = net.inet().config;
-  Vec<Ref<Interface>> interfaces;
-  TRY(config.list_interfaces(interfaces));
-  for (const Ref<Interface>& i : interfaces) {
-    Vec<InterfaceAddress> addresses;
-    TRY(config.list_addresses(*i, addresses));
-    for (const InterfaceAddress& a : addresses) {
-      if (a.address.is_v4()) continue;
-      const uint32_t kind = a.address.is_loopback() ? 0x10 : a.address.is_link_local() ? 0x20 : 0;
-      format(out, "{:016x}{:016x} {:02x} {:02x} {:02x} {:02x} {:8}\n", a.address.high, a.address.low,
-             i->index(), uint32_t{a.prefix}, kind, a.flags & 0xff, i->name());
-    }
-  }
-  return {};
-}
-
 Result<void> show_packet(NetworkNamespace& net, TextSink& out) {
   out.write("sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n");
   net.inet().taps().sockets.each([](const TapReceiver&) { return true; },
@@ -236,12 +148,6 @@ Result<void> show_netlink(NetworkNamespace& net, TextSink& out) {
     format(out, "{:016x} {:<3} {:<10} {:08x} {:<8} {:<8} {:<5} {:<8} {:<8} {:<8}\n", uint64_t{0},
            e->protocol(), e->port(), static_cast<uint32_t>(e->groups()), e->memory(), 0, 0, e->ref_count(), 0,
            e->ino());
-  return {};
-}
-
-// lo has no neighbours.
-Result<void> show_arp(NetworkNamespace&, TextSink& out) {
-  out.write("IP address       HW type     Flags       HW address            Mask     Device\n");
   return {};
 }
 

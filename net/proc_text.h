@@ -10,6 +10,9 @@ namespace runsc::net {
 Result<void> show_dev(NetworkNamespace& net, TextSink& out);
 Result<void> show_route(NetworkNamespace& net, TextSink& out);
 Result<void> show_if_inet6(NetworkNamespace& net, TextSink& out);
+Result<void> show_ipv6_route(NetworkNamespace& net, TextSink& out);
+Result<void> show_igmp(NetworkNamespace& net, TextSink& out);
+Result<void> show_igmp6(NetworkNamespace& net, TextSink& out);
 Result<void> show_arp(NetworkNamespace& net, TextSink& out);
 Result<void> show_udp(NetworkNamespace& net, TextSink& out);
 Result<void> show_udp6(NetworkNamespace& net, TextSink& out);

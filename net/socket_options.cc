@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "fs/user_namespace.h"
+#include "net/capable.h"
 #include "net/endpoint.h"
 
 namespace runsc::net {
@@ -216,7 +217,9 @@ Result<void> Endpoint::set_socket_option(const Caller& caller, int name, uint64_
     case kRcvBufForce:
       return set_buffer(caller, name, value);
     case kPriority:
-      if (value < 0 || value > 6) TRY(need(caller, Cap::net_admin, Errno::perm));
+      if ((value < 0 || value > 6) && !is_capable(caller.creds, net(), Cap::net_raw) &&
+          !is_capable(caller.creds, net(), Cap::net_admin))
+        return Errno::perm;
       return options.priority.store(value, kRelaxed), Result<void>();
     case kLinger:
       return set_linger(caller, options, address, size);
@@ -230,7 +233,8 @@ Result<void> Endpoint::set_socket_option(const Caller& caller, int name, uint64_
     case kSndTimeoNew:
       return set_timeout(caller, name, address, size);
     case kMark:
-      if (!caller.creds.has(Cap::net_raw)) TRY(need(caller, Cap::net_admin, Errno::perm));
+      if (!is_capable(caller.creds, net(), Cap::net_raw) && !is_capable(caller.creds, net(), Cap::net_admin))
+        return Errno::perm;
       return options.mark.store(static_cast<uint32_t>(value), kRelaxed), Result<void>();
     case kIncomingCpu:
       return options.incoming_cpu.store(value, kRelaxed), Result<void>();

@@ -25,7 +25,8 @@ inline constexpr int stream = 1, dgram = 2, raw = 3, rdm = 4, seqpacket = 5, pac
 namespace msg_flag {
 inline constexpr uint32_t oob = 1, peek = 2, dontroute = 4, ctrunc = 8, trunc = 0x20, dontwait = 0x40,
                           eor = 0x80, waitall = 0x100, errqueue = 0x2000, nosignal = 0x4000, more = 0x8000,
-                          waitforone = 0x10000, cmsg_cloexec = 0x40000000, cmsg_compat = 0x80000000;
+                          confirm = 0x800, waitforone = 0x10000, cmsg_cloexec = 0x40000000,
+                          cmsg_compat = 0x80000000;
 }
 
 // What has been shut down (shutdown(2)).

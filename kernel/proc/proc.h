@@ -34,6 +34,10 @@ std::span<const fs::StaticEntry> system_entries();
 std::span<const fs::StaticEntry> sysctl_entries();
 // /proc/sys/net. ENOMEM.
 Result<Ref<fs::Inode>> make_sysctl_net(fs::PseudoSuper& super);
+// /proc/sys/net/ipv{4,6}/{conf,neigh}. ENOMEM.
+Result<Ref<fs::Inode>> make_link_settings(fs::PseudoSuper& super, bool v6, bool neighbours);
+// /sys/class/net (links) and /sys/devices/virtual/net. ENOMEM.
+Result<Ref<fs::Inode>> make_net_class(fs::PseudoSuper& super, bool links);
 std::span<const fs::StaticEntry> sysvipc_entries();
 
 // The directory of a process, or of one thread (/proc/PID/task/TID).

@@ -137,13 +137,29 @@ constexpr StaticEntry kCore[] = {
 constexpr StaticEntry kUnix[] = {
     static_text("max_dgram_qlen", number<10>),
 };
+template <bool V6, bool Neighbours>
+Result<Ref<fs::Inode>> make_links(fs::PseudoSuper& super) {
+  return make_link_settings(super, V6, Neighbours);
+}
+template <bool V6, bool Neighbours>
+constexpr StaticEntry links_dir() {
+  constexpr uint8_t kDtDir = 4;
+  StaticEntry e;
+  e.name = Neighbours ? "neigh" : "conf";
+  e.mode = 0555;
+  e.make = make_links<V6, Neighbours>;
+  e.make_type = kDtDir;
+  return e;
+}
 constexpr StaticEntry kIpv4[] = {
+    links_dir<false, false>(),
     inet_row<&InetSettings::echo_ignore_all>("icmp_echo_ignore_all"),
     inet_row<&InetSettings::echo_ignore_broadcasts>("icmp_echo_ignore_broadcasts"),
     inet_row<&InetSettings::default_ttl, 1, 255>("ip_default_ttl"),
     static_text("ip_forward", number<0>),
     static_text("ip_local_port_range", show_port_range, 0644, store_port_range),
     inet_row<&InetSettings::nonlocal_bind>("ip_nonlocal_bind"),
+    links_dir<false, true>(),
     inet_row<&InetSettings::unprivileged_port, 0, 65535>("ip_unprivileged_port_start"),
     static_text("ping_group_range", show_ping_groups, 0644, store_ping_groups),
     static_text("tcp_available_congestion_control", show_algorithms),
@@ -172,6 +188,8 @@ constexpr StaticEntry kIpv4[] = {
 };
 constexpr StaticEntry kIpv6[] = {
     inet_row<&InetSettings::bindv6only>("bindv6only"),
+    links_dir<true, false>(),
+    links_dir<true, true>(),
 };
 constexpr StaticEntry kNet[] = {
     static_dir("core", kCore),

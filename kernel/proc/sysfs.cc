@@ -203,13 +203,29 @@ constexpr StaticEntry empty_dir(std::string_view name) {
   return e;
 }
 
+template <bool Links>
+Result<Ref<fs::Inode>> make_net(fs::PseudoSuper& super) {
+  return proc::make_net_class(super, Links);
+}
+template <bool Links>
+constexpr StaticEntry net_dir() {
+  StaticEntry e;
+  e.name = "net";
+  e.mode = 0755;
+  e.make = make_net<Links>;
+  e.make_type = kDtDir;
+  return e;
+}
+
 constexpr StaticEntry kSystem[] = {cpu_dir()};
-constexpr StaticEntry kDevices[] = {static_dir("system", kSystem, 0755)};
+constexpr StaticEntry kVirtual[] = {net_dir<false>()};
+constexpr StaticEntry kDevices[] = {static_dir("system", kSystem, 0755),
+                                    static_dir("virtual", kVirtual, 0755)};
 constexpr StaticEntry kThp[] = {static_text("enabled", show_thp)};
 constexpr StaticEntry kMm[] = {static_dir("transparent_hugepage", kThp, 0755)};
 constexpr StaticEntry kKernelDir[] = {static_dir("mm", kMm, 0755)};
 constexpr StaticEntry kFsDir[] = {empty_dir("cgroup")};
-constexpr StaticEntry kClass[] = {empty_dir("net")};
+constexpr StaticEntry kClass[] = {net_dir<true>()};
 constexpr StaticEntry kRoot[] = {
     empty_dir("block"),
     empty_dir("bus"),

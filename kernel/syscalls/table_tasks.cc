@@ -8,7 +8,7 @@ namespace {
 constexpr SyscallRow kRows[] = {
     {24, "sched_yield", Support::full, "", syscall_adapter<sys_sched_yield>, ""},
     {39, "getpid", Support::full, "", syscall_adapter<sys_getpid>, ""},
-    {56, "clone", Support::partial, "no network or time namespaces", syscall_adapter<sys_clone>,
+    {56, "clone", Support::partial, "no time namespaces", syscall_adapter<sys_clone>,
      "flags,addr,ptr,ptr,ptr"},
     {57, "fork", Support::full, "", syscall_adapter<sys_fork>, ""},
     {58, "vfork", Support::full, "", syscall_adapter<sys_vfork>, ""},
@@ -99,8 +99,8 @@ constexpr SyscallRow kRows[] = {
     {424, "pidfd_send_signal", Support::full, "", syscall_adapter<sys_pidfd_send_signal>, "fd,sig,ptr,flags"},
     {434, "pidfd_open", Support::full, "", syscall_adapter<sys_pidfd_open>, "pid,flags"},
     {438, "pidfd_getfd", Support::full, "", syscall_adapter<sys_pidfd_getfd>, "fd,fd,flags"},
-    {435, "clone3", Support::partial, "no network or time namespaces, no cgroups",
-     syscall_adapter<sys_clone3>, "ptr,int"},
+    {435, "clone3", Support::partial, "no time namespaces, no cgroups", syscall_adapter<sys_clone3>,
+     "ptr,int"},
 };
 
 }  // namespace

@@ -53,9 +53,9 @@ class Autoconf {
   void arm_locked() REQUIRES(lock_);
   void found_free(const IpAddress& address);
   void ask_routers_locked(uint64_t now) REQUIRES(lock_);
+  void router(const IpAddress& router, uint32_t lifetime_s, uint64_t now);
   void prefix(std::span<const std::byte> option, uint64_t now);
   void address_of_prefix(const IpAddress& prefix, uint32_t valid_s, uint32_t preferred_s, uint64_t now);
-  uint64_t expire(uint64_t now);
 
   Stack& stack_;
   Ethernet& link_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "net/inet/neighbours.h"
+
 namespace runsc::net {
 
 using namespace fs::poll_bit;
@@ -100,6 +102,9 @@ Result<DatagramEndpoint::Target> DatagramEndpoint::target_of(SendMessage& messag
     target.route = TRY(stack().route(query));
   }
   TRY(check_broadcast(target.route));
+  if (message.flags & msg_flag::confirm)
+    if (Neighbours* neighbours = target.route.interface->neighbours())
+      neighbours->confirm(target.route.next_hop);
   return target;
 }
 

@@ -1,4 +1,5 @@
 #include "net/inet/device_ioctl.h"
+#include "net/capable.h"
 
 #include <algorithm>
 
@@ -208,7 +209,7 @@ Result<uint64_t> device_ioctl(NetworkNamespace& net, bool addresses, uint32_t re
   // An alias of old is the interface itself.
   std::string_view name(r.name, __builtin_strlen(r.name));
   if (size_t colon = name.find(':'); colon != name.npos) name = name.substr(0, colon);
-  if (sets(request) && !context.creds.has(Cap::net_admin)) return Errno::perm;
+  if (sets(request) && !is_capable(context.creds, net, Cap::net_admin)) return Errno::perm;
   Ref<Interface> device = config.interface(name);
   if (!device) return Errno::nodev;
   if (is_address_request(request)) return address_request(config, *device, request, r, argument, context);

@@ -12,4 +12,11 @@ class NetworkNamespace;
 Result<uint64_t> device_ioctl(NetworkNamespace& net, bool addresses, uint32_t request, uint64_t argument,
                               const fs::IoctlContext& context);
 
+namespace arp_request {
+inline constexpr uint32_t remove = 0x8953, get = 0x8954, set = 0x8955;
+}
+// SIOCGARP, SIOCSARP, SIOCDARP. ENXIO: nobody of that address; ENODEV, EPERM, EINVAL, EPFNOSUPPORT.
+Result<uint64_t> arp_ioctl(NetworkNamespace& net, uint32_t request, uint64_t argument,
+                           const fs::IoctlContext& context);
+
 }  // namespace runsc::net

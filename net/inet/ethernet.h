@@ -6,6 +6,7 @@
 
 #include "net/inet/autoconf.h"
 #include "net/inet/interface.h"
+#include "net/inet/multicast_reports.h"
 #include "net/inet/neighbours.h"
 
 namespace runsc::net {
@@ -40,6 +41,7 @@ class Ethernet final : public Interface {
   // Permanent neighbours too, before it is up or later: neighbours().set(address, mac).
   Neighbours* neighbours() override { return &neighbours_; }
   Autoconf& autoconf() { return autoconf_; }
+  MulticastReports& reports() { return reports_; }
 
   // From the driver: a frame from its Ethernet header on, info.checksum as the driver knows it (partial: with
   // transport_at and checksum_offset). Any context without locks from net_queue's rank on.
@@ -51,7 +53,16 @@ class Ethernet final : public Interface {
   uint16_t hardware_type() const override { return 1; }
   bool completes_checksums() const override { return wire_.checksum_offload(); }
   uint32_t segment_max() const override { return wire_.segment_max(); }
+  void attached() override;
+  void came_up() override;
+  void went_down() override;
   void flags_changed() override;
+  void ipv6_switched(bool on) override;
+  void address_added(const InterfaceAddress& address) override;
+  void address_removed(const InterfaceAddress& address) override;
+  void group_joined(const IpAddress& group) override;
+  void group_left(const IpAddress& group) override;
+  void stop() override;
 
   const MacAddress& mac() const { return mac_; }
   Stack& owner() const { return stack(); }
@@ -60,6 +71,7 @@ class Ethernet final : public Interface {
   IpAddress solicit_source(const IpAddress& target, const IpAddress& wish) const;
   // The link-local address that can be used; any: none.
   IpAddress link_local() const;
+  void has_link_local() { reports_.has_link_local(); }
   // `packet` at its network header, to a station: header in front, and on its way.
   void send_to(const MacAddress& to, PacketPtr packet, uint16_t ether);
 
@@ -74,6 +86,7 @@ class Ethernet final : public Interface {
   Wire& wire_;
   Neighbours neighbours_;
   Autoconf autoconf_;
+  MulticastReports reports_;
 };
 
 }  // namespace runsc::net

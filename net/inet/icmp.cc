@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "net/inet/multicast_reports.h"
+#include "net/inet/ndp.h"
 #include "net/inet/ping_endpoint.h"
 #include "net/inet/wire.h"
 
@@ -156,7 +158,12 @@ void icmp_receive(Stack& stack, PacketPtr packet) {
   if (is_icmp_error(v6, icmp.type)) return take_error(stack, *packet, icmp);
   if (icmp.type == (v6 ? icmp6_type::echo : icmp_type::echo)) return answer_echo(stack, *packet);
   if (icmp.type == (v6 ? icmp6_type::echo_reply : icmp_type::echo_reply))
-    ping_receive(stack, std::move(packet));
+    return ping_receive(stack, std::move(packet));
+  if (!v6) return;
+  if (icmp.type >= icmp6_type::mld_query && icmp.type <= icmp6_type::mld_done)
+    return mld_receive(stack, *packet);
+  if (icmp.type >= icmp6_type::router_solicit && icmp.type <= icmp6_type::redirect)
+    ndp_receive(stack, *packet);
 }
 
 // RFC 1122, 3.2.2; RFC 4443, 2.4 (e).
@@ -251,6 +258,7 @@ void Stack::send_port_unreachable(const Packet& packet) {
 void icmp_init() {
   register_protocol(ip_protocol::icmp, {icmp_receive, ping_error});
   register_protocol(ip_protocol::icmpv6, {icmp_receive, ping_error});
+  register_protocol(ip_protocol::igmp, {igmp_receive, nullptr});
 }
 
 }  // namespace runsc::net

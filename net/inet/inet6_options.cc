@@ -1,4 +1,5 @@
 // setsockopt(2) and getsockopt(2) of SOL_IPV6 (ipv6(7), RFC 3493, RFC 3542).
+#include "net/capable.h"
 #include "net/inet/inet_endpoint.h"
 #include "net/inet/ip_numbers.h"
 #include "net/inet/option_value.h"
@@ -132,7 +133,9 @@ Result<void> InetEndpoint::set_ip6_number(const Caller& caller, int name, int32_
       ip.min_hops = static_cast<uint8_t>(value);
       return {};
     case ipv6_option::transparent:
-      if (value && !caller.creds.has(Cap::net_admin) && !caller.creds.has(Cap::net_raw)) return Errno::perm;
+      if (value && !is_capable(caller.creds, net(), Cap::net_admin) &&
+          !is_capable(caller.creds, net(), Cap::net_raw))
+        return Errno::perm;
       ip.set(ip_bit::transparent, value != 0);
       return {};
     default:

@@ -1,5 +1,6 @@
 // Ancillary data of Internet sockets: what one message asks for, what is told of one (ip(7), ipv6(7), RFC
 // 3542).
+#include "net/capable.h"
 #include "net/inet/inet_endpoint.h"
 #include "net/inet/ip_numbers.h"
 #include "net/inet/wire.h"
@@ -45,7 +46,8 @@ Result<void> InetEndpoint::read_control(const SendMessage& message, InetSendCont
       case kSolSocket:
         if (item.type == kScmRights || item.type == kScmCredentials) break;
         if (item.type == kSoMark) {
-          if (!message.caller.creds.has(fs::Cap::net_raw) && !message.caller.creds.has(fs::Cap::net_admin))
+          if (!is_capable(message.caller.creds, net(), fs::Cap::net_raw) &&
+              !is_capable(message.caller.creds, net(), fs::Cap::net_admin))
             return Errno::perm;
           out.options.mark = static_cast<uint32_t>(TRY(control_int(item)));
           break;

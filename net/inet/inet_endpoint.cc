@@ -1,5 +1,6 @@
 // Names and routes of Internet sockets.
 #include "net/inet/inet_endpoint.h"
+#include "net/capable.h"
 
 #include "net/network_namespace.h"
 #include "net/socket.h"
@@ -142,7 +143,7 @@ Result<void> InetEndpoint::bind_v6(const Caller& caller, const SocketAddress& wa
 Result<void> InetEndpoint::take_name(const Caller& caller, const SocketAddress& wanted, bool only6) {
   const uint32_t free_from = stack().settings.unprivileged_port.load(std::memory_order_relaxed);
   if (checks_port_privilege() && wanted.port != 0 && wanted.port < free_from &&
-      !caller.creds.has(Cap::net_bind_service))
+      !is_capable(caller.creds, net(), Cap::net_bind_service))
     return Errno::acces;
   LockGuard guard(lock_);
   if (named_locked()) return Errno::inval;
@@ -269,6 +270,7 @@ IpSendOptions InetEndpoint::send_options(const IpAddress& to) const {
   if (v4) {
     const int16_t ttl = group ? ip.multicast_ttl.load(kRelaxed) : ip.ttl.load(kRelaxed);
     out.ttl = ttl > 0 ? static_cast<uint8_t>(ttl) : uint8_t{0};
+    out.stays = group && ttl == 0;
     out.tos = ip.tos.load(kRelaxed);
     out.prefer_df = mode == PathMtu::want;
     out.multicast_loop = ip.has(ip_bit::multicast_loop);
@@ -276,6 +278,7 @@ IpSendOptions InetEndpoint::send_options(const IpAddress& to) const {
   }
   const int16_t hops = group ? ip.multicast_hops.load(kRelaxed) : ip.hop_limit.load(kRelaxed);
   out.ttl = hops > 0 ? static_cast<uint8_t>(hops) : uint8_t{0};
+  out.stays = group && hops == 0;
   out.tos = ip.traffic_class.load(kRelaxed);
   out.dont_fragment = out.dont_fragment && ip.has(ip_bit::dont_fragment6);
   out.fragment_max = ip.mtu6.load(kRelaxed);

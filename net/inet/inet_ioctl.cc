@@ -19,6 +19,8 @@ Result<uint64_t> InetEndpoint::ioctl(uint32_t request, uint64_t argument, const 
     TRY(mm::copy_out_bytes(context.space, argument, &stamp, sizeof stamp));
     return uint64_t{0};
   }
+  if (!v6() && request >= arp_request::remove && request <= arp_request::set)
+    return arp_ioctl(net(), request, argument, context);
   return device_ioctl(net(), !v6(), request, argument, context);
 }
 

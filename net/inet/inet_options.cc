@@ -1,6 +1,7 @@
 // setsockopt(2) and getsockopt(2) of SOL_SOCKET and SOL_IP on Internet sockets.
 #include <algorithm>
 
+#include "net/capable.h"
 #include "net/inet/inet_endpoint.h"
 #include "net/inet/ip_numbers.h"
 #include "net/inet/option_value.h"
@@ -48,7 +49,7 @@ Result<void> InetEndpoint::bind_device(const Caller& caller, uint64_t address, u
 
 Result<void> InetEndpoint::bind_index(const Caller& caller, int32_t index) {
   // Who is bound to one already may not leave it without privilege.
-  if (bound_device() && !caller.creds.has(Cap::net_raw)) return Errno::perm;
+  if (bound_device() && !is_capable(caller.creds, net(), Cap::net_raw)) return Errno::perm;
   if (index < 0) return Errno::inval;
   device_.store(static_cast<uint32_t>(index), std::memory_order_relaxed);
   if (table_) table_->set_device(*this, static_cast<uint32_t>(index));
@@ -211,7 +212,9 @@ Result<void> InetEndpoint::set_ip(const Caller& caller, int name, uint64_t addre
       return size == 0 ? Result<void>() : Errno::opnotsupp;
     case ip_option::transparent: {
       const int32_t value = TRY(read_short_option(caller, address, size));
-      if (value && !caller.creds.has(Cap::net_admin) && !caller.creds.has(Cap::net_raw)) return Errno::perm;
+      if (value && !is_capable(caller.creds, net(), Cap::net_admin) &&
+          !is_capable(caller.creds, net(), Cap::net_raw))
+        return Errno::perm;
       ip.set(ip_bit::transparent, value != 0);
       return {};
     }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "net/inet/interface_settings.h"
 #include "net/tcp/tcp_settings.h"
 
 namespace runsc::net {
@@ -19,6 +20,8 @@ struct InetSettings {
   std::atomic<uint32_t> echo_ignore_all{0}, echo_ignore_broadcasts{1};
   std::atomic<uint32_t> no_pmtu_discovery{0};
   TcpSettings tcp;
+  // conf/all; and what new interfaces start with.
+  InterfaceSettings all, defaults;
 };
 
 }  // namespace runsc::net

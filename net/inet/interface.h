@@ -78,6 +78,7 @@ class Interface : public RefCounted<Interface> {
   virtual void came_up() {}
   virtual void went_down() {}
   virtual void flags_changed() {}
+  virtual void ipv6_switched(bool on) { (void)on; }
   virtual void address_added(const InterfaceAddress&) {}
   virtual void address_removed(const InterfaceAddress&) {}
   virtual void group_joined(const IpAddress&) {}
@@ -90,12 +91,21 @@ class Interface : public RefCounted<Interface> {
   uint32_t flags() const { return flags_.load(std::memory_order_relaxed); }
   bool up() const { return flags() & interface_flag::up; }
   bool is_loopback() const { return flags() & interface_flag::loopback; }
+  // Whether frames for other stations are wanted: by flag, or by those who listen (packet(7)).
+  bool promiscuous() const { return flags() & interface_flag::promisc || promiscuity() > 0; }
+  uint32_t promiscuity() const { return promiscuity_.load(std::memory_order_relaxed); }
+  void count_promiscuity(bool more) {
+    promiscuity_.fetch_add(more ? 1 : ~0u, std::memory_order_relaxed);
+    flags_changed();
+  }
   uint32_t queue_length() const { return send_queue_.load(std::memory_order_relaxed); }
   uint32_t mtu() const { return mtu_.load(std::memory_order_relaxed); }
   std::span<const std::byte> hardware_address() const { return {hardware_, hardware_size_}; }
   InterfaceCounters received, sent;
   std::atomic<uint64_t> multicast_received{0};
   InterfaceSettings settings;
+  // A setting of which conf/all counts too: the larger one.
+  uint32_t with_all(Setting InterfaceSettings::*which) const;
 
  protected:
   Interface(Stack& stack, std::string_view name, uint32_t flags, uint32_t mtu);
@@ -109,7 +119,7 @@ class Interface : public RefCounted<Interface> {
   uint32_t index_ = 0;
   char name_[kNameMax + 1] = {};
   std::atomic<uint32_t> flags_, mtu_;
-  std::atomic<uint32_t> send_queue_{1000};
+  std::atomic<uint32_t> send_queue_{1000}, promiscuity_{0};
   Vec<InterfaceAddress> addresses_;  // under NetConfig's lock
 };
 

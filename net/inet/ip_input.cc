@@ -1,6 +1,8 @@
 // Packets on their way up: header checks (RFC 1122 3.2.1, RFC 8200), whether they are for us, fragments, and
 // to whom of the transports they go. Nothing in them is believed before it has been checked.
+#include "net/inet/arp.h"
 #include "net/inet/icmp.h"
+#include "net/inet/neighbours.h"
 #include "net/inet/raw_table.h"
 #include "net/inet/stack.h"
 #include "net/inet/wire.h"
@@ -37,16 +39,23 @@ void register_protocol(uint8_t number, const Protocol& protocol) { g_protocols[n
 const Protocol& protocol_of(uint8_t number) { return g_protocols[number]; }
 
 void Stack::deliver(PacketPtr packet) {
-  taps_->see(*packet, false);
+  if (!packet->info.looped) taps_->see(*packet, false);
   if (packet->info.to == PacketFor::other_host) return;
   switch (packet->info.ether) {
     case ether_type::ipv4:
       return input4(std::move(packet));
     case ether_type::ipv6:
       return input6(std::move(packet));
+    case ether_type::arp:
+      return input_arp(*packet);
     default:
       return;
   }
+}
+
+void Stack::input_arp(Packet& packet) {
+  Ref<Interface> from = config.interface(packet.info.interface);
+  if (from && from->neighbours()) arp_receive(*this, from->neighbours()->link(), packet);
 }
 
 // Whether somebody can have sent it from there (RFC 1122, 3.2.1.3; RFC 1812, 5.3.7). What came by lo is ours,
@@ -56,14 +65,26 @@ bool Stack::source_possible(const Packet& packet, bool group) const {
   const IpAddress& source = info.source;
   const bool v6 = !source.is_v4();
   if (source.is_multicast() || source.is_broadcast()) return false;
-  if (info.interface == config.loopback()->index() && (v6 || !info.by_hand)) return true;
+  if (info.looped || (info.interface == config.loopback()->index() && (v6 || !info.by_hand))) return true;
   if (source.is_loopback() || info.destination.is_loopback()) return false;
-  if (v6) return true;
+  if (v6) return source.is_any() || !config.is_local(source, source.is_link_local() ? info.interface : 0);
   // Who has no address yet asks all, or the groups of the link.
   constexpr IpAddress kLinkGroups = IpAddress::v4(0xe0000000);
   if (source.v4() >> 24 == 0)
     return info.destination.is_broadcast() || (group && info.destination.matches(kLinkGroups, 24));
-  return !config.is_broadcast(source) && !config.is_local(source);
+  if (config.is_broadcast(source)) return false;
+  Ref<Interface> from = config.interface(info.interface);
+  if (!from) return false;
+  if (config.is_local(source)) return from->with_all(&InterfaceSettings::accept_local);
+  return comes_the_right_way(*from, source);
+}
+
+// rp_filter (RFC 3704): 1: we would send to it by the same interface; 2: by any.
+bool Stack::comes_the_right_way(const Interface& from, const IpAddress& source) const {
+  const uint32_t strict = from.with_all(&InterfaceSettings::rp_filter);
+  if (strict == 0) return true;
+  Result<Route> back = config.route({.destination = source, .source = kAnyV4});
+  return back && back->type == RouteType::unicast && (strict != 1 || back->interface.get() == &from);
 }
 
 // The addresses are ones that a packet may have, and it is for us.
@@ -203,6 +224,15 @@ void Stack::input6(PacketPtr packet) {
     return bad(Mib::ip_in_address_errors);
   const bool group = info.destination.is_multicast();
   if (group) info.to = PacketFor::multicast;
+  if (Ref<Interface> from = config.interface(info.interface);
+      !from || from->settings.disable_ipv6.load(std::memory_order_relaxed))
+    return bad(Mib::ip_in_discards);
+  // RFC 4291, 2.7: what belongs to one machine does not come from another.
+  constexpr uint8_t kReserved = 0, kInterfaceLocal = 1;
+  const auto wide = static_cast<uint8_t>(info.destination.high >> 48 & 0xf);
+  if (group && (wide == kReserved ||
+                (wide == kInterfaceLocal && !info.looped && info.interface != config.loopback()->index())))
+    return bad(Mib::ip_in_header_errors);
   if (!accepts(*packet, group)) return bad(Mib::ip_in_address_errors);
   local6(std::move(packet));
 }

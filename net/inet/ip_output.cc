@@ -45,7 +45,6 @@ void Stack::set_transport_checksum(Packet& packet, const Route& route, uint8_t p
   packet.info.checksum = ChecksumState::verified;
 }
 
-// What the device would have done, for a packet that is cut or leaves by one that does not.
 void Stack::complete_checksum(Packet& packet) {
   if (packet.info.checksum != ChecksumState::partial) return;
   packet.info.checksum = ChecksumState::verified;
@@ -57,9 +56,30 @@ void Stack::complete_checksum(Packet& packet) {
   header_at<Sum16>(packet.at(packet.info.transport_at + packet.info.checksum_offset)).set_raw(value);
 }
 
-void Stack::emit(const Route& route, PacketPtr packet, uint16_t ether) {
+// What goes to a group that we are in, or to all, is for us too (RFC 1112, 6.1; RFC 1122, 3.3.6).
+void Stack::loop_back(const Route& route, const Packet& packet, bool loop) {
+  const bool group = route.type == RouteType::multicast;
+  if (group && (!loop || !config.is_member(route.interface->index(), route.destination))) return;
+  PacketPtr copy = packet.clone();
+  if (!copy) return;
+  copy->info.looped = true;
+  copy->info.link_header = 0;
+  copy->info.to = group ? PacketFor::multicast : PacketFor::broadcast;
+  receive(*route.interface, std::move(copy));
+}
+
+void Stack::emit(const Route& route, PacketPtr packet, uint16_t ether, const IpSendOptions& options) {
   packet->info.ether = ether;
   packet->info.interface = route.interface->index();
+  if (route.type != RouteType::unicast && !route.interface->is_loopback()) {
+    if (route.type == RouteType::multicast || route.type == RouteType::broadcast)
+      loop_back(route, *packet, options.multicast_loop);
+    constexpr uint8_t kInterfaceLocal = 1;
+    const auto wide = static_cast<uint8_t>(route.destination.high >> 48 & 0xf);
+    const bool here =
+        route.type == RouteType::multicast && !route.destination.is_v4() && wide <= kInterfaceLocal;
+    if (options.stays || here) return;
+  }
   if (!route.interface->completes_checksums()) complete_checksum(*packet);
   route.interface->transmit(route, std::move(packet));
 }
@@ -101,12 +121,13 @@ Result<void> Stack::output4(const Route& route, PacketPtr packet, const IpSendOp
   ip.checksum.set_raw(0);
   ip.checksum.set_raw(checksum_of({bytes, header}));
   packet->info.network_at = packet->here();
-  if (total > route.mtu) return fragment4(route, *packet, route.mtu);
-  emit(route, std::move(packet), ether_type::ipv4);
+  if (total > route.mtu) return fragment4(route, *packet, route.mtu, options);
+  emit(route, std::move(packet), ether_type::ipv4, options);
   return {};
 }
 
-Result<void> Stack::fragment4(const Route& route, Packet& packet, uint32_t mtu) {
+Result<void> Stack::fragment4(const Route& route, Packet& packet, uint32_t mtu,
+                              const IpSendOptions& options) {
   complete_checksum(packet);
   const auto& original = header_at<Ipv4Header>(packet.data());
   const uint32_t header = original.size();
@@ -132,7 +153,7 @@ Result<void> Stack::fragment4(const Route& route, Packet& packet, uint32_t mtu) 
     part->info.network_at = part->here();
     part->info.checksum = ChecksumState::unknown;
     counters.add(Mib::ip_frag_creates, false);
-    emit(route, std::move(part), ether_type::ipv4);
+    emit(route, std::move(part), ether_type::ipv4, options);
   }
   counters.add(Mib::ip_frag_ok, false);
   return {};
@@ -148,20 +169,23 @@ Result<void> Stack::output6(const Route& route, PacketPtr packet, const IpSendOp
   ip.version_class_flow = 6u << 28 | uint32_t{options.tos} << 20 | (options.flow_label & 0xfffff);
   ip.length = static_cast<uint16_t>(payload);
   ip.next = options.protocol;
-  ip.hop_limit = options.ttl ? options.ttl
-                 : route.type == RouteType::multicast
-                     ? uint8_t{1}
-                     : static_cast<uint8_t>(settings.default_hop_limit.load(std::memory_order_relaxed));
+  ip.hop_limit =
+      options.ttl ? options.ttl
+      : route.type == RouteType::multicast
+          ? uint8_t{1}
+          : static_cast<uint8_t>(route.interface->settings.hop_limit.load(std::memory_order_relaxed));
   route.source.put_v6(ip.source);
   route.destination.put_v6(ip.destination);
   packet->info.network_at = packet->here();
-  if (too_large) return fragment6_out(route, *packet, limit, options.protocol);
-  emit(route, std::move(packet), ether_type::ipv6);
+  if (too_large) return fragment6_out(route, *packet, limit, options);
+  emit(route, std::move(packet), ether_type::ipv6, options);
   return {};
 }
 
 // RFC 8200, 4.5.
-Result<void> Stack::fragment6_out(const Route& route, Packet& packet, uint32_t mtu, uint8_t protocol) {
+Result<void> Stack::fragment6_out(const Route& route, Packet& packet, uint32_t mtu,
+                                  const IpSendOptions& options) {
+  const uint8_t protocol = options.protocol;
   complete_checksum(packet);
   constexpr uint32_t kHeaders = sizeof(Ipv6Header) + sizeof(Ipv6Fragment);
   if (mtu < kHeaders + kFragmentUnit) return Errno::msgsize;
@@ -190,7 +214,7 @@ Result<void> Stack::fragment6_out(const Route& route, Packet& packet, uint32_t m
     part->info.network_at = part->here();
     part->info.checksum = ChecksumState::unknown;
     counters.add(Mib::ip_frag_creates, true);
-    emit(route, std::move(part), ether_type::ipv6);
+    emit(route, std::move(part), ether_type::ipv6, options);
   }
   counters.add(Mib::ip_frag_ok, true);
   return {};
@@ -202,7 +226,7 @@ Result<void> Stack::send_whole(const Route& route, PacketPtr packet) {
   if (!route.interface->up()) return Errno::netdown;
   if (packet->size() > route.mtu) return Errno::msgsize;
   packet->info.network_at = packet->info.transport_at = packet->here();
-  emit(route, std::move(packet), v6 ? ether_type::ipv6 : ether_type::ipv4);
+  emit(route, std::move(packet), v6 ? ether_type::ipv6 : ether_type::ipv4, {});
   return {};
 }
 

@@ -73,6 +73,7 @@ class Neighbours final : public HeapObject {
   };
   // True: it was a router and has said that it is none.
   bool heard(const IpAddress& address, const MacAddress* mac, const Heard& what);
+  void stop();  // nothing happens by itself any more
   // All but what was set by hand (the link is down, or has another address).
   void flush(bool permanent_too);
   static constexpr uint64_t kSecond = 1'000'000'000, kMs = 1'000'000;
@@ -129,6 +130,7 @@ class Neighbours final : public HeapObject {
   mutable SpinLock lock_{LockRank::net_queue};
   Entry* buckets_[kBuckets] GUARDED_BY(lock_) = {};
   size_t count_ GUARDED_BY(lock_) = 0;
+  bool stopped_ GUARDED_BY(lock_) = false;
   uint64_t next_tick_ GUARDED_BY(lock_) = kNever;
   Clock clock_{*this};
 };

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "kernel/base/check.h"
+#include "net/inet/stack.h"
+#include "net/services.h"
 
 namespace runsc::net {
 
@@ -22,7 +24,13 @@ bool valid_name(std::string_view name) {
 
 Interface::Interface(Stack& stack, std::string_view name, uint32_t flags, uint32_t mtu)
     : stack_(stack), flags_(flags), mtu_(mtu) {
+  settings.copy_from(stack.settings.defaults);
   __builtin_memcpy(name_, name.data(), std::min(name.size(), kNameMax));
+}
+
+uint32_t Interface::with_all(Setting InterfaceSettings::*which) const {
+  return std::max((settings.*which).load(std::memory_order_relaxed),
+                  (stack_.settings.all.*which).load(std::memory_order_relaxed));
 }
 
 // ---- interfaces ----
@@ -92,14 +100,8 @@ Result<void> NetConfig::routes_follow_locked(Interface& interface) {
     drop_routes_locked(interface, nullptr, false);
     return {};
   }
-  Result<void> status;
-  for (const InterfaceAddress& a : interface.addresses_) {
-    Vec<RouteEntry> implied;
-    implied_routes(interface, a, implied, status);
-    for (const RouteEntry& r : implied)
-      if (status && r.table == RouteEntry::kMain) status = insert_route_locked(r);
-  }
-  return status;
+  for (const InterfaceAddress& a : interface.addresses_) TRY(add_implied_locked(interface, a));
+  return {};
 }
 
 Result<void> NetConfig::set_flags(Interface& interface, uint32_t flags, uint32_t mask) {
@@ -130,6 +132,17 @@ Result<void> NetConfig::set_mtu(Interface& interface, uint32_t mtu) {
   return {};
 }
 
+void NetConfig::switch_ipv6(Interface& interface, bool on) {
+  const uint32_t off = !on;
+  if (interface.settings.disable_ipv6.exchange(off, std::memory_order_relaxed) == off || !interface.up())
+    return;
+  interface.ipv6_switched(on);
+}
+
+void NetConfig::set_mtu6(Interface& interface, uint32_t mtu) {
+  if (interface.settings.mtu6.exchange(mtu, std::memory_order_relaxed) != mtu) changed();
+}
+
 Result<void> NetConfig::rename(Interface& interface, std::string_view name) {
   if (!valid_name(name)) return Errno::inval;
   {
@@ -148,31 +161,29 @@ Result<void> NetConfig::rename(Interface& interface, std::string_view name) {
 // ---- addresses ----
 
 Result<void> NetConfig::add_address(Interface& interface, const InterfaceAddress& address) {
+  using namespace address_flag;
+  InterfaceAddress fresh = address;
   {
     LockGuard guard(lock_);
+    const bool v4 = address.address.is_v4();
+    if (!v4 && interface.settings.disable_ipv6.load(std::memory_order_relaxed)) return Errno::acces;
     for (const InterfaceAddress& a : interface.addresses_)
-      if (a.address == address.address && (!a.address.is_v4() || a.prefix == address.prefix))
-        return Errno::exist;
-    if (!address.address.is_v4() && interface.mtu() < kLeastMtu6) return Errno::nobufs;
-    InterfaceAddress fresh = address;
-    constexpr uint32_t kPermanent = 0x80, kSecondary = 1;
-    fresh.flags |= kPermanent;
+      if (a.address == address.address && (!v4 || a.prefix == address.prefix)) return Errno::exist;
+    if (!v4 && interface.mtu() < kLeastMtu6) return Errno::nobufs;
+    const bool sure = v4 || interface.is_loopback() || fresh.flags & (permanent | no_dad) ||
+                      interface.flags() & interface_flag::noarp;
+    if (!sure) fresh.flags |= tentative;
+    if (fresh.valid_ns == 0) fresh.flags |= permanent;
+    if (fresh.made_ns == 0) fresh.made_ns = fresh.changed_ns = monotonic_ns();
     for (const InterfaceAddress& a : interface.addresses_)
-      if (a.address.is_v4() && fresh.address.is_v4() && a.prefix == fresh.prefix &&
-          a.address.matches(fresh.address, a.prefix))
-        fresh.flags |= kSecondary;
+      if (v4 && a.address.is_v4() && a.prefix == fresh.prefix && a.address.matches(fresh.address, a.prefix))
+        fresh.flags |= secondary;
     TRY(interface.addresses_.push_back(fresh));
-    if (interface.up()) {
-      Result<void> status;
-      Vec<RouteEntry> implied;
-      implied_routes(interface, fresh, implied, status);
-      for (const RouteEntry& r : implied)
-        if (status && r.table == RouteEntry::kMain) status = insert_route_locked(r);
-      TRY(std::move(status));
-    }
+    if (interface.up()) TRY(add_implied_locked(interface, fresh));
     changed();
   }
-  if (ConfigWatcher* w = watcher()) w->address_changed(interface, address, false);
+  if (ConfigWatcher* w = watcher(); w && !fresh.tentative()) w->address_changed(interface, fresh, false);
+  interface.address_added(fresh);
   return {};
 }
 
@@ -190,7 +201,99 @@ Result<void> NetConfig::remove_address(Interface& interface, const IpAddress& ad
     changed();
   }
   if (ConfigWatcher* w = watcher()) w->address_changed(interface, gone, true);
+  interface.address_removed(gone);
   return {};
+}
+
+bool NetConfig::find_address(const IpAddress& address, uint32_t interface, InterfaceAddress& out) const {
+  LockGuard guard(lock_);
+  for (const Ref<Interface>& i : interfaces_) {
+    if (interface && i->index() != interface) continue;
+    for (const InterfaceAddress& a : i->addresses_) {
+      if (a.address != address) continue;
+      out = a;
+      return true;
+    }
+  }
+  return false;
+}
+
+bool NetConfig::change_address(Interface& interface, const IpAddress& address, uint32_t flags, uint32_t mask,
+                               const InterfaceAddress* times) {
+  InterfaceAddress now;
+  {
+    LockGuard guard(lock_);
+    InterfaceAddress* found = nullptr;
+    for (InterfaceAddress& a : interface.addresses_)
+      if (a.address == address) found = &a;
+    if (!found) return false;
+    found->flags = (found->flags & ~mask) | (flags & mask);
+    if (times) {
+      found->valid_ns = times->valid_ns;
+      found->preferred_ns = times->preferred_ns;
+      found->changed_ns = times->changed_ns;
+    }
+    now = *found;
+    changed();
+  }
+  if (ConfigWatcher* w = watcher(); w && !now.tentative()) w->address_changed(interface, now, false);
+  return true;
+}
+
+bool NetConfig::on_link(const Interface& interface, const IpAddress& a, const IpAddress& b) const {
+  LockGuard guard(lock_);
+  return std::any_of(
+      interface.addresses_.begin(), interface.addresses_.end(), [&](const InterfaceAddress& i) {
+        return i.address.is_v4() && i.address.matches(a, i.prefix) && i.address.matches(b, i.prefix);
+      });
+}
+
+IpAddress NetConfig::link_local(const Interface& interface) const {
+  LockGuard guard(lock_);
+  for (const InterfaceAddress& a : interface.addresses_)
+    if (!a.address.is_v4() && a.address.is_link_local() && a.usable()) return a.address;
+  return kAnyV6;
+}
+
+uint64_t NetConfig::expire(Interface& interface, uint64_t now) {
+  using namespace address_flag;
+  uint64_t next = ~uint64_t{0};
+  for (bool more = true; more;) {
+    more = false;
+    InterfaceAddress due;
+    RouteEntry old;
+    bool route = false;
+    {
+      LockGuard guard(lock_);
+      for (size_t i = 0; i < routes_.size() && !more; ++i) {
+        const RouteEntry& r = routes_[i];
+        if (r.interface != interface.index() || r.expires_ns == 0) continue;
+        next = std::min(next, r.expires_ns);
+        if (r.expires_ns > now) continue;
+        old = r;
+        more = route = true;
+        routes_.erase(i);
+        changed();
+      }
+      for (InterfaceAddress& a : interface.addresses_) {
+        if (more) break;
+        const bool preferred = !(a.flags & deprecated) && a.preferred_ns;
+        if (a.valid_ns) next = std::min(next, a.valid_ns);
+        if (preferred) next = std::min(next, a.preferred_ns);
+        if ((a.valid_ns && a.valid_ns <= now) || (preferred && a.preferred_ns <= now)) due = a, more = true;
+      }
+    }
+    if (!more) break;
+    next = ~uint64_t{0};
+    if (route) {
+      if (ConfigWatcher* w = watcher()) w->route_changed(old, true);
+    } else if (due.valid_ns && due.valid_ns <= now) {
+      (void)remove_address(interface, due.address, due.prefix);
+    } else {
+      (void)change_address(interface, due.address, deprecated, deprecated);
+    }
+  }
+  return next;
 }
 
 Result<void> NetConfig::list_addresses(const Interface& interface, Vec<InterfaceAddress>& out) const {
@@ -203,6 +306,7 @@ Interface* NetConfig::owner_locked(const IpAddress& address, uint32_t interface)
   for (const Ref<Interface>& i : interfaces_) {
     if (interface && i->index() != interface) continue;
     for (const InterfaceAddress& a : i->addresses_) {
+      if (!a.usable()) continue;
       if (a.address == address) return i.get();
       // All of 127/8 if that is what lo has.
       if (address.is_v4() && i->is_loopback() && address.matches(a.address, a.prefix)) return i.get();
@@ -250,24 +354,43 @@ bool NetConfig::is_broadcast(const IpAddress& address, uint32_t interface) const
 // ---- multicast ----
 
 Result<void> NetConfig::join(uint32_t interface, const IpAddress& group) {
-  LockGuard guard(lock_);
-  if (!find_locked(interface)) return Errno::nodev;
-  for (Group& g : groups_) {
-    if (g.interface != interface || g.group != group) continue;
-    ++g.users;
-    return {};
+  Ref<Interface> link;
+  {
+    LockGuard guard(lock_);
+    Interface* found = find_locked(interface);
+    if (!found) return Errno::nodev;
+    for (Group& g : groups_) {
+      if (g.interface != interface || g.group != group) continue;
+      ++g.users;
+      return {};
+    }
+    TRY(groups_.push_back({group, interface, 1}));
+    link = Ref<Interface>(*found);
   }
-  return groups_.push_back({group, interface, 1});
+  link->group_joined(group);
+  return {};
 }
 
 void NetConfig::leave(uint32_t interface, const IpAddress& group) {
-  LockGuard guard(lock_);
-  for (size_t i = 0; i < groups_.size(); ++i) {
-    Group& g = groups_[i];
-    if (g.interface != interface || g.group != group) continue;
-    if (--g.users == 0) groups_.erase(i);
-    return;
+  Ref<Interface> link;
+  {
+    LockGuard guard(lock_);
+    for (size_t i = 0; i < groups_.size() && !link; ++i) {
+      Group& g = groups_[i];
+      if (g.interface != interface || g.group != group) continue;
+      if (--g.users != 0) return;
+      groups_.erase(i);
+      if (Interface* found = find_locked(interface)) link = Ref<Interface>(*found);
+    }
   }
+  if (link) link->group_left(group);
+}
+
+void NetConfig::stop() {
+  // Nobody else is there any more.
+  Vec<Ref<Interface>> all;
+  (void)list_interfaces(all);
+  for (const Ref<Interface>& i : all) i->stop();
 }
 
 bool NetConfig::is_member(uint32_t interface, const IpAddress& group) const {

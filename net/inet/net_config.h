@@ -47,6 +47,8 @@ struct RouteEntry {
   uint32_t interface = 0, metric = 0, table = kMain, mtu = 0, flags = 0;
   uint8_t length = 0, protocol = 0, scope = 0, tos = 0;
   RouteType type = RouteType::unicast;
+  uint64_t expires_ns = 0;                                                              // monotonic; 0: never
+  static constexpr uint8_t kByRedirect = 1, kByKernel = 2, kByBoot = 3, kByAdvert = 9;  // RTPROT_*
   bool v4() const { return destination.is_v4(); }
 };
 
@@ -71,7 +73,10 @@ class NetConfig {
   Result<void> list_interfaces(Vec<Ref<Interface>>& out) const;
   // The flags that can be set (IFF_UP, ...). Going down takes IPv6 addresses and routes away.
   Result<void> set_flags(Interface& interface, uint32_t flags, uint32_t mask);
-  Result<void> set_mtu(Interface& interface, uint32_t mtu);          // EINVAL
+  Result<void> set_mtu(Interface& interface, uint32_t mtu);  // EINVAL
+  // disable_ipv6: going off takes the addresses of IPv6 away, coming on brings those that come by themselves.
+  void switch_ipv6(Interface& interface, bool on);
+  void set_mtu6(Interface& interface, uint32_t mtu);                 // learnt from a router
   Result<void> rename(Interface& interface, std::string_view name);  // EINVAL, EEXIST, EBUSY: it is up
   void set_queue_length(Interface& interface, uint32_t n) { interface.send_queue_ = n; }
 
@@ -85,17 +90,36 @@ class NetConfig {
   // An address of ours; on `interface` only, if that is not 0. IPv4: all of 127/8 too.
   bool is_local(const IpAddress& address, uint32_t interface = 0) const;
   bool is_broadcast(const IpAddress& address, uint32_t interface = 0) const;
+  // The address as it is, also while it cannot be used.
+  bool find_address(const IpAddress& address, uint32_t interface, InterfaceAddress& out) const;
+  // Other flags or times for an address that is there, if its generation has not changed. False: gone.
+  bool change_address(Interface& interface, const IpAddress& address, uint32_t flags, uint32_t mask,
+                      const InterfaceAddress* times = nullptr);
+  // Both are in one subnet of IPv4 that the interface has.
+  bool on_link(const Interface& interface, const IpAddress& a, const IpAddress& b) const;
+  // Which address speaks to `destination` on the link of `interface`; any: none.
+  IpAddress source_on(const Interface& interface, const IpAddress& destination) const;
+  // The first IPv6 link-local address that can be used; any: none.
+  IpAddress link_local(const Interface& interface) const;
+  // What is past its time goes; gives the next time, ~0: none.
+  uint64_t expire(Interface& interface, uint64_t now);
   // Whose the address is; null: nobody's.
   Ref<Interface> owner(const IpAddress& address) const;
 
   // ---- routes
   Result<void> add_route(const RouteEntry& route, bool replace, bool exclusive);  // EEXIST, ENETUNREACH...
-  Result<void> remove_route(const RouteEntry& route);                             // ESRCH
-  Result<void> list_routes(Vec<RouteEntry>& out) const;                           // with the local table's
+  // The same route (destination, gateway, interface, metric) with other times, or one more.
+  Result<void> put_route(const RouteEntry& route);
+  Result<void> remove_route(const RouteEntry& route);    // ESRCH
+  Result<void> list_routes(Vec<RouteEntry>& out) const;  // with the local table's
   // See Stack::route().
   Result<Route> route(const RouteQuery& query) const;
   // Changes whenever a route() could give something else.
   uint32_t generation() const { return generation_.load(std::memory_order_acquire); }
+  // RFC 4861, 8.3: `router`, by whom we send to `destination` now, says that `target` is nearer. False: it is
+  // not.
+  bool redirect(const IpAddress& destination, const IpAddress& router, const IpAddress& target,
+                uint32_t interface);
   void path_mtu(const IpAddress& destination, uint32_t mtu);  // learnt (RFC 1191); for ten minutes
 
   // ---- multicast
@@ -108,6 +132,8 @@ class NetConfig {
   };
   Result<void> list_groups(Vec<Group>& out) const;
 
+  void stop();  // the interfaces', before the stack ends
+
   void set_watcher(ConfigWatcher* watcher) { watcher_.store(watcher, std::memory_order_release); }
 
  private:
@@ -119,6 +145,8 @@ class NetConfig {
   Interface* find_locked(uint32_t index) const REQUIRES(lock_);
   bool change_flags_locked(Interface& interface, uint32_t flags, uint32_t mask) REQUIRES(lock_);
   Result<void> routes_follow_locked(Interface& interface) REQUIRES(lock_);
+  Result<void> add_implied_locked(const Interface& interface, const InterfaceAddress& address)
+      REQUIRES(lock_);
   bool is_local_locked(const IpAddress& address, uint32_t interface) const REQUIRES(lock_);
   Interface* owner_locked(const IpAddress& address, uint32_t interface) const REQUIRES(lock_);
   bool is_broadcast_locked(const IpAddress& address, uint32_t interface) const REQUIRES(lock_);

@@ -1,4 +1,5 @@
 #include "net/inet/packet_endpoint.h"
+#include "net/capable.h"
 
 #include <algorithm>
 
@@ -37,6 +38,17 @@ struct AuxData {  // struct tpacket_auxdata
   uint16_t mac, net, vlan, vlan_type;
 };
 
+AuxData aux_of(const PacketInfo& info, size_t size, size_t captured, uint16_t mac) {
+  constexpr uint32_t kUser = 1, kPartial = 8, kVlan = 0x10, kVlanType = 0x40, kRight = 0x80;
+  uint32_t status = kUser | (info.vlan_type ? kVlan | kVlanType : 0);
+  if (info.checksum == ChecksumState::partial) status |= kPartial;
+  const bool came = info.link_header != 0 && info.to != PacketFor::outgoing;
+  if (came && info.checksum == ChecksumState::verified) status |= kRight;
+  return {
+      status,        static_cast<uint32_t>(size), static_cast<uint32_t>(captured), 0, mac, info.vlan_control,
+      info.vlan_type};
+}
+
 Result<SockaddrLink> parse(std::span<const std::byte> address) {
   SockaddrLink a{};
   if (address.size() < kLeastName) return Errno::inval;
@@ -48,7 +60,7 @@ Result<SockaddrLink> parse(std::span<const std::byte> address) {
 }  // namespace
 
 Result<Ref<Endpoint>> create_packet(const Caller& caller, NetworkNamespace& net, int type, int protocol) {
-  if (!caller.creds.has(fs::Cap::net_raw)) return Errno::perm;
+  if (!is_capable(caller.creds, net, fs::Cap::net_raw)) return Errno::perm;
   if (type != socket_type::dgram && type != socket_type::raw && type != socket_type::packet)
     return Errno::socktnosupport;
   Ref<PacketEndpoint> endpoint = make_ref<PacketEndpoint>(net, type, protocol, caller.creds.fsuid);
@@ -75,8 +87,18 @@ PacketEndpoint::Facts PacketEndpoint::facts() const {
 void PacketEndpoint::release() {
   net().inet().taps().sockets.remove(*this);
   PacketQueue gone;
-  LockGuard guard(lock_);
-  gone.swap(packets_);
+  Vec<Membership> left;
+  {
+    LockGuard guard(lock_);
+    gone.swap(packets_);
+    std::swap(left, memberships_);
+  }
+  for (Membership& m : left) {
+    m.count = 1;
+    Ref<Interface> device = net().inet().config.interface(m.interface);
+    constexpr uint16_t kPromiscuous = 1;
+    if (device && m.type == kPromiscuous) device->count_promiscuity(false);
+  }
 }
 
 Result<void> PacketEndpoint::bind(const Caller&, std::span<const std::byte> address) {
@@ -117,16 +139,21 @@ Result<size_t> PacketEndpoint::send(SendMessage& message) {
   DrainAtEnd draining(stack);
   uint32_t index = interface_.load(std::memory_order_relaxed);
   uint16_t ether = ether_.load(std::memory_order_relaxed);
+  SockaddrLink to{};
   if (message.has_address) {
-    const SockaddrLink a = TRY(parse(message.address));
-    index = static_cast<uint32_t>(a.interface);
-    ether = a.protocol;
+    to = TRY(parse(message.address));
+    index = static_cast<uint32_t>(to.interface);
+    ether = to.protocol;
   }
   Ref<Interface> device = stack.config.interface(index);
   if (!device) return Errno::nxio;
   if (!device->up()) return Errno::netdown;
   const size_t size = message.data.remaining();
   const bool raw = type() == socket_type::raw;
+  const std::span<const std::byte> own = device->hardware_address();
+  constexpr size_t kMac = 6;
+  // A link that tells stations apart wants to know which.
+  if (!raw && !device->is_loopback() && (!message.has_address || to.address_size < kMac)) return Errno::inval;
   if (raw && size < kLinkHeader) return Errno::inval;
   if (size > device->mtu() + (raw ? kLinkHeader : 0)) return Errno::msgsize;
   PacketPtr packet = Packet::create(size <= kLinearMax ? static_cast<uint32_t>(size) : Packet::kHeaderRoom);
@@ -135,6 +162,10 @@ Result<size_t> PacketEndpoint::send(SendMessage& message) {
   if (!raw) {
     std::byte* header = packet->push(kLinkHeader);
     __builtin_memset(header, 0, kLinkHeader);
+    if (!device->is_loopback()) {
+      __builtin_memcpy(header, to.address, kMac);
+      __builtin_memcpy(header + kMac, own.data(), std::min(own.size(), kMac));
+    }
     header_at<Be16>(header + kTypeAt) = ether;
   }
   TRY(device->transmit_raw(std::move(packet)));
@@ -184,12 +215,17 @@ Result<size_t> PacketEndpoint::receive(ReceiveMessage& message) {
   if (!packet) return message.wait.at(*this, queue(), kArrived | err);
   if (!(message.flags & msg_flag::peek)) charged_.fetch_sub(packet->info.charge, std::memory_order_relaxed);
   const uint16_t ether = packet->info.ether;
+  const bool has_header = packet->info.link_header >= kLinkHeader;
+  constexpr size_t kMac = 6;
+  std::byte sender[kMac] = {};
+  if (has_header) __builtin_memcpy(sender, packet->at(packet->here() - kLinkHeader + kMac), kMac);
   if (type() == socket_type::raw) {
-    // lo's own header: nobody to nobody.
     if (packet->headroom() < kLinkHeader) return Errno::nobufs;
     std::byte* header = packet->push(kLinkHeader);
-    __builtin_memset(header, 0, kLinkHeader);
-    header_at<Be16>(header + kTypeAt) = ether;
+    if (!has_header) {  // lo's own: nobody to nobody
+      __builtin_memset(header, 0, kLinkHeader);
+      header_at<Be16>(header + kTypeAt) = ether;
+    }
   }
   const size_t whole = packet->size(), n = std::min<size_t>(whole, message.data.remaining());
   if (n < whole) message.out_flags |= msg_flag::trunc;
@@ -202,21 +238,15 @@ Result<size_t> PacketEndpoint::receive(ReceiveMessage& message) {
     if (Ref<Interface> device = net().inet().config.interface(packet->info.interface))
       from.hardware = device->hardware_type();
     from.packet_type = static_cast<uint8_t>(packet->info.to);
-    from.address_size = 6;
+    from.address_size = kMac;
+    __builtin_memcpy(from.address, sender, kMac);
     __builtin_memcpy(message.address.bytes, &from, sizeof from);
     message.address.size = sizeof from;
     message.has_address = true;
   }
   if (auxdata_.load(std::memory_order_relaxed)) {
-    constexpr uint32_t kUser = 1, kPartial = 8;
-    const bool partial = packet->info.checksum == ChecksumState::partial;
-    const AuxData aux{kUser | (partial ? kPartial : 0),
-                      static_cast<uint32_t>(whole),
-                      static_cast<uint32_t>(n),
-                      0,
-                      static_cast<uint16_t>(type() == socket_type::raw ? kLinkHeader : 0),
-                      0,
-                      0};
+    const uint16_t mac = type() == socket_type::raw ? kLinkHeader : 0;
+    const AuxData aux = aux_of(packet->info, whole, n, mac);
     message.control.put(kSolPacket, kAuxData, std::as_bytes(std::span(&aux, 1)));
   }
   message.done = n;
@@ -255,9 +285,8 @@ Result<void> PacketEndpoint::set_option(const Caller& caller, int level, int nam
     } request;
     if (size < sizeof request) return Errno::inval;
     TRY(mm::copy_in_bytes(caller.space, &request, address, sizeof request));
-    // lo hears everything anyway.
-    return net().inet().config.interface(static_cast<uint32_t>(request.interface)) ? Result<void>()
-                                                                                   : Errno::nodev;
+    return change_membership({static_cast<uint32_t>(request.interface), request.type},
+                             name == kAddMembership);
   }
   const int32_t value = TRY(read_option(caller, address, size));
   if (name == kAuxData)
@@ -266,6 +295,36 @@ Result<void> PacketEndpoint::set_option(const Caller& caller, int level, int nam
     ignore_outgoing_.store(value != 0, std::memory_order_relaxed);
   else
     return Errno::noprotoopt;
+  return {};
+}
+
+// PACKET_MR_*: groups are heard in any case, other stations' packets while somebody wants to.
+Result<void> PacketEndpoint::change_membership(Membership wanted, bool add) {
+  constexpr uint16_t kPromiscuous = 1, kMostKinds = 3;
+  Ref<Interface> device = net().inet().config.interface(wanted.interface);
+  if (!device) return add ? Errno::nodev : Result<void>();
+  if (wanted.type > kMostKinds) return Errno::inval;
+  {
+    LockGuard guard(lock_);
+    size_t at = 0;
+    while (at < memberships_.size() &&
+           (memberships_[at].interface != wanted.interface || memberships_[at].type != wanted.type))
+      ++at;
+    const bool known = at < memberships_.size();
+    if (add && known) {
+      ++memberships_[at].count;
+      return {};
+    }
+    if (!add && !known) return Errno::addrnotavail;
+    if (add) {
+      TRY(memberships_.push_back(wanted));
+    } else if (--memberships_[at].count > 0) {
+      return {};
+    } else {
+      memberships_.erase(at);
+    }
+  }
+  if (wanted.type == kPromiscuous) device->count_promiscuity(add);
   return {};
 }
 

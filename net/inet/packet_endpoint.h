@@ -42,6 +42,13 @@ class PacketEndpoint final : public Endpoint, public TapReceiver {
   friend Ref<T> runsc::make_ref(A&&...);
   PacketEndpoint(NetworkNamespace& net, int type, int protocol, uint32_t uid);
 
+  struct Membership {
+    uint32_t interface;
+    uint16_t type;  // PACKET_MR_*
+    uint32_t count = 1;
+  };
+  Result<void> change_membership(Membership wanted, bool add);
+
   std::atomic<uint16_t> ether_;         // what it wants, host order; 0: nothing
   std::atomic<uint32_t> interface_{0};  // 0: all
   const uint32_t uid_;
@@ -52,6 +59,7 @@ class PacketEndpoint final : public Endpoint, public TapReceiver {
   // Taken by senders that hold locks of sockets.
   SpinLock lock_{LockRank::net_queue};
   PacketQueue packets_ GUARDED_BY(lock_);
+  Vec<Membership> memberships_ GUARDED_BY(lock_);
 };
 
 }  // namespace runsc::net

@@ -1,4 +1,5 @@
 #include "net/inet/raw_endpoint.h"
+#include "net/capable.h"
 
 #include <algorithm>
 
@@ -17,7 +18,7 @@ constexpr int kIcmpFilter = 1, kIpv6Checksum = 7;
 Result<Ref<Endpoint>> create_raw(const Caller& caller, NetworkNamespace& net, int domain, int protocol) {
   if (protocol == 0) return Errno::protonosupport;
   if (protocol > 255) return Errno::inval;
-  if (!caller.creds.has(fs::Cap::net_raw)) return Errno::perm;
+  if (!is_capable(caller.creds, net, fs::Cap::net_raw)) return Errno::perm;
   Ref<RawEndpoint> endpoint = make_ref<RawEndpoint>(caller, net, domain, protocol);
   if (!endpoint) return Errno::nobufs;
   net.inet().raw().sockets.add(*endpoint);

@@ -10,6 +10,7 @@ namespace {
 
 constexpr uint8_t kByKernel = 2;  // RTPROT_KERNEL
 constexpr uint32_t kMetric6 = 256;
+constexpr uint8_t kGroups6 = 8;
 constexpr uint32_t kMtuMax4 = 65535;
 constexpr uint64_t kPathMtuLife = uint64_t{600} * 1'000'000'000;
 
@@ -23,6 +24,21 @@ bool same_route(const RouteEntry& a, const RouteEntry& b) {
 }
 
 }  // namespace
+
+// What an address brings along when its interface is up.
+Result<void> NetConfig::add_implied_locked(const Interface& interface, const InterfaceAddress& address) {
+  Result<void> status;
+  Vec<RouteEntry> implied;
+  implied_routes(interface, address, implied, status);
+  for (const RouteEntry& r : implied) {
+    const bool there = std::any_of(routes_.begin(), routes_.end(), [&](const RouteEntry& o) {
+      return same_route(o, r) && o.interface == r.interface && o.metric == r.metric && o.gateway.is_any() &&
+             o.protocol == kByKernel && !r.v4();
+    });
+    if (status && r.table == RouteEntry::kMain && !there) status = insert_route_locked(r);
+  }
+  return status;
+}
 
 void implied_routes(const Interface& interface, const InterfaceAddress& a, Vec<RouteEntry>& out,
                     Result<void>& status) {
@@ -43,19 +59,23 @@ void implied_routes(const Interface& interface, const InterfaceAddress& a, Vec<R
     if (status) status = out.push_back(r);
   };
   const unsigned bits = a.address.bits();
-  add(a.address, bits, RouteType::local, a.address.is_v4() ? scope::host : scope::universe,
-      RouteEntry::kLocal);
-  const IpAddress net = a.address.masked(a.prefix);
+  if (a.usable())
+    add(a.address, bits, RouteType::local, a.address.is_v4() ? scope::host : scope::universe,
+        RouteEntry::kLocal);
+  const bool no_prefix = a.flags & address_flag::no_prefix_route;
+  const IpAddress net = (a.address.is_v4() && a.peer.is_v4() ? a.peer : a.address).masked(a.prefix);
   if (!a.address.is_v4()) {
-    // A host's own address on lo stands in the main table too.
-    add(net, a.prefix, RouteType::unicast, scope::universe, RouteEntry::kMain);
+    // A host's own address on lo stands in the main table too. What a router has said has a route of its own.
+    constexpr uint8_t kFromAdvert = 2;
+    if (!no_prefix && a.protocol != kFromAdvert)
+      add(net, a.prefix, RouteType::unicast, scope::universe, RouteEntry::kMain);
     return;
   }
   constexpr uint32_t kSecondary = 1;
-  if (a.prefix < 32 && !(a.flags & kSecondary)) {
+  if ((a.prefix < 32 || net != a.address) && !(a.flags & kSecondary)) {
     if (interface.is_loopback())
       add(net, a.prefix, RouteType::local, scope::host, RouteEntry::kLocal);
-    else
+    else if (!no_prefix)
       add(net, a.prefix, RouteType::unicast, scope::link, RouteEntry::kMain);
   }
   if (a.prefix < 31 && !(a.flags & kSecondary))
@@ -93,6 +113,25 @@ Result<void> NetConfig::add_route(const RouteEntry& route, bool replace, bool ex
   return {};
 }
 
+Result<void> NetConfig::put_route(const RouteEntry& route) {
+  bool fresh = true;
+  {
+    LockGuard guard(lock_);
+    for (RouteEntry& r : routes_) {
+      if (!same_route(r, route) || r.gateway != route.gateway || r.interface != route.interface ||
+          r.metric != route.metric)
+        continue;
+      // What was set for ever by hand stays so.
+      if (r.expires_ns || !route.expires_ns) r.expires_ns = route.expires_ns;
+      fresh = false;
+    }
+    if (fresh) TRY(insert_route_locked(route));
+    changed();
+  }
+  if (ConfigWatcher* w = watcher(); w && fresh) w->route_changed(route, false);
+  return {};
+}
+
 Result<void> NetConfig::remove_route(const RouteEntry& wanted) {
   RouteEntry gone;
   {
@@ -117,10 +156,16 @@ Result<void> NetConfig::remove_route(const RouteEntry& wanted) {
 }
 
 void NetConfig::drop_routes_locked(const Interface& interface, const InterfaceAddress* of, bool v6only) {
+  // Another address of the same prefix keeps its route.
+  const bool shared =
+      of && !of->address.is_v4() &&
+      std::any_of(interface.addresses_.begin(), interface.addresses_.end(), [&](const auto& a) {
+        return !a.address.is_v4() && a.prefix == of->prefix && a.address.matches(of->address, a.prefix);
+      });
   for (size_t i = routes_.size(); i-- > 0;) {
     const RouteEntry& r = routes_[i];
     if (r.interface != interface.index() || (v6only && r.v4())) continue;
-    const bool implied = of && r.protocol == kByKernel && r.length == of->prefix &&
+    const bool implied = of && !shared && r.protocol == kByKernel && r.length == of->prefix &&
                          r.destination == of->address.masked(of->prefix);
     const bool from_it = of && r.source == of->address && of->address.is_v4();
     if (!of || implied || from_it) routes_.erase(i);
@@ -193,29 +238,95 @@ IpAddress NetConfig::source_locked(const Interface& interface, const IpAddress& 
   return found;
 }
 
-// RFC 6724, section 5, as far as there is a choice: the same address, the right scope, the longest common
-// prefix.
+namespace {
+
+enum class Reach : uint8_t { link = 2, site = 5, global = 14 };
+
+Reach reach_of(const IpAddress& a) {
+  if (a.is_loopback() || a.is_link_local()) return Reach::link;
+  if (a.is_multicast()) {
+    const auto wide = static_cast<uint8_t>(a.high >> 48 & 0xf);
+    return wide <= 2 ? Reach::link : wide <= 5 ? Reach::site : Reach::global;
+  }
+  return a.high >> 54 == 0xfec0 >> 6 ? Reach::site : Reach::global;
+}
+
+// RFC 6724, 2.1: the rows of the usual policy table that tell labels apart.
+unsigned label_of(const IpAddress& a) {
+  if (a.is_loopback()) return 0;
+  if (a.high >> 48 == 0x2002) return 2;
+  if (a.high >> 32 == 0x20010000) return 5;
+  if (a.high >> 57 == 0xfc >> 1) return 13;
+  if (a.high >> 54 == 0xfec0 >> 6) return 11;
+  return 1;
+}
+
+}  // namespace
+
+// RFC 6724, section 5, as far as there is a choice; the rules in their order, from the highest bit on.
 IpAddress NetConfig::source6_locked(const Interface& interface, const IpAddress& destination) const {
   auto common = [&](const IpAddress& a) -> unsigned {
     if (a.high != destination.high) return __builtin_clzll(a.high ^ destination.high);
     return a.low == destination.low ? 128 : 64 + __builtin_clzll(a.low ^ destination.low);
   };
   const bool link = destination.is_link_local() || destination.is_link_local_multicast();
+  const auto wanted = static_cast<unsigned>(reach_of(destination));
   IpAddress best = kAnyV6;
-  int best_points = -1;
+  unsigned best_points = 0;
   for (const Ref<Interface>& i : interfaces_) {
-    if (link && i.get() != &interface) continue;
+    if ((link && i.get() != &interface) || !i->up()) continue;
     for (const InterfaceAddress& a : i->addresses_) {
-      if (a.address.is_v4()) continue;
+      if (a.address.is_v4() || !a.usable()) continue;
       if (a.address.is_loopback() && !interface.is_loopback()) continue;
-      int points = static_cast<int>(common(a.address));
-      if (a.address == destination) points += 1000;
-      if (a.address.is_link_local() == link) points += 500;
-      if (i.get() == &interface) points += 200;
+      const auto reach = static_cast<unsigned>(reach_of(a.address));
+      unsigned points = 1;
+      points |= unsigned{a.address == destination} << 24;
+      points |= (reach >= wanted ? 31 - reach : reach) << 16;
+      points |= unsigned{!(a.flags & address_flag::deprecated)} << 15;
+      points |= unsigned{i.get() == &interface} << 14;
+      points |= unsigned{label_of(a.address) == label_of(destination)} << 13;
+      points |= std::min(common(a.address), unsigned{a.prefix}) << 1;
       if (points > best_points) best = a.address, best_points = points;
     }
   }
   return best;
+}
+
+IpAddress NetConfig::source_on(const Interface& interface, const IpAddress& destination) const {
+  LockGuard guard(lock_);
+  return source_locked(interface, destination, scope::link);
+}
+
+bool NetConfig::redirect(const IpAddress& destination, const IpAddress& router, const IpAddress& target,
+                         uint32_t interface) {
+  Result<Route> way = route({.destination = destination, .source = any_address(!destination.is_v4())});
+  if (!way || way->type != RouteType::unicast || way->interface->index() != interface ||
+      way->next_hop != router)
+    return false;
+  RouteEntry host;
+  host.destination = destination;
+  host.length = static_cast<uint8_t>(destination.bits());
+  host.gateway = target == destination ? any_address(!destination.is_v4()) : target;
+  host.source = any_address(!destination.is_v4());
+  host.interface = interface;
+  host.protocol = RouteEntry::kByRedirect;
+  host.metric = kMetric6;
+  host.expires_ns = monotonic_ns() + kPathMtuLife;
+  // So many are believed at a time.
+  constexpr size_t kMostRedirects = 64;
+  {
+    LockGuard guard(lock_);
+    size_t count = 0, oldest = routes_.size();
+    for (size_t i = 0; i < routes_.size(); ++i) {
+      const RouteEntry& r = routes_[i];
+      if (r.protocol != RouteEntry::kByRedirect) continue;
+      ++count;
+      if (oldest == routes_.size() || r.expires_ns < routes_[oldest].expires_ns) oldest = i;
+    }
+    if (count >= kMostRedirects) routes_.erase(oldest);
+    changed();
+  }
+  return bool(add_route(host, true, false));
 }
 
 // ---- decisions ----
@@ -241,7 +352,10 @@ Result<Route> NetConfig::finish_locked(const RouteQuery& query, Interface& out, 
         source_locked(out, query.destination, type == RouteType::unicast ? scope::link : scope::host);
   route.mtu = mtu ? std::min(mtu, out.mtu()) : out.mtu();
   if (type == RouteType::unicast) route.mtu = path_mtu_locked(query.destination, route.mtu);
-  if (query.destination.is_v4()) route.mtu = std::min(route.mtu, kMtuMax4);
+  if (query.destination.is_v4())
+    route.mtu = std::min(route.mtu, kMtuMax4);
+  else if (const uint32_t said = out.settings.mtu6.load(std::memory_order_relaxed))
+    route.mtu = std::min(route.mtu, said);
   route.generation = generation();
   return route;
 }
@@ -267,7 +381,14 @@ Result<Route> NetConfig::group_route_locked(const RouteQuery& query, RouteType t
   }
   if (!out) {
     const RouteEntry* r = lookup_locked(query);
-    if (r) out = find_locked(r->interface);
+    if (r && (query.destination.is_v4() || r->length >= kGroups6)) {
+      out = find_locked(r->interface);
+    } else if (!query.destination.is_v4()) {
+      // ff00::/8, which every link has: the first one that is up.
+      for (const Ref<Interface>& i : interfaces_)
+        if (!out && i->up() && !i->is_loopback() && i->flags() & interface_flag::multicast) out = i.get();
+      if (!out && r) out = find_locked(r->interface);
+    }
   }
   if (!out || !out->up()) return Errno::netunreach;
   return finish_locked(query, *out, type, query.destination, any_address(!query.destination.is_v4()), 0);
@@ -276,6 +397,7 @@ Result<Route> NetConfig::group_route_locked(const RouteQuery& query, RouteType t
 const RouteEntry* NetConfig::lookup_locked(const RouteQuery& query) const {
   for (const RouteEntry& r : routes_) {
     if (!query.destination.matches(r.destination, r.length)) continue;
+    if (r.expires_ns && r.expires_ns <= monotonic_ns()) continue;
     if (query.interface && r.interface != query.interface) continue;
     if (r.tos && r.tos != query.tos) continue;
     if (query.direct && !r.gateway.is_any()) continue;

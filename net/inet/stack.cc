@@ -1,5 +1,7 @@
 #include "net/inet/stack.h"
 
+#include <algorithm>
+
 #include "net/inet/icmp.h"
 #include "net/inet/loopback.h"
 #include "net/inet/raw_table.h"
@@ -13,7 +15,7 @@ Stack::Stack(NetworkNamespace& net) : net_(net), secret_(random_u64() | 1) {
   for (std::atomic<uint32_t>& id : next_ids_) id.store(random_u32(), std::memory_order_relaxed);
 }
 
-Stack::~Stack() = default;
+Stack::~Stack() { config.stop(); }
 
 Result<void> Stack::init() {
   raw_ = make<RawTable>();
@@ -22,22 +24,10 @@ Result<void> Stack::init() {
   Ref<Loopback> lo = make_ref<Loopback>(*this);
   if (!raw_ || !taps_ || !netlink_ || !lo) return Errno::nomem;
   TRY(config.add_interface(lo));
-  InterfaceAddress address;
-  address.address = address.peer = kLoopbackV4;
-  address.broadcast = kAnyV4;
-  address.prefix = 8;
-  address.scope = scope::host;
-  __builtin_memcpy(address.label, "lo", sizeof "lo");
-  TRY(config.add_address(*lo, address));
-  address = {};
-  address.address = address.peer = kLoopbackV6;
-  address.prefix = 128;
-  address.scope = scope::host;
-  TRY(config.add_address(*lo, address));
   constexpr IpAddress kAllHosts = IpAddress::v4(0xe0000001), kAllNodes{0xff02000000000000, 1},
                       kAllNodesHere{0xff01000000000000, 1};
   for (const IpAddress& group : {kAllHosts, kAllNodes, kAllNodesHere}) TRY(config.join(lo->index(), group));
-  return config.set_flags(*lo, interface_flag::up, interface_flag::up);
+  return {};
 }
 
 void Stack::receive(Interface& from, PacketPtr packet) {
@@ -50,8 +40,10 @@ void Stack::receive(Interface& from, PacketPtr packet) {
     __builtin_memcpy(&ports, packet->at(info.transport_at), sizeof ports);
   uint64_t flow = (info.source.low ^ info.source.high) * 3 + (info.destination.low ^ info.destination.high);
   flow = (flow ^ ports ^ info.protocol) * secret_;
-  from.received.packets.fetch_add(1, std::memory_order_relaxed);
-  from.received.bytes.fetch_add(size + from.link_header(), std::memory_order_relaxed);
+  if (!info.looped) {
+    from.received.packets.fetch_add(1, std::memory_order_relaxed);
+    from.received.bytes.fetch_add(size + from.link_header(), std::memory_order_relaxed);
+  }
   if (!backlog_.push(std::move(packet), flow >> 32))
     from.received.dropped.fetch_add(1, std::memory_order_relaxed);
 }
@@ -79,6 +71,45 @@ bool Stack::transport_checksum_ok(const Packet& packet, uint8_t protocol) const 
 
 Loopback::Loopback(Stack& stack) : Interface(stack, "lo", interface_flag::loopback, kMtu) {
   hardware_size_ = 6;
+}
+
+Result<void> Loopback::add_own_v6() {
+  InterfaceAddress address;
+  address.address = address.peer = kLoopbackV6;
+  address.prefix = 128;
+  address.scope = scope::host;
+  return stack().config.add_address(*this, address);
+}
+
+void Loopback::came_up() {
+  Vec<InterfaceAddress> all;
+  if (!stack().config.list_addresses(*this, all)) return;
+  const bool has_v4 =
+      std::any_of(all.begin(), all.end(), [](const InterfaceAddress& a) { return a.address.is_v4(); });
+  if (!has_v4) {
+    InterfaceAddress address;
+    address.address = address.peer = kLoopbackV4;
+    address.broadcast = kAnyV4;
+    address.prefix = 8;
+    address.scope = scope::host;
+    const std::string_view label = name();
+    __builtin_memcpy(address.label, label.data(), label.size());
+    (void)stack().config.add_address(*this, address);
+  }
+  (void)add_own_v6();
+}
+
+void Loopback::went_down() { ipv6_switched(false); }
+
+void Loopback::ipv6_switched(bool on) {
+  if (on) {
+    (void)add_own_v6();
+    return;
+  }
+  Vec<InterfaceAddress> all;
+  if (!stack().config.list_addresses(*this, all)) return;
+  for (const InterfaceAddress& a : all)
+    if (!a.address.is_v4()) (void)stack().config.remove_address(*this, a.address, a.prefix);
 }
 
 void Loopback::transmit(const Route&, PacketPtr packet) {

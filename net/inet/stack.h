@@ -34,6 +34,7 @@ struct IpSendOptions {
   bool dont_fragment = false;  // EMSGSIZE instead of fragments; sets DF
   bool prefer_df = false;      // DF on what needs no fragments (IP_PMTUDISC_WANT)
   bool multicast_loop = true;  // members on this machine get it too
+  bool stays = false;          // a group's packet with no hop to go: for this machine only
   uint32_t flow_label = 0;     // IPv6, host order
   uint32_t priority = 0, mark = 0;
   std::span<const std::byte> ip_options;  // RFC 791 options, padded to 4 bytes
@@ -73,7 +74,7 @@ class Stack final : public HeapObject {
  public:
   explicit Stack(NetworkNamespace& net);
   ~Stack();
-  // lo, up, with its addresses. ENOMEM.
+  // lo, down; it gets its addresses when it comes up. ENOMEM.
   Result<void> init();
   NetworkNamespace& net() { return net_; }
 
@@ -91,6 +92,8 @@ class Stack final : public HeapObject {
   // Before send(), packet at the transport header, length final: fills the 16-bit field at `field` in (or
   // leaves it to the device: ChecksumState::partial). UDP turns 0 into 0xffff.
   void set_transport_checksum(Packet& packet, const Route& route, uint8_t protocol, uint16_t field);
+  // What a device would have done, for a packet that is cut or leaves by one that does not.
+  static void complete_checksum(Packet& packet);
   // After receipt: the checksum over packet (transport header on) and pseudo header is right.
   bool transport_checksum_ok(const Packet& packet, uint8_t protocol) const;
   // ICMP(v6) destination unreachable, port; `packet` as Protocol::receive got it.
@@ -120,8 +123,10 @@ class Stack final : public HeapObject {
   friend class Loopback;
   // ip_input.cc
   void deliver(PacketPtr packet);
+  void input_arp(Packet& packet);
   void input4(PacketPtr packet);
   void input6(PacketPtr packet);
+  bool comes_the_right_way(const Interface& from, const IpAddress& source) const;
   bool accepts(const Packet& packet, bool group);
   bool source_possible(const Packet& packet, bool group) const;
   void local4(PacketPtr packet);
@@ -140,11 +145,11 @@ class Stack final : public HeapObject {
   // ip_output.cc
   Result<void> output4(const Route& route, PacketPtr packet, const IpSendOptions& options);
   Result<void> output6(const Route& route, PacketPtr packet, const IpSendOptions& options);
-  Result<void> fragment4(const Route& route, Packet& packet, uint32_t mtu);
-  Result<void> fragment6_out(const Route& route, Packet& packet, uint32_t mtu, uint8_t protocol);
-  void emit(const Route& route, PacketPtr packet, uint16_t ether);
+  Result<void> fragment4(const Route& route, Packet& packet, uint32_t mtu, const IpSendOptions& options);
+  Result<void> fragment6_out(const Route& route, Packet& packet, uint32_t mtu, const IpSendOptions& options);
+  void emit(const Route& route, PacketPtr packet, uint16_t ether, const IpSendOptions& options);
+  void loop_back(const Route& route, const Packet& packet, bool loop);
   uint16_t next_id(const Route& route, uint8_t protocol);
-  void complete_checksum(Packet& packet);
   // A timer whose end is what the stack has put off.
   template <void (Stack::*Do)()>
   class Later final : public Timer {

@@ -1,4 +1,5 @@
 #include "net/netlink/netlink_endpoint.h"
+#include "net/capable.h"
 
 #include <algorithm>
 
@@ -86,7 +87,7 @@ void NetlinkEndpoint::clear_messages() {
 Result<void> NetlinkEndpoint::bind(const Caller& caller, std::span<const std::byte> address) {
   const SockaddrNetlink a = TRY(parse(address));
   if (a.groups && protocol() != netlink_protocol::route && protocol() != netlink_protocol::uevent &&
-      !caller.creds.has(Cap::net_admin))
+      !is_capable(caller.creds, net(), Cap::net_admin))
     return Errno::perm;
   const uint32_t port = TRY(table().bind(*this, a.port, static_cast<uint32_t>(caller.number_of(caller.pid))));
   port_.store(port, std::memory_order_relaxed);
@@ -109,7 +110,7 @@ Result<void> NetlinkEndpoint::connect(const Caller& caller, std::span<const std:
     return {};
   }
   const SockaddrNetlink a = TRY(parse(address));
-  if ((a.port || a.groups) && !caller.creds.has(Cap::net_admin)) return Errno::perm;
+  if ((a.port || a.groups) && !is_capable(caller.creds, net(), Cap::net_admin)) return Errno::perm;
   TRY(autobind(caller));
   peer_.store(a.port, std::memory_order_relaxed);
   return {};
@@ -131,7 +132,7 @@ Result<size_t> NetlinkEndpoint::send(SendMessage& message) {
     const SockaddrNetlink a = TRY(parse(message.address));
     to = a.port;
     groups = a.groups;
-    if ((to || groups) && !message.caller.creds.has(Cap::net_admin)) return Errno::perm;
+    if ((to || groups) && !is_capable(message.caller.creds, net(), Cap::net_admin)) return Errno::perm;
   }
   TRY(autobind(message.caller));
   if (size > options.send_buffer.load(std::memory_order_relaxed) || size > kRequestMax) return Errno::msgsize;
@@ -193,7 +194,8 @@ Result<void> NetlinkEndpoint::answer(const Caller& caller, std::span<const std::
   if (protocol() == netlink_protocol::sock_diag) {
     TRY(answer_diag_request(net(), header, body, writer));
   } else if (protocol() == netlink_protocol::route) {
-    TRY(answer_route_request(net().inet(), caller.creds.has(Cap::net_admin), header, body, writer));
+    TRY(answer_route_request(net().inet(), is_capable(caller.creds, net(), Cap::net_admin), header, body,
+                             writer));
   } else {
     return Errno::opnotsupp;
   }

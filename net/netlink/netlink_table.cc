@@ -60,6 +60,12 @@ void NetlinkTable::multicast(int protocol, uint32_t group, NetlinkWriter& writer
   }
 }
 
+void NetlinkTable::neighbour_changed(const Interface& interface, const NeighbourRow& row, bool gone) {
+  NetlinkWriter writer(0, 0);
+  write_neighbour(writer, interface, row, gone ? route_type::del_neighbour : route_type::new_neighbour, 0);
+  multicast(netlink_protocol::route, route_group::neighbour, writer);
+}
+
 void NetlinkTable::link_changed(const Interface& interface) {
   NetlinkWriter writer(0, 0);
   write_link(writer, interface, route_type::new_link, 0, ~0u);

@@ -9,6 +9,7 @@ namespace runsc::net {
 
 class NetlinkEndpoint;
 class NetlinkWriter;
+struct NeighbourRow;
 
 class NetlinkEntry : public boost::intrusive::list_base_hook<> {
  public:
@@ -33,6 +34,7 @@ class NetlinkTable final : public HeapObject, public ConfigWatcher {
   void multicast(int protocol, uint32_t group, NetlinkWriter& writer);
   Result<void> list(Vec<Ref<NetlinkEndpoint>>& out);
 
+  void neighbour_changed(const Interface& interface, const NeighbourRow& row, bool gone);
   void link_changed(const Interface& interface) override;
   void address_changed(const Interface& interface, const InterfaceAddress& address, bool gone) override;
   void route_changed(const RouteEntry& route, bool gone) override;

@@ -1,6 +1,7 @@
 // What rtnetlink(7) is asked.
 #include "net/inet/stack.h"
 #include "net/netlink/route_messages.h"
+#include "net/services.h"
 
 namespace runsc::net {
 
@@ -39,6 +40,10 @@ struct AddressMessage {
   uint8_t family, prefix, flags, scope;
   uint32_t index;
 };
+struct AddressLife {  // struct ifa_cacheinfo
+  uint32_t preferred, valid, created, updated;
+};
+constexpr uint32_t kForEver = ~0u;
 struct RouteMessage {
   uint8_t family, destination_length, source_length, tos, table, protocol, scope, type;
   uint32_t flags;
@@ -127,7 +132,7 @@ Result<void> get_address(const Request& r) {
 }
 
 Result<void> change_address(const Request& r, bool add) {
-  constexpr uint16_t kPeer = 1, kLocal = 2, kLabel = 3, kBroadcast = 4, kFlags = 8;
+  constexpr uint16_t kPeer = 1, kLocal = 2, kLabel = 3, kBroadcast = 4, kLife = 6, kFlags = 8, kProtocol = 11;
   const AddressMessage m = TRY(r.fixed<AddressMessage>());
   if (m.family != kInet && m.family != kInet6) return Errno::opnotsupp;
   const bool v4 = m.family == kInet;
@@ -136,6 +141,8 @@ Result<void> change_address(const Request& r, bool add) {
   a.prefix = m.prefix;
   a.scope = m.scope;
   a.flags = m.flags;
+  bool has_life = false;
+  AddressLife life{};
   bool has_local = false, has_peer = false;
   AttributeReader reader = r.attributes(sizeof m);
   AttributeReader::Item item;
@@ -144,6 +151,12 @@ Result<void> change_address(const Request& r, bool add) {
     if (item.type == kPeer) a.peer = TRY(item.address()), has_peer = true;
     if (item.type == kBroadcast) a.broadcast = TRY(item.address());
     if (item.type == kFlags) a.flags = item.u32();
+    if (item.type == kProtocol && !item.data.empty()) a.protocol = static_cast<uint8_t>(item.data[0]);
+    if (item.type == kLife) {
+      if (item.data.size() < sizeof life) return Errno::inval;
+      __builtin_memcpy(&life, item.data.data(), sizeof life);
+      has_life = true;
+    }
     if (item.type == kLabel) {
       const std::string_view text = item.text();
       if (text.size() >= sizeof a.label) return Errno::inval;
@@ -154,6 +167,17 @@ Result<void> change_address(const Request& r, bool add) {
   if (!has_local) a.address = a.peer;
   if (!has_peer) a.peer = a.address;
   if (a.address.is_v4() != v4 || a.address.is_multicast() || (!v4 && a.address.is_any())) return Errno::inval;
+  // What a caller may say of an address; the rest comes of itself.
+  using namespace address_flag;
+  a.flags &= no_dad | optimistic | home | manage_temporary | no_prefix_route | multicast_join;
+  if (has_life && add) {
+    if (life.valid == 0 || life.preferred > life.valid) return Errno::inval;
+    const uint64_t now = monotonic_ns();
+    constexpr uint64_t kSecond = 1'000'000'000;
+    if (life.valid != kForEver) a.valid_ns = now + life.valid * kSecond;
+    if (life.preferred != kForEver) a.preferred_ns = now + life.preferred * kSecond;
+    if (life.preferred == 0) a.flags |= deprecated;
+  }
   Ref<Interface> device = r.stack.config.interface(m.index);
   if (!device) return Errno::nodev;
   if (!add) return r.stack.config.remove_address(*device, a.address, m.prefix);
@@ -336,6 +360,11 @@ Result<void> answer_route_request(Stack& stack, bool privileged, const NetlinkHe
     case route_type::get_rule:
       return get_rules(r);
     case route_type::get_neighbour:
+      return get_neighbours(stack, header, body, out);
+    case route_type::new_neighbour:
+      return change_neighbour(stack, header, body, true);
+    case route_type::del_neighbour:
+      return change_neighbour(stack, header, body, false);
     case route_type::get_qdisc:
       return r.dump() ? Result<void>() : Errno::opnotsupp;
     default:

@@ -1,5 +1,6 @@
 #include "net/tcp/tcp_input.h"
 
+#include "net/inet/neighbours.h"
 #include "net/tcp/packet_piece.h"
 
 namespace runsc::net {
@@ -112,7 +113,11 @@ void TcpEndpoint::handle(const PortKey& key, const tcp::Segment& s, uint32_t hea
       connection_.abort(Errno{}, now_us());
       for_listener = true;
     } else {
+      const tcp::Seq acked = c.snd_una;
       known = connection_.input(s, std::move(piece), now_us());
+      // It has got something of ours: whoever is in between can be reached (RFC 4861, 7.3.1).
+      if (known && acked != c.snd_una && route_.interface)
+        if (Neighbours* neighbours = route_.interface->neighbours()) neighbours->confirm(route_.next_hop);
     }
   }
   if (!known) return tcp_send_reset(stack(), key, s);

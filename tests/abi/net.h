@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 
 #include "abi.h"
@@ -19,6 +20,23 @@ static inline void net_private(void) {
   r.ifr_flags |= IFF_UP;
   OK(ioctl(fd, SIOCSIFFLAGS, &r));
   OK(close(fd));
+}
+
+// A proc at ./proc that nothing makes read-only, in a mount namespace of our own; sys at ./sys of the network
+// namespace that we are in.
+static inline void net_own_proc(void) {
+  OK(unshare(CLONE_NEWNS));
+  OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+  OK(mkdir("proc", 0755));
+  OK(mkdir("sys", 0755));
+  OK(mount("proc", "proc", "proc", 0, NULL));
+  OK(mount("sysfs", "sys", "sysfs", 0, NULL));
+}
+static inline void net_no_proc(void) {
+  OK(umount2("proc", MNT_DETACH));
+  OK(umount2("sys", MNT_DETACH));
+  OK(rmdir("proc"));
+  OK(rmdir("sys"));
 }
 
 static inline struct sockaddr_in net_v4(const char* text, int port) {
