@@ -80,9 +80,9 @@ Result<bool> UnixEndpoint::take_stream(ReceiveMessage& message, UnixMessage& fro
 
 // Of a call that reads.
 struct UnixEndpoint::Step {
-  bool peek, taken;          // something has been read already
-  bool stopped = false;      // what is next does not go together with that
-  Ref<UnixMessage> gone[2];  // to be dropped without the lock
+  bool peek, taken;               // something has been read already
+  bool stopped = false;           // what is next does not go together with that
+  Ref<UnixMessage> gone[2] = {};  // to be dropped without the lock
 };
 
 // What is read where `at` stands: an urgent byte only inline, or where nothing precedes it; neither is read
