@@ -1,4 +1,5 @@
 // Frames, ARP and neighbours of an Ethernet (RFC 826, 894, 5227).
+#include "net/inet/packet_endpoint.h"
 #include "net/inet/testing/link_world.h"
 
 using namespace runsc;
@@ -15,6 +16,10 @@ std::vector<Bytes> arps(const std::vector<Frame>& frames) {
   for (const Frame& f : frames)
     if (at(f.bytes, 12) == 8 && at(f.bytes, 13) == 6) out.push_back(f.bytes.substr(0, 42));
   return out;
+}
+bool register_packet() {
+  static const bool once = (register_family(family_number::packet, create_packet), true);
+  return once;
 }
 }  // namespace
 
@@ -248,4 +253,104 @@ TEST_CASE("ethernet: TCP over two stacks") {
   CHECK(got == sent);
   for (const Frame& f : w.log) REQUIRE(f.bytes.size() <= 14 + w.a().link->mtu());
   CHECK(w.a().neighbour(there).substr(0, 9) == "reachable");
+}
+
+TEST_CASE("ethernet: by a gateway, and nothing forwarded") {
+  World w;
+  w.two();
+  RouteEntry way;
+  way.destination = way.source = kAnyV4;
+  way.gateway = ip("10.0.0.2");
+  way.interface = w.a().link->index();
+  REQUIRE(w.a().config().add_route(way, false, true));
+  // Another one with another metric is not the same.
+  way.metric = 200;
+  way.gateway = ip("10.0.0.3");
+  REQUIRE(w.a().config().add_route(way, false, true));
+  CHECK(w.a().config().add_route(way, false, true).error() == Errno::exist);
+  Sock from(w.a(), kInet, kDgram);
+  REQUIRE(from.send_to(ip("192.0.2.1"), 7000, "far") == Errno{});
+  w.pump();
+  const auto out = w.sent(0, kIpv4);
+  REQUIRE(out.size() == 1);
+  CHECK(MacAddress::from(out[0].bytes.data()) == mac(2));
+  CHECK(out[0].bytes.substr(26, 8) == hex("0a000001 c0000201"));
+  CHECK(w.a().neighbour(ip("192.0.2.1")) == "");
+  CHECK(w.sent(1, kIpv4).empty());
+  // Its ICMP says how large packets may be: of what we have sent, to whom we have sent it.
+  Sock stream(w.a(), kInet, kStream);
+  REQUIRE(stream.bind(ip("10.0.0.1"), 4000) == Errno{});
+  CHECK(stream.connect(ip("192.0.2.1"), 80) == Errno::inprogress);
+  const auto route_mtu = [&](const char* to) {
+    return w.a().config().route({.destination = ip(to), .source = kAnyV4})->mtu;
+  };
+  const auto too_big = [&](const char* to, uint8_t protocol, const char* ports) {
+    const Bytes quoted = ipv4(ip("10.0.0.1"), ip(to), protocol, hex(ports));
+    Bytes icmp = hex("0304 0000 0000 0258") + quoted;
+    const uint16_t sum = checksum_of(std::as_bytes(std::span(icmp)));
+    memcpy(icmp.data() + 2, &sum, 2);
+    w.a().take(ether(mac(1), mac(2), kIpv4, ipv4(ip("10.0.0.2"), ip("10.0.0.1"), 1, icmp)));
+  };
+  const auto syn = w.sent(0, kIpv4);
+  REQUIRE(syn.size() == 1);
+  too_big("192.0.2.9", 6, "0fa0 0050 00000000");
+  CHECK(route_mtu("192.0.2.9") == 1500);
+  too_big("192.0.2.1", 6, "0fa0 0051 00000000");
+  CHECK(route_mtu("192.0.2.1") == 1500);
+  Bytes icmp = hex("0304 0000 0000 0258") + syn[0].bytes.substr(14, 28);
+  const uint16_t sum = checksum_of(std::as_bytes(std::span(icmp)));
+  memcpy(icmp.data() + 2, &sum, 2);
+  w.a().take(ether(mac(1), mac(2), kIpv4, ipv4(ip("10.0.0.2"), ip("10.0.0.1"), 1, icmp)));
+  CHECK(route_mtu("192.0.2.1") == 600);
+}
+
+TEST_CASE("ethernet: sources that cannot be, as the settings have it") {
+  World w;
+  w.two();
+  Sock to(w.a(), kInet, kDgram);
+  REQUIRE(to.bind(kAnyV4, 7000) == Errno{});
+  const auto from = [&](const char* source) {
+    w.a().take(ether(mac(1), mac(2), kIpv4, udp4(ip(source), ip("10.0.0.1"), 5, 7000, "x")));
+    return to.receive();
+  };
+  CHECK(from("10.0.0.1") == "");
+  w.a().link->settings.accept_local = 1;
+  CHECK(from("10.0.0.1") == "x");
+  CHECK(from("198.51.100.1") == "x");
+  w.a().stack().settings.all.rp_filter = 1;
+  CHECK(from("198.51.100.1") == "");
+  CHECK(from("10.0.0.77") == "x");
+}
+
+TEST_CASE("ethernet: packet sockets see frames as they are") {
+  World w;
+  w.two();
+  constexpr int kPacket = family_number::packet;
+  const int everything = __builtin_bswap16(ether_type::all);
+  REQUIRE(register_packet());
+  Sock raw_tap(w.a(), kPacket, socket_type::raw, everything), cooked(w.a(), kPacket, kDgram, everything);
+  const Bytes frame = ether(mac(1), mac(2), kIpv4, udp4(ip("10.0.0.2"), ip("10.0.0.1"), 5, 7000, "hello"));
+  w.a().take(frame + "padding");
+  CHECK(raw_tap.receive() == frame + "padding");
+  CHECK(cooked.receive() == frame.substr(14) + "padding");
+  // The answer, that nobody is there, is seen going out, and so is the question before it.
+  const Bytes asked = raw_tap.receive();
+  CHECK(asked == ether(kBroadcastMac, mac(1), kArp, arp(1, mac(1), ip("10.0.0.1"), {}, ip("10.0.0.2"))));
+  w.log.clear();
+  // Others' frames: only for who wants to hear them.
+  const Bytes others = ether(mac(7), mac(2), 0x1234, "others");
+  w.a().take(others);
+  while (!raw_tap.receive().empty()) {
+  }
+  w.a().take(others);
+  CHECK(raw_tap.receive() == "");
+  w.a().link->count_promiscuity(true);
+  CHECK(w.a().promiscuous);
+  w.a().take(others);
+  CHECK(raw_tap.receive() == others);
+  w.a().link->count_promiscuity(false);
+  CHECK_FALSE(w.a().promiscuous);
+  // A tag goes out of the frame into what is known of it.
+  w.a().take(others.substr(0, 12).replace(0, 6, raw(mac(1).b, 6)) + hex("8100 0005 1234") + "tagged");
+  CHECK(raw_tap.receive() == others.substr(0, 12).replace(0, 6, raw(mac(1).b, 6)) + hex("1234") + "tagged");
 }

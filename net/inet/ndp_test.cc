@@ -56,6 +56,26 @@ std::string way(Host& h, const char* to) {
 }
 constexpr const char* kOwn = "fe80::ff:fe00:1";  // EUI-64 of mac(1)
 
+std::vector<Bytes> igmp_of(World& w) {
+  std::vector<Bytes> out;
+  for (const Frame& f : w.sent(0, ether_type::ipv4))
+    if (at(f.bytes, 23) == 2) out.push_back(f.bytes);
+  return out;
+}
+void igmp_query(Host& h, Bytes query, const char* to) {
+  const uint16_t sum = checksum_of(std::as_bytes(std::span(query)));
+  memcpy(query.data() + 2, &sum, 2);
+  const Bytes packet = ipv4(ip("10.0.0.9"), ip(to), 2, query, 1);
+  h.take(ether(MacAddress::of_group(ip(to)), mac(9), ether_type::ipv4, packet));
+}
+const Bytes& usual_advert() {
+  static const Bytes all =
+      router("40 00 0708 00000000 00000000", mac_option(1, mac(0x99)) + hex("05 01 0000 00000514") +
+                                                 prefix("2001:db8:1::", "40c0", "00015180", "00003840"));
+  return all;
+}
+constexpr const char* kMine = "2001:db8:1::ff:fe00:1";
+
 }  // namespace
 
 TEST_CASE("ndp: solicitation and advertisement") {
@@ -172,16 +192,21 @@ TEST_CASE("ndp: a link-local address comes by itself, and is looked for first") 
     w.run(2 * kSecond);
     CHECK(h.config().is_local(ip(kOwn)));
   }
-  SECTION("off") {
-    h.config().switch_ipv6(*h.link, false);
-    CHECK_FALSE(has_address(h, kOwn));
-    w.log.clear();
-    w.run(5 * kSecond);
-    CHECK(of_type(w.log, 135).empty());
-    CHECK(of_type(w.log, 133).empty());
-    h.config().switch_ipv6(*h.link, true);
-    CHECK(has_address(h, kOwn));
-  }
+}
+
+TEST_CASE("ndp: without IPv6 nothing comes by itself") {
+  World w;
+  Host& h = w.add();
+  w.drop = [](const Frame&) { return true; };
+  h.up();
+  h.config().switch_ipv6(*h.link, false);
+  CHECK_FALSE(has_address(h, kOwn));
+  w.log.clear();
+  w.run(5 * kSecond);
+  CHECK(of_type(w.log, 135).empty());
+  CHECK(of_type(w.log, 133).empty());
+  h.config().switch_ipv6(*h.link, true);
+  CHECK(has_address(h, kOwn));
 }
 
 TEST_CASE("ndp: routers and their prefixes") {
@@ -189,10 +214,7 @@ TEST_CASE("ndp: routers and their prefixes") {
   w.two();
   Host& h = w.a();
   CHECK(way(h, "2001:db8::1") == "none");
-  const Bytes lla = mac_option(1, mac(0x99));
-  const Bytes all =
-      router("40 00 0708 00000000 00000000",
-             lla + hex("05 01 0000 00000514") + prefix("2001:db8:1::", "40c0", "00015180", "00003840"));
+  const Bytes& all = usual_advert();
   from_router(h, all, kRouter, 64);
   from_router(h, all, "2001:db8::99");
   CHECK(way(h, "2001:db8::1") == "none");
@@ -200,22 +222,21 @@ TEST_CASE("ndp: routers and their prefixes") {
   CHECK(way(h, "2001:db8::1") == kRouter);
   CHECK(h.neighbour(ip(kRouter)) == "stale 153 router");
   CHECK(h.config().route({.destination = ip("2001:db8::1"), .source = kAnyV6})->mtu == 1300);
-  const char* mine = "2001:db8:1::ff:fe00:1";
-  REQUIRE(has_address(h, mine));
-  CHECK_FALSE(h.config().is_local(ip(mine)));
+  REQUIRE(has_address(h, kMine));
+  CHECK_FALSE(h.config().is_local(ip(kMine)));
   w.run(2500 * kMs);
-  CHECK(h.config().is_local(ip(mine)));
+  CHECK(h.config().is_local(ip(kMine)));
   CHECK(way(h, "2001:db8:1::77") == "2001:db8:1::77");
   SECTION("nobody shortens an address to less than two hours") {
     from_router(
         h, router("40 00 0708 00000000 00000000", prefix("2001:db8:1::", "40c0", "00000001", "00000001")));
     w.run(3 * kSecond);
     uint32_t flags = 0;
-    CHECK(has_address(h, mine, &flags));
+    CHECK(has_address(h, kMine, &flags));
     CHECK(flags & address_flag::deprecated);
     CHECK(way(h, "2001:db8:1::77") == kRouter);  // the prefix has gone
     run_for(7200 * kSecond);
-    CHECK_FALSE(has_address(h, mine));
+    CHECK_FALSE(has_address(h, kMine));
   }
   SECTION("a router ends") {
     from_router(h, router("40 00 0000 00000000 00000000", {}));
@@ -230,6 +251,13 @@ TEST_CASE("ndp: routers and their prefixes") {
     run_for(1801 * kSecond);
     CHECK(way(h, "2001:db8::1") == "none");
   }
+}
+
+TEST_CASE("ndp: redirects, and routers that mean harm") {
+  World w;
+  w.two();
+  Host& h = w.a();
+  from_router(h, usual_advert());
   SECTION("a redirect") {
     const Bytes to =
         hex("89 00 0000") + kZero4 + v6("fe80::77") + v6("2001:db8::5") + mac_option(2, mac(0x77));
@@ -292,12 +320,7 @@ TEST_CASE("igmp: memberships are told, queries answered") {
   w.two();
   Host& h = w.a();
   const IpAddress group = ip("239.1.2.3");
-  const auto reports = [&] {
-    std::vector<Bytes> out;
-    for (const Frame& f : w.sent(0, ether_type::ipv4))
-      if (at(f.bytes, 23) == 2) out.push_back(f.bytes);
-    return out;
-  };
+  const auto reports = [&] { return igmp_of(w); };
   REQUIRE(h.config().join(h.link->index(), group));
   w.run(2 * kSecond);
   auto told = reports();
@@ -308,13 +331,7 @@ TEST_CASE("igmp: memberships are told, queries answered") {
   CHECK(told[0].substr(34, 4) == hex("94040000"));
   CHECK(told[0].substr(38, 2) == hex("2200"));
   CHECK(told[0].substr(42, 12) == hex("0000 0001 04 00 0000 ef010203"));
-  const auto ask = [&](const Bytes& query, const char* to) {
-    Bytes q = query;
-    const uint16_t sum = checksum_of(std::as_bytes(std::span(q)));
-    memcpy(q.data() + 2, &sum, 2);
-    h.take(
-        ether(MacAddress::of_group(ip(to)), mac(9), ether_type::ipv4, ipv4(ip("10.0.0.9"), ip(to), 2, q, 1)));
-  };
+  const auto ask = [&](const Bytes& query, const char* to) { igmp_query(h, query, to); };
   SECTION("a general query") {
     ask(hex("1164 0000 00000000 0000 0000"), "224.0.0.1");
     w.run(11 * kSecond);

@@ -99,12 +99,14 @@ Result<void> NetConfig::add_route(const RouteEntry& route, bool replace, bool ex
     if (out && !out->up()) return Errno::netdown;
     for (size_t i = 0; i < routes_.size(); ++i) {
       RouteEntry& r = routes_[i];
-      if (!same_route(r, route)) continue;
+      if (!same_route(r, route) || r.metric != route.metric) continue;
       if (replace) {
         routes_.erase(i);
         break;
       }
-      if (exclusive || r.metric == route.metric) return Errno::exist;
+      // Several that differ in where they lead can stand beside each other, if that is what is wanted.
+      const bool alike = r.gateway == route.gateway && r.interface == route.interface && r.type == route.type;
+      if (exclusive || alike) return Errno::exist;
     }
     TRY(insert_route_locked(route));
     changed();
