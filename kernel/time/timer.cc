@@ -2,8 +2,8 @@
 
 #include "kernel/base/check.h"
 #include "kernel/base/cpu_hooks.h"
-#include "kernel/base/paid_by.h"
 #include "kernel/sched/scheduler.h"
+#include "kvm/arch/paid_by.h"
 
 namespace runsc::kernel {
 

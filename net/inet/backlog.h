@@ -2,7 +2,7 @@
 // and is worked on by one CPU at a time.
 #pragma once
 
-#include "kernel/base/paid_by.h"
+#include "kvm/arch/paid_by.h"
 #include "net/packet.h"
 
 namespace runsc::net {
