@@ -67,6 +67,7 @@ Result<ContainerSpec> read_container(ContainerReader& r) {
   s.wait_for_start = r.u32() != 0;
   s.limits = r.limits();
   s.process = TRY(read_process(r));
+  s.network = TRY(String::from(r.string()));
   return s;
 }
 

@@ -32,6 +32,7 @@ struct ContainerSpec {
   bool wait_for_start = false;
   hostcall::Limits limits;
   ProcessSpec process;
+  String network;  // hostcall/network_spec.h
 };
 
 // Reads up to the root and the mounts, which fs reads on: `reader` then stands there. EINVAL, ENOMEM.

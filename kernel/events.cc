@@ -5,6 +5,7 @@
 #include "kernel/stdio/host_stream.h"
 #include "kvm/arch/seam.h"
 #include "kvm/hostcall/client.h"
+#include "net/device/ring_wire.h"
 
 namespace runsc::kernel {
 
@@ -29,6 +30,7 @@ void hand_on(const hostcall::Event& event) {
 }  // namespace
 
 void take_host_events() {
+  net::poll_wires();
   auto& pending = arch::shared().events_pending;
   while (pending.load(std::memory_order_relaxed) != 0) {
     if (pending.exchange(0, std::memory_order_seq_cst) == 0) return;

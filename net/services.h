@@ -16,6 +16,9 @@ void random_bytes(std::span<std::byte> out);
 uint32_t random_u32();
 uint64_t random_u64();
 
+// Wakes the host's side of devices that packets were given to. May call the host: no spinlocks held.
+void ring_doorbells();
+
 // Something that happens at a time: kernel::Timer, for this room.
 class Timer {
  public:

@@ -2,6 +2,7 @@
 
 #include "fs/boot_mounts.h"
 #include "kernel/control/containers.h"
+#include "kernel/network_setup.h"
 
 namespace runsc::kernel {
 
@@ -36,6 +37,8 @@ Started<Prepared> set_up_container(Task& task, std::span<const std::byte> bytes)
   UtsNamespace& uts = task.namespaces().uts();
   if (!spec->hostname.view().empty()) (void)uts.set_hostname(spec->hostname.view());
   if (!spec->domainname.view().empty()) (void)uts.set_domainname(spec->domainname.view());
+  if (auto r = set_up_network(task.namespaces().net(), spec->network.view()); !r)
+    return failed("network interfaces", r.error());
   if (auto r = enter_mounts(task, reader, spec->process.umask); !r)
     return failed("mounting the container's file systems", r.error());
   auto program = prepare_process(task, spec->process);

@@ -381,7 +381,9 @@ void sched_breathe() {
 // ---- Idling
 
 static bool work_somewhere(const Cpu& cpu) {
-  if (arch::shared().events_pending.load(std::memory_order_seq_cst) != 0) return true;
+  const hostcall::Shared& shared = arch::shared();
+  if (shared.events_pending.load(std::memory_order_seq_cst) != 0) return true;
+  if (shared.wires_pending.load(std::memory_order_seq_cst) != 0) return true;
   for (unsigned i = 0; i < g_cpus.count; ++i) {
     Cpu& other = *g_cpus.cpu[i];
     if (other.ready_count.load(std::memory_order_seq_cst) == 0) continue;

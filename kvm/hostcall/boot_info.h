@@ -56,7 +56,8 @@ static_assert(sizeof(CpuShared) == 64);
 struct Shared {
   std::atomic<uint32_t>
       events_pending;  // monitor sets it, then wakes a CPU; the sentry clears it, then calls TakeEvents
-  uint32_t reserved[15];
+  std::atomic<uint32_t> wires_pending;  // the same for rings (wire_ring.h): bit n, wire n has something
+  uint32_t reserved[14];
   CpuShared cpu[kMaxCpus];
 };
 

@@ -58,6 +58,9 @@ enum class Number : uint32_t {
   stream_poll,
   tty_get,
   tty_set,
+  // network interfaces
+  wire_attach = 80,
+  wire_kick,
 };
 
 struct Empty {};

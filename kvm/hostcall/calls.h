@@ -10,6 +10,7 @@
 #include "kvm/hostcall/control_calls.h"
 #include "kvm/hostcall/file_calls.h"
 #include "kvm/hostcall/frame.h"
+#include "kvm/hostcall/wire_calls.h"
 
 namespace runsc::hostcall {
 

@@ -13,6 +13,7 @@
 //   u32 count, then per rlimit: u32 resource, u64 cur, u64 max
 //   u32 terminal, u32 rows, u32 columns, u32 handles of stdin, stdout, stderr (terminal: all three the host's
 //   tty bridge)
+//   string network: network_spec.h (empty but for the first container)
 //   and behind it: u32 root handle (donated directory), u32 root read-only, u32 root overlay in memory (1) or
 //   direct to the host (0) u32 count, then per mount in order: string destination, u32 kind (MountKind), u32
 //   handle, u64 flags (MS_*), string data strings masked paths, strings read-only paths
@@ -28,7 +29,7 @@
 
 namespace runsc::hostcall {
 
-inline constexpr uint32_t kContainerVersion = 4;
+inline constexpr uint32_t kContainerVersion = 5;
 inline constexpr uint32_t kNoPlace = ~uint32_t{0};
 
 enum class MountKind : uint32_t {

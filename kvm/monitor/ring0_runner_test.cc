@@ -158,9 +158,10 @@ std::optional<std::string> run_toy(const char* begin, const char* end, Meanwhile
   HostWatches watches;
   auto commands = CommandQueue::create().value();
   Ended ended;
-  Services services{vm->memory(), files,  *events, watches,
-                    *commands,    runner, ended,   {vm->memory().limit(), kCpus},
-                    -1,           offset};
+  std::vector<std::unique_ptr<WirePump>> wires;
+  Services services{
+      vm->memory(), files, *events, watches, *commands, wires, runner, ended, {vm->memory().limit(), kCpus},
+      -1,           offset};
   HostcallServer server(services, kCpus);
   runner.start({server, boot.frames_phys, hz, {}, [&](const Vcpu& vcpu, const std::string& reason) {
                   ended.tell(crash_report(vcpu, vm->memory(), &image.symbols(), reason));

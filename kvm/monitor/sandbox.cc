@@ -71,6 +71,11 @@ Expected<void> SandboxBase::make_vm() {
   commands_ = MON_TRY(CommandQueue::create());
   MON_TRY(Vcpu::install_kick_handler());
   vm_ = MON_TRY(Vm::create(*kvm_, config_.memory_limit, config_.cpus));
+  for (unsigned i = 0; i < config_.wires.size(); ++i) {
+    wires_.push_back(MON_TRY(WirePump::create(
+        UniqueFd(config_.wires[i]), vm_->memory(), [this, i] { events_->wire(i); },
+        [this](const std::string& line) { log_line(line); })));
+  }
   tsc_hz_ = MON_TRY(tsc_frequency(*kvm_, vm_->fd()));
   return {};
 }
@@ -87,8 +92,9 @@ Expected<void> SandboxBase::lay_out_boot(BootAllocator& allocator, std::int64_t 
 Expected<void> SandboxBase::open_doors(CpuControl& cpus, std::int64_t tsc_offset) {
   events_->attach(shared(), cpus, config_.cpus);
   Bounds bounds{vm_->memory().limit(), config_.cpus};
-  services_ = std::unique_ptr<Services>(new Services{vm_->memory(), *files_, *events_, watches_, *commands_,
-                                                     cpus, *this, bounds, config_.debug_log_fd, tsc_offset});
+  services_ =
+      std::unique_ptr<Services>(new Services{vm_->memory(), *files_, *events_, watches_, *commands_, wires_,
+                                             cpus, *this, bounds, config_.debug_log_fd, tsc_offset});
   server_ = std::make_unique<HostcallServer>(*services_, config_.cpus);
   timer_ = std::make_unique<PreemptTimer>(shared(), cpus, config_.cpus, tsc_hz_, tsc_offset);
   return {};
@@ -100,6 +106,7 @@ std::expected<int, Error> SandboxBase::run() {
   events_->run();
   timer_->stop();
   stop_cpus();
+  for (const auto& wire : wires_) wire->stop();
   log_line("monitor: hostcalls by number: " + server_->describe_counts());
   std::scoped_lock lock(end_mutex_);
   if (crashed_) return fail(*crashed_);

@@ -19,8 +19,9 @@ struct SandboxConfig {
   unsigned cpus = 1;          // 1..hostcall::kMaxCpus
   std::string container;      // hostcall/container_spec.h bytes
   std::vector<int> donated;   // fds, taken over; handle i = donated[i]. Directories, files, stdio
-  int debug_log_fd = -1;      // sentry log and strace lines go here; -1: nowhere
-  unsigned log_level = 2;     // LogLevel
+  std::vector<int> wires;  // packet sockets of network interfaces (wire/wire_pump.h), taken over; by number
+  int debug_log_fd = -1;   // sentry log and strace lines go here; -1: nowhere
+  unsigned log_level = 2;  // LogLevel
   bool strace = false;
 };
 

@@ -64,6 +64,7 @@ class SandboxBase : public Sandbox, public SandboxEnd {
   std::unique_ptr<EventLoop> events_;
   HostWatches watches_;
   std::unique_ptr<CommandQueue> commands_;
+  std::vector<std::unique_ptr<WirePump>> wires_;
   std::unique_ptr<FileTable> files_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<HostcallServer> server_;

@@ -32,7 +32,7 @@ void Stack::set_transport_checksum(Packet& packet, const Route& route, uint8_t p
   Sum16& at = header_at<Sum16>(packet.data() + field);
   packet.info.transport_at = packet.here();
   packet.info.checksum_offset = field;
-  if (route.interface->completes_checksums() && packet.size() <= route.mtu) {
+  if (route.interface->completes_checksums() && (packet.size() <= route.mtu || packet.info.segment_size)) {
     at.set_raw(sum.folded());
     packet.info.checksum = ChecksumState::partial;
     return;
@@ -101,7 +101,9 @@ Result<void> Stack::output4(const Route& route, PacketPtr packet, const IpSendOp
   const uint32_t header = sizeof(Ipv4Header) + extra;
   const size_t total = packet->size() + header;
   if (total > kMaxPacket) return Errno::msgsize;
-  if (total > route.mtu && options.dont_fragment) return Errno::msgsize;
+  // With segments, the device cuts it into what fits.
+  const bool too_large = total > route.mtu && !packet->info.segment_size;
+  if (too_large && options.dont_fragment) return Errno::msgsize;
   std::byte* bytes = packet->push(header);
   if (extra) __builtin_memcpy(bytes + sizeof(Ipv4Header), options.ip_options.data(), extra);
   auto& ip = header_at<Ipv4Header>(bytes);
@@ -109,7 +111,7 @@ Result<void> Stack::output4(const Route& route, PacketPtr packet, const IpSendOp
   ip.tos = options.tos;
   ip.length = static_cast<uint16_t>(total);
   ip.id = next_id(route, options.protocol);
-  const bool df = options.dont_fragment || (options.prefer_df && total <= route.mtu);
+  const bool df = options.dont_fragment || (options.prefer_df && !too_large);
   ip.fragment = df ? Ipv4Header::kDontFragment : uint16_t{0};
   ip.ttl = options.ttl ? options.ttl
            : route.type == RouteType::multicast
@@ -121,7 +123,7 @@ Result<void> Stack::output4(const Route& route, PacketPtr packet, const IpSendOp
   ip.checksum.set_raw(0);
   ip.checksum.set_raw(checksum_of({bytes, header}));
   packet->info.network_at = packet->here();
-  if (total > route.mtu) return fragment4(route, *packet, route.mtu, options);
+  if (too_large) return fragment4(route, *packet, route.mtu, options);
   emit(route, std::move(packet), ether_type::ipv4, options);
   return {};
 }
@@ -162,7 +164,7 @@ Result<void> Stack::fragment4(const Route& route, Packet& packet, uint32_t mtu,
 Result<void> Stack::output6(const Route& route, PacketPtr packet, const IpSendOptions& options) {
   const size_t payload = packet->size();
   const uint32_t limit = options.fragment_max ? std::min(options.fragment_max, route.mtu) : route.mtu;
-  const bool too_large = payload + sizeof(Ipv6Header) > limit;
+  const bool too_large = payload + sizeof(Ipv6Header) > limit && !packet->info.segment_size;
   if (payload > kMaxPacket || (too_large && options.dont_fragment)) return Errno::msgsize;
   std::byte* bytes = packet->push(sizeof(Ipv6Header));
   auto& ip = header_at<Ipv6Header>(bytes);

@@ -49,6 +49,11 @@ void Stack::receive(Interface& from, PacketPtr packet) {
 }
 
 void Stack::drain() {
+  drain_backlog();
+  ring_doorbells();
+}
+
+void Stack::drain_backlog() {
   if (backlog_.empty()) return;
   if (!net_.try_ref()) return;  // nobody is left to receive
   Ref<NetworkNamespace> keep = Ref<NetworkNamespace>::adopt(&net_);

@@ -162,6 +162,7 @@ class Stack final : public HeapObject {
     Stack& stack_;
   };
   void expire_fragments();
+  void drain_backlog();
 
   NetworkNamespace& net_;
   Backlog backlog_;

@@ -79,6 +79,7 @@ TcpEndpoint::Section::~Section() {
 
 // Sets the timer and gathers what must wait until the lock is free.
 void TcpEndpoint::settle_locked(Later& later) {
+  send_burst_locked();
   // tcp_max_tw_buckets: when there are too many, the new ones do without.
   const TcpSettings& sys = sysctls();
   if (connection_.view().state == tcp::State::time_wait && !counted_waiting_ &&
@@ -125,22 +126,6 @@ void TcpEndpoint::settle_locked(Later& later) {
 }
 
 // ---- what the engine wants ----
-
-void TcpEndpoint::emit(const tcp::Segment& segment) NO_THREAD_SAFETY_ANALYSIS {
-  Result<Route> route = peer_route_locked();
-  if (!route) return;
-  PacketPtr packet = Packet::create(tcp::kHeaderMax);
-  if (!packet) return;
-  std::byte header[tcp::kHeaderMax];
-  const uint32_t size = tcp::write_header(header, {local_.port, peer_.port}, segment);
-  __builtin_memcpy(packet->put(size), header, size);
-  if (segment.size > 0 && !send_queue_.copy_to(*packet, segment.seq, segment.size)) return;
-  constexpr uint16_t kChecksumAt = 16;
-  stack().set_transport_checksum(*packet, *route, ip_protocol::tcp, kChecksumAt);
-  IpSendOptions how = send_options(peer_.address);
-  how.protocol = ip_protocol::tcp;
-  (void)stack().send(*route, std::move(packet), how);
-}
 
 void TcpEndpoint::release(tcp::Seq acked) NO_THREAD_SAFETY_ANALYSIS {
   send_queue_.release(acked);

@@ -103,6 +103,11 @@ class TcpEndpoint final : public InetEndpoint, private tcp::Driver {
   Ref<TcpEndpoint> make_child(const PortKey& key, const Route& route);
   void stop_listening() REQUIRES(send_lock_);
   void let_go(TcpEndpoint& child);
+  // tcp_burst.cc
+  bool starts_burst_locked(const tcp::Segment& segment) const REQUIRES(lock_);
+  bool joins_burst_locked(const tcp::Segment& segment) const REQUIRES(lock_);
+  void send_burst_locked() REQUIRES(lock_);
+  bool send_segment_locked(const tcp::Segment& segment, uint32_t piece) REQUIRES(lock_);
   // tcp_connect.cc
   Result<void> begin_connect(std::span<const std::byte> address) REQUIRES(send_lock_, receive_lock_);
   Result<void> disconnect();
@@ -131,6 +136,9 @@ class TcpEndpoint final : public InetEndpoint, private tcp::Driver {
 
   tcp::Connection connection_ GUARDED_BY(lock_){*this};
   tcp::SendQueue send_queue_ GUARDED_BY(lock_);
+  // Segments that go to a device as one (piece bytes each), which waits for more until the section ends.
+  tcp::Segment burst_ GUARDED_BY(lock_);
+  uint32_t burst_piece_ GUARDED_BY(lock_) = 0, burst_most_ GUARDED_BY(lock_) = 0;
   Stage stage_ GUARDED_BY(lock_) = Stage::idle;
   uint32_t shut_ GUARDED_BY(lock_) = 0;
   uint32_t events_ = 0;  // under lock_: to be told when it is let go of

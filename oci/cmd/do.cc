@@ -60,12 +60,13 @@ nlohmann::ordered_json make_spec(const DoFlags& flags, const std::vector<std::st
 
 }  // namespace
 
-Expected<int> cmd_do(const Options& options, std::span<const std::string> args) {
+Expected<int> cmd_do(const Options& given, std::span<const std::string> args) {
+  Options options = given;
   DoFlags own;
   FlagSet flags;
   flags.text("cwd", own.cwd, "working directory (default: the current one)");
   flags.text("root", own.root, "directory to use as the root file system (default: /)");
-  add_network_flag(flags);
+  add_network_flag(flags, options);
   flags.boolean("quiet", own.quiet, "say nothing about the sandbox itself").alias("q");
   const std::vector<std::string> command = OCI_TRY(flags.parse(args));
   if (command.empty()) return fail("usage: runsc do [flags] COMMAND [ARG...]\n" + flags.usage());

@@ -59,8 +59,11 @@ TEST_CASE("global flags are checked by value", "[oci][flags]") {
     return result ? std::string() : result.error().text;
   };
   CHECK(error("--network=none").empty());
+  CHECK(error("--network=sandbox").empty());
   CHECK(error("--network=host") ==
-        "flag --network: \"host\" is not supported: there is no network yet, use --network=none");
+        "flag --network: \"host\" is not supported: the sandbox has a network stack of its own, use sandbox "
+        "or none");
+  CHECK(error("--network=bridge") == "flag --network: must be one of sandbox, none, not \"bridge\"");
   CHECK(error("--platform=kvm").empty());
   CHECK_FALSE(error("--platform=systrap").empty());
   CHECK(error("--kvm-mode=ring0").empty());

@@ -13,6 +13,8 @@ struct Choice {
 
 constexpr Choice<KvmMode> kKvmModes[] = {
     {"auto", KvmMode::automatic}, {"ring0", KvmMode::ring0}, {"hosted", KvmMode::hosted}};
+constexpr Choice<NetworkKind> kNetworkKinds[] = {{"sandbox", NetworkKind::sandbox},
+                                                 {"none", NetworkKind::none}};
 constexpr Choice<LogFormat> kLogFormats[] = {{"text", LogFormat::text}, {"json", LogFormat::json}};
 
 template <typename T, size_t N>
@@ -46,7 +48,7 @@ void add_sandbox_flags(FlagSet& flags, Options& options) {
   flags.custom("platform", "NAME", only({"kvm"}, "this runtime runs containers on kvm only"), "kvm");
   flags.custom("kvm-mode", "MODE", choose(options.kvm_mode, kKvmModes),
                "where the kernel of the sandbox runs: auto, ring0, hosted");
-  add_network_flag(flags);
+  add_network_flag(flags, options);
   flags.custom("overlay2", "KIND",
                only({"root:memory"}, "the root file system is written to in memory only, use root:memory"),
                "root:memory (default)");
@@ -77,9 +79,16 @@ void add_log_flags(FlagSet& flags, Options& options) {
 
 }  // namespace
 
-void add_network_flag(FlagSet& flags) {
-  flags.custom("network", "KIND", only({"none"}, "there is no network yet, use --network=none"),
-               "none (default)");
+void add_network_flag(FlagSet& flags, Options& options) {
+  flags.custom(
+      "network", "KIND",
+      [&options](std::string_view value) -> Expected<void> {
+        if (value == "host")
+          return fail(
+              "\"host\" is not supported: the sandbox has a network stack of its own, use sandbox or none");
+        return choose(options.network, kNetworkKinds)(value);
+      },
+      "sandbox: the interfaces of the network namespace that config.json names; none");
 }
 
 void add_global_flags(FlagSet& flags, Options& options) {
@@ -94,6 +103,9 @@ std::vector<std::string> Options::sandbox_flags() const {
   std::vector<std::string> flags;
   for (const Choice<KvmMode>& mode : kKvmModes) {
     if (mode.value == kvm_mode) flags.push_back("--kvm-mode=" + std::string(mode.name));
+  }
+  for (const Choice<NetworkKind>& kind : kNetworkKinds) {
+    if (kind.value == network) flags.push_back("--network=" + std::string(kind.name));
   }
   if (debug) flags.emplace_back("--debug");
   if (strace) flags.emplace_back("--strace");

@@ -10,12 +10,14 @@
 namespace runsc::oci {
 
 enum class KvmMode { automatic, ring0, hosted };
+enum class NetworkKind { sandbox, none };
 enum class LogFormat { text, json };
 
 struct Options {
   std::string root = "/run/runsc";
   KvmMode kvm_mode = KvmMode::automatic;
   bool debug = false;
+  NetworkKind network = NetworkKind::sandbox;
   std::string debug_log;  // empty: none
   std::string log;        // empty: errors go to stderr only
   LogFormat log_format = LogFormat::text;
@@ -35,6 +37,6 @@ struct Options {
 // that cannot be honoured are refused by name.
 void add_global_flags(FlagSet& flags, Options& options);
 // --network alone: the verb `do` takes it as well.
-void add_network_flag(FlagSet& flags);
+void add_network_flag(FlagSet& flags, Options& options);
 
 }  // namespace runsc::oci

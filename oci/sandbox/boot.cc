@@ -28,6 +28,7 @@
 #include "oci/control/server.h"
 #include "oci/host/file_io.h"
 #include "oci/jail/filter.h"
+#include "oci/network/handover.h"
 #include "oci/sandbox/accompany.h"
 #include "oci/sandbox/container_bytes.h"
 #include "oci/sandbox/home.h"
@@ -131,7 +132,8 @@ Expected<std::vector<int>> donate(HostTree& tree, bool terminal) {
 }
 
 Expected<std::unique_ptr<monitor::Sandbox>> create_sandbox(const BootRequest& request, Spec& spec,
-                                                           const ContainerPlan& plan, HostTree& tree) {
+                                                           const ContainerPlan& plan, HostTree& tree,
+                                                           TakenNetwork network) {
   add_home(*spec.process, tree.opened()[0].get());
   WindowSize size = spec.process->console_size.value_or(WindowSize{});
   if (spec.process->terminal) size = window_size(STDIN_FILENO).value_or(size);
@@ -140,14 +142,18 @@ Expected<std::unique_ptr<monitor::Sandbox>> create_sandbox(const BootRequest& re
   const Resources resources = OCI_TRY(sandbox_resources(spec));
   config.memory_limit = host_memory();
   config.cpus = cpu_count(request.options, resources);
-  StartForm form{size, request.wait_for_start, false, sandbox_memory(resources.memory_limit)};
+  StartForm form{size, request.wait_for_start, false, sandbox_memory(resources.memory_limit),
+                 network_bytes(network.network)};
   config.container = container_bytes(spec, plan, form);
   config.donated = OCI_TRY(donate(tree, spec.process->terminal));
+  for (UniqueFd& wire : network.wires) config.wires.push_back(wire.release());
   config.debug_log_fd = request.debug_log ? kDebugLogFd : -1;
   config.log_level = request.options.debug ? kLogDebug : kLogInfo;
   config.strace = request.options.strace;
   auto sandbox = monitor::Sandbox::create(std::move(config));
   if (!sandbox) return fail(sandbox.error().message, kExitSandbox);
+  // The namespace is this process's until that ends.
+  (void)network.claim.release();
   return *std::move(sandbox);
 }
 
@@ -180,6 +186,7 @@ Expected<void> start_and_run(const BootRequest& request) {
   Spec spec = OCI_TRY(read_spec());
   const ContainerPlan plan = OCI_TRY(plan_container(spec));
   OCI_TRY_VOID(adjust_oom_score(*spec.process));
+  const NetworkNamespaceId network_before = network_namespace_here();
   OCI_TRY_VOID(enter_namespaces(spec));
   OCI_TRY_VOID(HostTree::make_namespace());
   if (request.create_hooks) {
@@ -188,7 +195,12 @@ Expected<void> start_and_run(const BootRequest& request) {
   }
   HostTree tree = OCI_TRY(HostTree::build(plan.sources, kStateFd));
   ::close(kStateFd);
-  const std::unique_ptr<monitor::Sandbox> sandbox = OCI_TRY(create_sandbox(request, spec, plan, tree));
+  // After the hooks, which may have made it.
+  TakenNetwork network;
+  if (request.options.network == NetworkKind::sandbox) network = OCI_TRY(take_network(spec, network_before));
+  for (const std::string& warning : network.warnings) report_warning(kReportFd, warning);
+  const std::unique_ptr<monitor::Sandbox> sandbox =
+      OCI_TRY(create_sandbox(request, spec, plan, tree, std::move(network)));
 
   // The container has streams of its own. Reports of crashes go to whoever waits for it, else to the debug
   // log.

@@ -18,6 +18,7 @@ class Child {
   bool started() const { return outcome_.started; }
   bool ready() const { return outcome_.ready; }
   bool has_namespaces() const { return outcome_.namespaces; }
+  const std::vector<std::string>& warnings() const { return outcome_.warnings; }
   bool gone() const { return reaped_ && report_closed_; }
 
   // Until something happened: a report, the end, a signal.

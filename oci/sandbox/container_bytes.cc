@@ -221,6 +221,7 @@ std::string container_description(const Spec& spec, const ContainerPlan& plan, c
   writer.u32(form.wait_for_start ? 1 : 0);
   writer.limits(limits_of(spec.linux_.resources, form.sandbox_memory));
   write_process(writer, *spec.process, form.terminal, static_cast<uint32_t>(plan.sources.size()));
+  writer.string(form.network);
   writer.u32(0);  // place of the root
   writer.u32(spec.root.readonly ? 1 : 0);
   writer.u32(1);  // writes stay in memory

@@ -28,6 +28,7 @@ struct StartForm {
   bool wait_for_start = false;                  // the init stops before its program until it is told to start
   bool keep_host_name = false;                  // it shares the one that there is
   std::optional<uint64_t> sandbox_memory = {};  // what the whole sandbox may use
+  std::string network = {};                     // kvm/hostcall/network_spec.h
 };
 
 // The container, but for the list of handles. `plan` is of the same spec.

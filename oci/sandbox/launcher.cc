@@ -379,7 +379,7 @@ Expected<void> ended_early(const Child& child) {
 }
 
 // Until the container is created.
-Expected<void> become_created(Launch& launch, const LaunchRequest& request) {
+Expected<void> become_created(const Options& options, Launch& launch, const LaunchRequest& request) {
   bool hooks_left = has_create_hooks(request.spec.hooks);
   while (!launch.child->ready()) {
     OCI_TRY_VOID(launch.child->wait());
@@ -388,12 +388,14 @@ Expected<void> become_created(Launch& launch, const LaunchRequest& request) {
     OCI_TRY_VOID(run_create_hooks(launch, request.spec.hooks));
     hooks_left = false;
   }
+  show_warnings(options, launch.child->warnings());
   launch.state.status = "created";
   OCI_TRY_VOID(launch.state_dir.write(launch.state));
   return write_pid_file(request.pid_file, launch.child->pid());
 }
 
-Expected<void> become_running(Launch& launch, const LaunchRequest& request) {
+Expected<void> become_running(const Options& options, Launch& launch, const LaunchRequest& request) {
+  show_warnings(options, launch.child->warnings());
   launch.state.status = "running";
   OCI_TRY_VOID(launch.state_dir.write(launch.state));
   return write_pid_file(request.pid_file, launch.child->pid());
@@ -401,7 +403,7 @@ Expected<void> become_running(Launch& launch, const LaunchRequest& request) {
 
 Expected<void> stay(const Options& options, Launch& launch, const LaunchRequest& request, bool gated) {
   if (gated) {
-    OCI_TRY_VOID(become_created(launch, request));
+    OCI_TRY_VOID(become_created(options, launch, request));
     show_warnings(options, OCI_TRY(start_created(launch.state_dir)));
     launch.state_dir.unlock();
   }
@@ -409,7 +411,7 @@ Expected<void> stay(const Options& options, Launch& launch, const LaunchRequest&
   while (!launch.child->gone()) {
     OCI_TRY_VOID(launch.child->wait());
     if (running || !launch.child->started()) continue;
-    OCI_TRY_VOID(become_running(launch, request));
+    OCI_TRY_VOID(become_running(options, launch, request));
     launch.state_dir.unlock();
     running = true;
   }
@@ -433,7 +435,7 @@ Expected<void> launch_created(const Options& options, const LaunchRequest& reque
   if (request.spec.process->terminal && request.console_socket.empty())
     return fail("cannot allocate tty if runc will detach without setting console socket");
   Launch launch = OCI_TRY(start_sandbox(options, request, {true, true}));
-  Expected<void> created = become_created(launch, request);
+  Expected<void> created = become_created(options, launch, request);
   if (created) created = let_live(launch.lifeline);
   if (!created) {
     end(options, launch);

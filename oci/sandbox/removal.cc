@@ -11,6 +11,7 @@
 #include "oci/cgroup/cgroup.h"
 #include "oci/cmd/messages.h"
 #include "oci/control/client.h"
+#include "oci/network/handover.h"
 #include "oci/sandbox/hooks.h"
 #include "oci/spec/parse.h"
 
@@ -139,6 +140,10 @@ void clear_away(const Options& options, const StateDir& dir, const ContainerStat
   const Expected<std::string> text = dir.read_spec();
   const Expected<Spec> spec = text ? parse_spec(*text) : std::unexpected(text.error());
   if (!spec) return;
+  // Of a pod the sandbox has it, not the containers that joined.
+  for (const Namespace& ns : spec->linux_.namespaces)
+    if (ns.kind == NamespaceKind::network && !ns.path.empty() && state.sandbox.empty())
+      give_network_back(ns.path);
   // The specification: a failure is logged, the rest goes on.
   show_warnings(options, run_all_hooks("poststop", spec->hooks.poststop, state_document(state, "stopped")));
 }

@@ -49,6 +49,8 @@ void read_line(std::string_view line, Report& report) {
     report.ready = true;
   } else if (kind == 'n') {
     report.namespaces = true;
+  } else if (kind == 'm') {
+    report.warnings.push_back(printable(line));
   } else if (kind == 'w') {
     if (const auto status = take_number(line)) report.wait_status = *status & 0xffff;
   } else if (kind == 'e') {
@@ -67,12 +69,15 @@ void report_namespaces(int fd) { send(fd, "n"); }
 
 void report_wait_status(int fd, int wait_status) { send(fd, "w" + std::to_string(wait_status)); }
 
+void report_warning(int fd, const std::string& text) { send(fd, "m" + text); }
+
 void report_error(int fd, const Error& error) {
   send(fd, "e" + std::to_string(error.exit_status) + " " + error.text);
 }
 
 void read_report(const std::string& lines, Report& report) {
   std::string_view rest = lines;
+  report.warnings.clear();
   for (size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
     read_line(rest.substr(0, end), report);
     rest.remove_prefix(end + 1);

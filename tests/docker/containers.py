@@ -19,6 +19,30 @@ def test_host_network(engine):
     expect(engine.ask("run", "--rm", *host, "--network", "host", "local.test/busybox:1", "echo", "host").ok(), "host\n")
 
 
+def test_bridge(engine):
+    """The network that containers have by default; a hook of Docker's makes it."""
+    if engine.name != "docker":
+        return
+    image = "local.test/busybox:1"
+    name = "bridged"
+    engine.ask("run", "--detach", "--name", name, "--hostname", "boxed", image, "sh", "-c",
+               "mkdir /tmp/www; echo page > /tmp/www/page; exec httpd -f -p 8080 -h /tmp/www").ok()
+    address = engine.inspect(name, ".NetworkSettings.IPAddress")
+    expect_in(f"inet {address}/", engine.ask("exec", name, "ip", "addr").ok())
+    expect_in(f"default via {engine.gateway}", engine.ask("exec", name, "ip", "route").ok())
+    expect_in(f"{address}\tboxed", engine.ask("exec", name, "cat", "/etc/hosts").ok())
+    expect_in("2 packets received", engine.ask("exec", name, "ping", "-c", "2", "-W", "5", engine.gateway).ok())
+    fetch = f"import urllib.request; print(urllib.request.urlopen('http://{address}:8080/page', timeout=30).read())"
+    expect(engine.beside("/usr/bin/python3", "-c", fetch).ok(), "b'page\\n'\n")
+    # Two containers, by the bridge; and one that starts again.
+    out = engine.ask("run", "--rm", image, "wget", "-q", "-O", "-", f"http://{address}:8080/page").ok()
+    expect(out, "page\n")
+    engine.ask("restart", "--time", "0", name).ok()
+    address = engine.inspect(name, ".NetworkSettings.IPAddress")
+    expect_in("2 packets received", engine.ask("exec", name, "ping", "-c", "2", "-W", "5", engine.gateway).ok())
+    engine.remove(name)
+
+
 def test_terminal(engine):
     terminal = Terminal(engine, "run", "--rm", "-it", *engine.common, "local.test/busybox:1", "sh")
     terminal.send("tty; echo sum $((40 + 2))\n")

@@ -110,6 +110,8 @@ class Engine:
 
 class Docker(Engine):
     name = "docker"
+    gateway = "10.88.7.1"
+    namespace = None
     common = ("--network", "none")
     at_once = ()
 
@@ -118,9 +120,13 @@ class Docker(Engine):
         (self.work / "daemon.json").write_text(json.dumps(config))
         self.socket = f"unix://{self.work}/d.sock"
         self.log = open(self.work / "daemon.log", "wb")
+        # Its bridge is in a network namespace of its own, and nothing of it on this machine.
+        self.namespace = f"docker{os.getpid()}"
+        subprocess.run(["ip", "netns", "add", self.namespace], check=True)
+        subprocess.run(["ip", "-n", self.namespace, "link", "set", "lo", "up"], check=True)
         self.daemon = subprocess.Popen(
-            ["dockerd", "--config-file", self.work / "daemon.json", "--host", self.socket, "--data-root", self.work / "root",
-             "--exec-root", self.work / "exec", "--pidfile", self.work / "pid", "--iptables=false", "--bridge=none",
+            ["ip", "netns", "exec", self.namespace, "dockerd", "--config-file", self.work / "daemon.json", "--host", self.socket, "--data-root", self.work / "root",
+             "--exec-root", self.work / "exec", "--pidfile", self.work / "pid", "--iptables=false", f"--bip={self.gateway}/24",
              "--default-runtime", "runsc"], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
             start_new_session=True)
         wait_for(lambda: self.daemon.poll() is not None or self.ask("version").status == 0, "the daemon answers", 60)
@@ -141,6 +147,17 @@ class Docker(Engine):
         except subprocess.TimeoutExpired:
             os.killpg(self.daemon.pid, signal.SIGKILL)
             self.daemon.wait()
+
+    def close(self):
+        super().close()
+        if self.namespace:
+            subprocess.run(["ip", "netns", "del", self.namespace], check=False)
+
+    def beside(self, *words):
+        """A command at the other end of the containers' bridge."""
+        done = subprocess.run(["ip", "netns", "exec", self.namespace, *words], capture_output=True, text=True, timeout=90,
+                              check=False)
+        return Ended(done.returncode, done.stdout, done.stderr)
 
 
 class Podman(Engine):

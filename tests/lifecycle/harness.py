@@ -61,10 +61,16 @@ class Box:
     def __init__(self, options):
         self.mode, self.runtime, self.rootfs = options.on, options.runsc, options.rootfs
         self.slow = 4 if options.on == "ring0" else 1
+        self.network = "none"
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="lifecycle."))
         self.work.chmod(0o755)
         self._live = []
         self._detached = []
+        self._last = []
+
+    def at_the_end(self, function):
+        """Called by close(), when the containers are gone; the last one first."""
+        self._last.append(function)
 
     def close(self):
         if self._detached:
@@ -73,6 +79,8 @@ class Box:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+        for function in reversed(self._last):
+            function()
         shutil.rmtree(self.work, ignore_errors=True)
 
     def delete_at_the_end(self, name):
@@ -97,7 +105,7 @@ class Box:
         return folder
 
     def command(self, *words, options=()):
-        mode = [] if self.mode == "runc" else [f"--kvm-mode={self.mode}", "--network=none"]
+        mode = [] if self.mode == "runc" else [f"--kvm-mode={self.mode}", f"--network={self.network}"]
         return [self.runtime, *mode, *options, *words]
 
     def run_command(self, config, options=()):

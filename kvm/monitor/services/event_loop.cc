@@ -64,6 +64,15 @@ void EventLoop::run() {
 void EventLoop::announce() {
   if (shared_ == nullptr) return;
   shared_->events_pending.store(1, std::memory_order_seq_cst);
+  wake_a_cpu();
+}
+
+void EventLoop::wire(unsigned number) {
+  shared_->wires_pending.fetch_or(1U << number, std::memory_order_seq_cst);
+  wake_a_cpu();
+}
+
+void EventLoop::wake_a_cpu() {
   // The states are the sentry's word: good enough to choose by, and a wake is never lost whatever the CPU
   // does.
   unsigned chosen = 0;

@@ -44,6 +44,9 @@ class EventLoop {
   // The same, found by somebody else.
   void changes();
 
+  // There is something in the ring of a wire (Shared::wires_pending). Any thread, after attach().
+  void wire(unsigned number);
+
   // No more events for the handle. Before its descriptor is closed.
   void forget(hostcall::Handle handle, int fd);
 
@@ -61,6 +64,7 @@ class EventLoop {
   void poke();
   void on_stream(hostcall::Handle handle, std::uint32_t bits);
   void announce();
+  void wake_a_cpu();
 
   UniqueFd epoll_;
   UniqueFd wake_;  // eventfd

@@ -83,6 +83,7 @@ Result<void> HostcallServer::dispatch(unsigned cpu, Number number, const Frame& 
     BOTH(StreamRead, serve_stream_read);
     BOTH(StreamWrite, serve_stream_write);
     BOTH(StreamPoll, serve_stream_poll);
+    REQUEST_ONLY(WireKick, serve_wire_kick);
     default:
       return dispatch_system(cpu, number, frame, reply_size);
   }
@@ -119,6 +120,7 @@ Result<void> HostcallServer::dispatch_system(unsigned cpu, Number number, const 
       REQUEST_ONLY(ProcessEnded, serve_process_ended);
       REQUEST_ONLY(ContainerOom, serve_container_oom);
       REQUEST_ONLY(ContainerReady, serve_container_ready);
+      REQUEST_ONLY(WireAttach, serve_wire_attach);
     default:
       return dispatch_files(cpu, number, frame, reply_size);
   }

@@ -15,6 +15,7 @@
 #include "kvm/monitor/services/file_table.h"
 #include "kvm/monitor/services/host_watches.h"
 #include "kvm/monitor/services/valid.h"
+#include "kvm/monitor/wire/wire_pump.h"
 
 namespace runsc::monitor {
 
@@ -34,6 +35,7 @@ struct Services {
   EventLoop& events;
   HostWatches& watches;
   CommandQueue& commands;
+  std::vector<std::unique_ptr<WirePump>>& wires;
   CpuControl& cpus;
   SandboxEnd& end;
   Bounds bounds;
@@ -86,6 +88,10 @@ Result<void> serve_sync(Services&, const hc::HandleRequest&);
 Result<void> serve_allocate(Services&, const hc::Allocate::Request&);
 Result<void> serve_stat_fs(Services&, const hc::HandleRequest&, hc::StatFs::Reply&);
 Result<void> serve_seek_data(Services&, const hc::SeekData::Request&, hc::SizeReply&);
+
+// wire_service.cc
+Result<void> serve_wire_attach(Services&, const hc::WireAttach::Request&);
+Result<void> serve_wire_kick(Services&, const hc::WireKick::Request&);
 
 // watch_service.cc
 Result<void> serve_watch(Services&, const hc::Watch::Request&);

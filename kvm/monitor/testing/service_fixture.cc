@@ -21,8 +21,17 @@ ServiceFixture::ServiceFixture(std::vector<HostFileRef> donated, int log_fd) : f
   commands = std::move(*queue);
   new (guest.memory().at(kShared)) hostcall::Shared{};
   events->attach(shared(), cpus, 2);
-  services = std::unique_ptr<Services>(new Services{
-      guest.memory(), files, *events, watches, *commands, cpus, end, {guest.memory().limit(), 2}, log_fd, 0});
+  services = std::unique_ptr<Services>(new Services{guest.memory(),
+                                                    files,
+                                                    *events,
+                                                    watches,
+                                                    *commands,
+                                                    wires,
+                                                    cpus,
+                                                    end,
+                                                    {guest.memory().limit(), 2},
+                                                    log_fd,
+                                                    0});
   server = std::make_unique<HostcallServer>(*services, 1);
 }
 

@@ -23,6 +23,7 @@ uint64_t random_u64() {
   g_state ^= g_state << 17;
   return g_state;
 }
+void ring_doorbells() {}
 uint32_t random_u32() { return static_cast<uint32_t>(random_u64() >> 16); }
 void random_bytes(std::span<std::byte> out) {
   for (std::byte& b : out) b = static_cast<std::byte>(random_u64() >> 24);

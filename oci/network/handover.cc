@@ -1,0 +1,206 @@
+#include "oci/network/handover.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace runsc::oci {
+namespace {
+
+// Names of sockets in the abstract space belong to the network namespace and go with their last owner.
+constexpr std::string_view kClaim("\0runsc-network", 14);
+constexpr uint32_t kIngress = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS);
+constexpr uint32_t kEgress = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS);
+// By these our filter is known: first of all, under a number that nobody counts up to.
+constexpr uint32_t kPriority = 1;
+constexpr uint32_t kFilterNumber = 0x52756e53;
+// What the kernel may keep for a sandbox that is busy.
+constexpr int kReceiveBuffer = 8 << 20;
+constexpr int kSendBuffer = 2 << 20;
+
+Expected<NetworkNamespaceId> id_of(const char* path) {
+  struct stat st {};
+  if (::stat(path, &st) != 0) return fail_errno(path);
+  return NetworkNamespaceId{st.st_dev, st.st_ino};
+}
+
+// Null: somebody has it.
+Expected<UniqueFd> claim_namespace() {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd) return fail_errno("the claim on the network namespace", kExitSandbox);
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  std::copy(kClaim.begin(), kClaim.end(), name.sun_path);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + kClaim.size());
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), size) == 0) return fd;
+  if (errno == EADDRINUSE) return UniqueFd();
+  return fail_errno("the claim on the network namespace", kExitSandbox);
+}
+
+tcmsg filter_place(uint32_t interface) {
+  tcmsg tc{};
+  tc.tcm_family = AF_UNSPEC;
+  tc.tcm_ifindex = static_cast<int>(interface);
+  tc.tcm_parent = kIngress;
+  tc.tcm_handle = kFilterNumber;
+  tc.tcm_info = TC_H_MAKE(kPriority << 16, htons(ETH_P_ALL));
+  return tc;
+}
+
+tcmsg queue_place(uint32_t interface) {
+  tcmsg tc{};
+  tc.tcm_family = AF_UNSPEC;
+  tc.tcm_ifindex = static_cast<int>(interface);
+  tc.tcm_parent = TC_H_CLSACT;
+  tc.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
+  return tc;
+}
+
+// The host's protocols hear nothing of the interface any more. Packet sockets are asked before.
+Expected<void> hush(Netlink& netlink, const HostInterface& interface) {
+  const std::string what = "network interface " + interface.name + ": a filter for what comes in";
+  NetlinkMessage queue(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK);
+  queue.body(queue_place(interface.index)).attribute(TCA_KIND, "clsact");
+  const int made = OCI_TRY(netlink.ask(queue, what));
+  if (made != 0 && made != EEXIST) return fail(with_errno(what, made), kExitSandbox);
+  const sock_filter drop = BPF_STMT(BPF_RET | BPF_K, TC_ACT_SHOT);
+  NetlinkMessage filter(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_ACK);
+  filter.body(filter_place(interface.index)).attribute(TCA_KIND, "bpf");
+  const size_t options = filter.begin(TCA_OPTIONS);
+  filter.number<uint16_t>(TCA_BPF_OPS_LEN, 1);
+  filter.attribute(TCA_BPF_OPS, &drop, sizeof drop);
+  filter.number<uint32_t>(TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
+  filter.end(options);
+  const int added = OCI_TRY(netlink.ask(filter, what));
+  if (added != 0) return fail(with_errno(what, added), kExitSandbox);
+  return {};
+}
+
+bool has_filters(Netlink& netlink, uint32_t interface) {
+  bool any = false;
+  for (const uint32_t parent : {kIngress, kEgress}) {
+    tcmsg tc{};
+    tc.tcm_ifindex = static_cast<int>(interface);
+    tc.tcm_parent = parent;
+    const auto listed = netlink.list(NetlinkMessage(RTM_GETTFILTER, NLM_F_DUMP).body(tc), "filters",
+                                     [&](uint16_t, const NetlinkAnswer&) { any = true; });
+    any |= !listed.has_value();
+  }
+  return any;
+}
+
+// What hush() made, if it is there.
+void let_hear(Netlink& netlink, uint32_t interface) {
+  NetlinkMessage filter(RTM_DELTFILTER, NLM_F_ACK);
+  filter.body(filter_place(interface)).attribute(TCA_KIND, "bpf");
+  const Expected<int> removed = netlink.ask(filter, "a filter");
+  if (!removed || *removed != 0 || has_filters(netlink, interface)) return;
+  (void)netlink.ask(
+      NetlinkMessage(RTM_DELQDISC, NLM_F_ACK).body(queue_place(interface)).attribute(TCA_KIND, "clsact"),
+      "a queue");
+}
+
+Expected<UniqueFd> open_wire(const HostInterface& interface) {
+  const auto failed = [&] {
+    return fail_errno("network interface " + interface.name + ": packet socket", kExitSandbox);
+  };
+  // Protocol 0: nothing comes in before it is bound.
+  UniqueFd fd(::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return failed();
+  const int on = 1;
+  for (const int option : {PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING})
+    if (::setsockopt(fd.get(), SOL_PACKET, option, &on, sizeof on) != 0) return failed();
+  // As much as may be had: without the privilege, less.
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) != 0)
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &kSendBuffer, sizeof kSendBuffer) != 0)
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
+  packet_mreq groups{};
+  groups.mr_ifindex = static_cast<int>(interface.index);
+  groups.mr_type = PACKET_MR_ALLMULTI;
+  if (::setsockopt(fd.get(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, &groups, sizeof groups) != 0) return failed();
+  sockaddr_ll name{};
+  name.sll_family = AF_PACKET;
+  name.sll_protocol = htons(ETH_P_ALL);
+  name.sll_ifindex = static_cast<int>(interface.index);
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) return failed();
+  return fd;
+}
+
+bool wants_network(const Spec& spec) {
+  return std::any_of(spec.linux_.namespaces.begin(), spec.linux_.namespaces.end(),
+                     [](const Namespace& ns) { return ns.kind == NamespaceKind::network; });
+}
+
+// Why the interfaces stay with the host; empty: they do not.
+std::string reason_to_leave(const Spec& spec, const NetworkNamespaceId& before) {
+  if (!wants_network(spec)) return "config.json: linux.namespaces: names no network namespace";
+  const NetworkNamespaceId here = network_namespace_here();
+  const Expected<NetworkNamespaceId> machine = id_of("/proc/1/ns/net");
+  if (here == before || (machine && here == *machine))
+    return "config.json: linux.namespaces: the network namespace is the host's own";
+  return {};
+}
+
+}  // namespace
+
+NetworkNamespaceId network_namespace_here() {
+  return id_of("/proc/self/ns/net").value_or(NetworkNamespaceId{});
+}
+
+Expected<TakenNetwork> take_network(const Spec& spec, const NetworkNamespaceId& before) {
+  TakenNetwork taken;
+  const auto leave = [&](const std::string& why) {
+    taken.network = {};
+    taken.warnings.push_back(why + ": the container has the loopback interface only");
+    return std::move(taken);
+  };
+  if (const std::string why = reason_to_leave(spec, before); !why.empty()) return leave(why);
+  Netlink netlink = OCI_TRY(Netlink::open());
+  taken.network = OCI_TRY(read_host_network(netlink));
+  if (taken.network.interfaces.empty()) return taken;
+  constexpr size_t kMostInterfaces = 32;
+  if (taken.network.interfaces.size() > kMostInterfaces)
+    return fail("the network namespace has too many interfaces for a sandbox", kExitSandbox);
+  taken.claim = OCI_TRY(claim_namespace());
+  if (!taken.claim) return leave("the network namespace is another sandbox's");
+  for (const HostInterface& interface : taken.network.interfaces) {
+    taken.wires.push_back(OCI_TRY(open_wire(interface)));
+    OCI_TRY_VOID(hush(netlink, interface));
+  }
+  taken.warnings.insert(taken.warnings.end(), taken.network.left_out.begin(), taken.network.left_out.end());
+  return taken;
+}
+
+void give_network_back(const std::string& path) {
+  const UniqueFd there(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd here(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+  const Expected<NetworkNamespaceId> target = id_of(path.c_str());
+  if (!there || !here || !target || *target == network_namespace_here()) return;
+  if (const auto machine = id_of("/proc/1/ns/net"); machine && *machine == *target) return;
+  if (::setns(there.get(), CLONE_NEWNET) != 0) return;
+  // Nobody else takes it meanwhile.
+  if (const Expected<UniqueFd> claim = claim_namespace(); claim && *claim) {
+    Expected<Netlink> netlink = Netlink::open();
+    const Expected<HostNetwork> network =
+        netlink ? read_host_network(*netlink) : std::unexpected(netlink.error());
+    if (network)
+      for (const HostInterface& interface : network->interfaces) let_hear(*netlink, interface.index);
+  }
+  if (::setns(here.get(), CLONE_NEWNET) != 0) ::_exit(kExitSandbox);
+}
+
+}  // namespace runsc::oci
