@@ -125,8 +125,9 @@ class Docker(Engine):
         subprocess.run(["ip", "netns", "add", self.namespace], check=True)
         subprocess.run(["ip", "-n", self.namespace, "link", "set", "lo", "up"], check=True)
         self.daemon = subprocess.Popen(
-            ["ip", "netns", "exec", self.namespace, "dockerd", "--config-file", self.work / "daemon.json", "--host", self.socket, "--data-root", self.work / "root",
-             "--exec-root", self.work / "exec", "--pidfile", self.work / "pid", "--iptables=false", f"--bip={self.gateway}/24",
+            ["nsenter", f"--net=/run/netns/{self.namespace}", "dockerd", "--config-file", self.work / "daemon.json",
+             "--host", self.socket, "--data-root", self.work / "root", "--exec-root", self.work / "exec",
+             "--pidfile", self.work / "pid", "--iptables=false", f"--bip={self.gateway}/24",
              "--default-runtime", "runsc"], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
             start_new_session=True)
         wait_for(lambda: self.daemon.poll() is not None or self.ask("version").status == 0, "the daemon answers", 60)
@@ -155,8 +156,8 @@ class Docker(Engine):
 
     def beside(self, *words):
         """A command at the other end of the containers' bridge."""
-        done = subprocess.run(["ip", "netns", "exec", self.namespace, *words], capture_output=True, text=True, timeout=90,
-                              check=False)
+        done = subprocess.run(["nsenter", f"--net=/run/netns/{self.namespace}", *words], capture_output=True, text=True,
+                              timeout=90, check=False)
         return Ended(done.returncode, done.stdout, done.stderr)
 
 
