@@ -198,6 +198,7 @@ void Autoconf::tick() {
   {
     LockGuard guard(lock_);
     expire_at = expire_at_;
+    if (expire_at <= now) expire_at_ = kNever;
     ask = solicit_at_ <= now;
     if (ask) {
       if (solicits_left_ > 0) --solicits_left_;
@@ -209,13 +210,20 @@ void Autoconf::tick() {
     }
   }
   if (ask) send_router_solicit(link_);
-  if (expire_at <= now) expire_at = stack_.config.expire(link_, now);
+  if (expire_at <= now) watch_times();
   {
     LockGuard guard(lock_);
-    expire_at_ = expire_at;
     arm_locked();
   }
   stack_.drain();
+}
+
+// Too early a time does no harm: it is looked at again then.
+void Autoconf::watch_times() {
+  const uint64_t next = stack_.config.expire(link_, monotonic_ns());
+  LockGuard guard(lock_);
+  expire_at_ = std::min(expire_at_, next);
+  arm_locked();
 }
 
 // ---- what routers say ----
@@ -352,10 +360,7 @@ void Autoconf::router_advert(Packet& packet) {
       if (mtu >= kLeastMtu && mtu <= link_.mtu()) stack_.config.set_mtu6(link_, mtu);
     }
   }
-  const uint64_t next = stack_.config.expire(link_, now);
-  LockGuard guard(lock_);
-  expire_at_ = next;
-  arm_locked();
+  watch_times();
 }
 
 }  // namespace runsc::net

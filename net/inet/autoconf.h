@@ -25,6 +25,8 @@ class Autoconf {
   // An address that is tentative: it will be looked for.
   void begin_dad(const IpAddress& address);
   void forget(const IpAddress& address);
+  // An address or route of the link has a time at which it ends.
+  void watch_times();
   // Our own probe, come back to us.
   bool own_nonce(const IpAddress& address, uint64_t nonce) const;
   // Our tentative address is somebody else's too.

@@ -115,6 +115,7 @@ void Ethernet::ipv6_switched(bool on) {
 }
 
 void Ethernet::address_added(const InterfaceAddress& a) {
+  if (a.valid_ns || a.preferred_ns) autoconf_.watch_times();
   if (a.address.is_v4()) {
     if (up() && with_all(&InterfaceSettings::arp_notify)) announce_arp(*this, a.address);
     return;

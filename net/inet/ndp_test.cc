@@ -315,6 +315,33 @@ TEST_CASE("ndp: settings that refuse routers") {
   CHECK(way(h, "2001:db8:1::5") == "2001:db8:1::5");
 }
 
+TEST_CASE("addresses: what was given for a time goes with it") {
+  World w;
+  w.two();
+  for (const char* text : {"10.0.0.50", "fd00::50"}) {
+    InterfaceAddress a;
+    a.address = a.peer = ip(text);
+    a.prefix = a.address.is_v4() ? 24 : 64;
+    a.flags = address_flag::no_dad;
+    a.valid_ns = monotonic_ns() + 20 * kSecond;
+    a.preferred_ns = monotonic_ns() + 10 * kSecond;
+    REQUIRE(w.a().config().add_address(*w.a().link, a));
+  }
+  uint32_t flags = 0;
+  w.run(9 * kSecond);
+  for (const char* text : {"10.0.0.50", "fd00::50"}) {
+    REQUIRE(has_address(w.a(), text, &flags));
+    CHECK_FALSE(flags & (address_flag::deprecated | address_flag::permanent));
+  }
+  w.run(2 * kSecond);
+  REQUIRE(has_address(w.a(), "fd00::50", &flags));
+  CHECK(flags & address_flag::deprecated);
+  w.run(10 * kSecond);
+  CHECK_FALSE(has_address(w.a(), "10.0.0.50"));
+  CHECK_FALSE(has_address(w.a(), "fd00::50"));
+  CHECK(w.a().config().is_local(ip("10.0.0.1")));
+}
+
 TEST_CASE("igmp: memberships are told, queries answered") {
   World w;
   w.two();
