@@ -42,24 +42,29 @@ constexpr SettingRow kConf6[] = {
 };
 
 template <bool V6>
-constexpr SettingRow kNeighbour[] = {
-    {"base_reachable_time", neighbour<&N::base_reachable_ms, V6>, 0, 1'000'000, 1000},
-    {"base_reachable_time_ms", neighbour<&N::base_reachable_ms, V6>},
-    {"delay_first_probe_time", neighbour<&N::delay_first_probe_s, V6>},
-    {"gc_stale_time", neighbour<&N::gc_stale_s, V6>},
-    {"locktime", neighbour<&N::locktime_ms, V6>, 0, 1'000'000, 10},
-    {"mcast_solicit", neighbour<&N::multicast_probes, V6>, 0, 1'000'000},
-    {"retrans_time_ms", neighbour<&N::retransmit_ms, V6>},
-    {"ucast_solicit", neighbour<&N::unicast_probes, V6>, 0, 1'000'000},
-    {"unres_qlen_bytes", neighbour<&N::queue_bytes, V6>},
-};
+std::span<const SettingRow> neighbour_rows_of() {
+  static constexpr SettingRow kRows[] = {
+      {"base_reachable_time", neighbour<&N::base_reachable_ms, V6>, 0, 1'000'000, 1000},
+      {"base_reachable_time_ms", neighbour<&N::base_reachable_ms, V6>},
+      {"delay_first_probe_time", neighbour<&N::delay_first_probe_s, V6>},
+      {"gc_stale_time", neighbour<&N::gc_stale_s, V6>},
+      {"locktime", neighbour<&N::locktime_ms, V6>, 0, 1'000'000, 10},
+      {"mcast_solicit", neighbour<&N::multicast_probes, V6>, 0, 1'000'000},
+      {"retrans_time_ms", neighbour<&N::retransmit_ms, V6>},
+      {"ucast_solicit", neighbour<&N::unicast_probes, V6>, 0, 1'000'000},
+      {"unres_qlen_bytes", neighbour<&N::queue_bytes, V6>},
+  };
+  return kRows;
+}
 
 }  // namespace
 
 std::span<const SettingRow> conf_rows(bool v6) {
   return v6 ? std::span<const SettingRow>(kConf6) : std::span<const SettingRow>(kConf4);
 }
-std::span<const SettingRow> neighbour_rows(bool v6) { return v6 ? kNeighbour<true> : kNeighbour<false>; }
+std::span<const SettingRow> neighbour_rows(bool v6) {
+  return v6 ? neighbour_rows_of<true>() : neighbour_rows_of<false>();
+}
 
 void InterfaceSettings::copy_from(const InterfaceSettings& other) {
   auto& from = const_cast<InterfaceSettings&>(other);
