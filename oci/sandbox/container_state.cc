@@ -11,7 +11,10 @@ namespace runsc::oci {
 
 using nlohmann::ordered_json;
 
-uint64_t process_start_time(pid_t pid) {
+namespace {
+
+// 0: no such process, or a zombie, where those do not count.
+uint64_t start_time_of(pid_t pid, bool zombies) {
   constexpr size_t kMost = 4096;
   if (pid <= 0) return 0;
   const auto text = read_file("/proc/" + std::to_string(pid) + "/stat", kMost);
@@ -19,7 +22,8 @@ uint64_t process_start_time(pid_t pid) {
   // The name may hold anything: fields are counted from behind it.
   const size_t name_end = text->rfind(')');
   if (name_end == std::string::npos || name_end + 2 >= text->size()) return 0;
-  if ((*text)[name_end + 2] == 'Z' || (*text)[name_end + 2] == 'X') return 0;
+  const char run_state = (*text)[name_end + 2];
+  if (!zombies && (run_state == 'Z' || run_state == 'X')) return 0;
   size_t at = name_end + 1;
   constexpr int kFieldsToStartTime = 20;  // proc(5): the 22nd, the name is the second
   for (int i = 0; i < kFieldsToStartTime; ++i) {
@@ -30,6 +34,15 @@ uint64_t process_start_time(pid_t pid) {
   uint64_t time = 0;
   std::from_chars(text->data() + at, text->data() + text->size(), time);
   return time;
+}
+
+}  // namespace
+
+uint64_t process_start_time(pid_t pid) { return start_time_of(pid, false); }
+
+bool is_there(const ContainerState& state) {
+  const uint64_t now = start_time_of(state.pid, true);
+  return now != 0 && now == state.start_time;
 }
 
 bool is_alive(const ContainerState& state) {

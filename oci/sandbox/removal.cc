@@ -56,7 +56,7 @@ bool wait_in_sandbox(const StateDir& dir, const ContainerState& state) {
 // Killed, and gone when this returns.
 Expected<void> end(const StateDir& dir, const ContainerState& state) {
   const UniqueFd process = open_process(state.pid);
-  if (is_alive(state)) {
+  if (is_there(state)) {
     if (process) send_kill(process);
     if (!wait_for_end(process)) return fail("container " + state.id + " is still running");
   }

@@ -39,6 +39,8 @@ std::string state_document(const ContainerState& state, const std::string& statu
 uint64_t process_start_time(pid_t pid);
 // Its process is there, and is not another one that got its number.
 bool is_alive(const ContainerState& state);
+// Or a zombie of it: some threads may still be on their way out, with what they hold.
+bool is_there(const ContainerState& state);
 bool creator_is_alive(const ContainerState& state);
 
 class StateDir {
