@@ -123,7 +123,7 @@ def steps():
         Step("lifecycle ring0", [*vm, "1200", "tests/lifecycle/run", *ring0, "--part", "cheap"], NORMAL, needs=["build"],
              limit=1260),
         Step("containerd with runc", ["tests/containerd/run"], NORMAL, needs=["build"]),
-        Step("containerd with runsc", ["tests/containerd/run", "--runtime", str(TOP / "build/runsc"), "--flag", "network=none"],
+        Step("containerd with runsc", ["tests/containerd/run", "--runtime", str(TOP / "build/runsc")],
              NORMAL, needs=["build"]),
         Step("install", ["tests/install/run"], NORMAL, needs=["build"]),
         Step("docker", ["tests/docker/run"], NORMAL, needs=["build"]),
