@@ -71,7 +71,7 @@ TEST_CASE("global flags are checked by value", "[oci][flags]") {
   CHECK(error("--kvm-mode=fast") == "flag --kvm-mode: must be one of auto, ring0, hosted, not \"fast\"");
   CHECK(error("--cpu-num=3").empty());
   CHECK(error("--cpu-num=0") == "flag --cpu-num: must be a number between 1 and 64, not \"0\"");
-  CHECK(options.sandbox_flags() == Strings{"--kvm-mode=ring0", "--cpu-num=3"});
+  CHECK(options.sandbox_flags() == Strings{"--kvm-mode=ring0", "--network=sandbox", "--cpu-num=3"});
   CHECK(flags.usage().find("--kvm-mode MODE") != std::string::npos);
 }
 
