@@ -73,10 +73,13 @@ Result<uint32_t> add_interface(net::NetworkNamespace& net, uint32_t number, Cont
   const MacAddress mac = TRY(read_mac(reader));
   const uint32_t mtu = reader.u32();
   const uint32_t queue_length = reader.u32();
+  const uint32_t flags = reader.u32();
   if (!reader.ok()) return Errno::inval;
   net::NetConfig& config = net.inet().config;
   Unique<net::RingWire> wire = TRY(net::RingWire::create(number));
   Ref<net::Ethernet> link = TRY(net::Ethernet::make(net.inet(), name, mac, mtu, *wire));
+  if (flags & hostcall::kIpv6Off) link->settings.disable_ipv6 = 1;
+  if (flags & hostcall::kNoRouterAdvertisements) link->settings.accept_ra = 0;
   auto added = config.add_interface(link, index);
   // Ours has the number of lo.
   if (!added && added.error() == Errno::busy) added = config.add_interface(link);

@@ -3,7 +3,8 @@
 // there is only lo. Else in this order:
 //   u32 version (kNetworkVersion)
 //   u32 count, then per interface, which has the wire of that place:
-//     string name, u32 index on the host, string hardware address (6 bytes), u32 MTU, u32 queue length
+//     string name, u32 index on the host, string hardware address (6 bytes), u32 MTU, u32 queue length, u32
+//     flags (kIpv6Off, kNoRouterAdvertisements)
 //     u32 count, then per address:
 //       string address, string peer ("": none), string broadcast ("": none), u32 prefix, u32 scope, u32
 //       flags, string label
@@ -19,6 +20,8 @@
 
 namespace runsc::hostcall {
 
-inline constexpr uint32_t kNetworkVersion = 1;
+inline constexpr uint32_t kNetworkVersion = 2;
+// What the host's stack does not do there: IPv6 at all; taking addresses and routes from routers (RFC 4861).
+inline constexpr uint32_t kIpv6Off = 1, kNoRouterAdvertisements = 2;
 
 }  // namespace runsc::hostcall

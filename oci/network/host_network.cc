@@ -3,11 +3,13 @@
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
+#include <linux/ipv6.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "kvm/hostcall/network_spec.h"
 
@@ -25,6 +27,24 @@ HostInterface* find(HostNetwork& network, uint32_t index) {
   return nullptr;
 }
 
+// The settings of IPv6 there, net.ipv6.conf.IF; a host without IPv6 says nothing.
+uint32_t ipv6_flags(const NetlinkAnswer& answer) {
+  const std::string families = answer.attribute(sizeof(ifinfomsg), IFLA_AF_SPEC);
+  const std::string settings =
+      NetlinkAnswer::attribute_in(NetlinkAnswer::attribute_in(families, AF_INET6), IFLA_INET6_CONF);
+  const auto setting = [&](size_t which, int32_t missing) {
+    int32_t value = missing;
+    if (settings.size() >= (which + 1) * sizeof value)
+      std::memcpy(&value, settings.data() + which * sizeof value, sizeof value);
+    return value;
+  };
+  const int32_t accept = setting(DEVCONF_ACCEPT_RA, 0);
+  const bool listens = accept == 2 || (accept == 1 && setting(DEVCONF_FORWARDING, 0) == 0);
+  uint32_t flags = listens ? 0 : hostcall::kNoRouterAdvertisements;
+  if (setting(DEVCONF_DISABLE_IPV6, 1) != 0) flags |= hostcall::kIpv6Off;
+  return flags;
+}
+
 Expected<void> read_links(Netlink& netlink, HostNetwork& network) {
   ifinfomsg all{};
   return netlink.list(NetlinkMessage(RTM_GETLINK, NLM_F_DUMP).body(all), "the network interfaces",
@@ -38,6 +58,7 @@ Expected<void> read_links(Netlink& netlink, HostNetwork& network) {
                         interface.hardware = answer.attribute(sizeof link, IFLA_ADDRESS);
                         interface.mtu = answer.number<uint32_t>(sizeof link, IFLA_MTU);
                         interface.queue_length = answer.number<uint32_t>(sizeof link, IFLA_TXQLEN);
+                        interface.flags = ipv6_flags(answer);
                         if (link.ifi_type != ARPHRD_ETHER || interface.hardware.size() != kHardwareSize) {
                           network.left_out.push_back("network interface " + interface.name +
                                                      " is not an Ethernet: the container does not have it");
@@ -159,6 +180,7 @@ void write_interface(Writer& writer, const HostInterface& interface) {
   writer.string(interface.hardware);
   writer.u32(interface.mtu);
   writer.u32(interface.queue_length);
+  writer.u32(interface.flags);
   writer.u32(static_cast<uint32_t>(interface.addresses.size()));
   for (const HostAddress& address : interface.addresses) {
     writer.string(address.address);

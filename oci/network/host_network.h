@@ -23,6 +23,7 @@ struct HostInterface {
   uint32_t index = 0;
   std::string name, hardware;
   uint32_t mtu = 0, queue_length = 0;
+  uint32_t flags = 0;  // kvm/hostcall/network_spec.h
   std::vector<HostAddress> addresses;
   std::vector<HostNeighbour> neighbours;  // permanent ones
 };

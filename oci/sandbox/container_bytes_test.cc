@@ -89,7 +89,8 @@ TEST_CASE("the sentry reads what config.json says", "[oci][sandbox]") {
   spec.linux_.resources.memory_limit = 64 << 20;
   spec.linux_.resources.pids_limit = -1;
   spec.linux_.resources.cpu_quota = 50'000;
-  const std::string bytes = container_bytes(spec, *plan, {{24, 80}, true, false, uint64_t{88} << 20, "its interfaces"});
+  const std::string bytes =
+      container_bytes(spec, *plan, {{24, 80}, true, false, uint64_t{88} << 20, "its interfaces"});
   ContainerReader reader(std::as_bytes(std::span(bytes)));
   CHECK(reader.u32() == hostcall::kContainerVersion);
   CHECK(reader.read_handles());

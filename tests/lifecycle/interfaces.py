@@ -99,6 +99,20 @@ def test_kinds_of_network(box):
 
 
 @ours
+def test_ipv6_is_as_the_host_has_it(box):
+    link = Link(box)
+    for settings in ({"disable_ipv6": "1", "accept_ra": "1"}, {"disable_ipv6": "0", "accept_ra": "0"}):
+        for name, value in settings.items():
+            run("ip", "netns", "exec", link.inner, "sysctl", "-q", "-w", f"net.ipv6.conf.eth0.{name}={value}")
+        container = link.start()
+        for name, value in settings.items():
+            expect(box.ask("exec", container, "cat", f"/proc/sys/net/ipv6/conf/eth0/{name}").ok(), value + "\n", name)
+        shown = box.ask("exec", container, "ip", "-6", "addr", "show", "dev", "eth0").ok()
+        expect("inet6" in shown, settings["disable_ipv6"] == "0", shown)
+        box.ask("delete", "--force", container).ok()
+
+
+@ours
 def test_containers_of_a_pod_share_it(box):
     link = Link(box)
     pod = link.start(change=of_pod("unused", "sandbox"))
