@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""cri_client.py SOCKET STUBS IMAGE FOLDER HANDLER: a pod of three containers through its life, over containerd's CRI, as
-kubelet has it. FOLDER is for logs and a volume.
+"""cri_client.py SOCKET STUBS IMAGE FOLDER HANDLER PART: a pod over containerd's CRI, as kubelet has it. PART life: three
+containers from their start to their end; network: one that serves the pod's address. FOLDER is for logs and a volume.
 
 Prints one JSON object of what was seen. For Debian's own python3: gRPC and websocket are packages of its."""
 
@@ -9,11 +9,12 @@ import os
 import pathlib
 import sys
 import time
+import urllib.request
 
 import grpc
 import websocket
 
-socket, stubs, image, folder, handler = sys.argv[1:]
+socket, stubs, image, folder, handler, part = sys.argv[1:]
 sys.path.insert(0, stubs)
 import cri_pb2 as cri  # noqa: E402
 
@@ -40,10 +41,9 @@ def wait_for_end(container):
     return status(container)
 
 
-# The host's network: no network plugin is needed.
-namespaces = cri.NamespaceOption(network=cri.NODE, pid=cri.CONTAINER, ipc=cri.POD)
+namespaces = cri.NamespaceOption(network=cri.POD if part == "network" else cri.NODE, pid=cri.CONTAINER, ipc=cri.POD)
 pod_config = cri.PodSandboxConfig(
-    metadata=cri.PodSandboxMetadata(name="pod", uid=f"uid-{os.getpid()}", namespace="default"), log_directory=folder,
+    metadata=cri.PodSandboxMetadata(name=part, uid=f"uid-{os.getpid()}", namespace="default"), log_directory=folder,
     linux=cri.LinuxPodSandboxConfig(
         cgroup_parent="/runsc-cri-test", security_context=cri.LinuxSandboxSecurityContext(namespace_options=namespaces)))
 
@@ -92,9 +92,28 @@ def log_of(name):
     return [line.split(" ", 1)[1] for line in pathlib.Path(folder, name).read_text().splitlines()]
 
 
-def main():
+def network():
+    """The pod has an address of the plugin's; its containers share it."""
+    (volume / "index.html").write_text("from the pod\n")
+    pod = call("RunPodSandbox", cri.RunPodSandboxRequest(config=pod_config, runtime_handler=handler)).id
+    address = call("PodSandboxStatus", cri.Name(id=pod), cri.PodSandboxStatusResponse).status.network.ip
+    server = create(pod, "server", "/bin/sh", "-c", "httpd -p 80 -h /shared && echo ready && exec sleep 1000")
+    while log_of("server.0.log") != ["stdout F ready"]:
+        time.sleep(0.05)
+    other = create(pod, "other", "/bin/sleep", "1000")
+    seen = {"address": address, "outside": urllib.request.urlopen(f"http://{address}/", timeout=30).read().decode(),
+            "inside": exec_sync(other, "wget", "-q", "-O", "-", f"http://{address}/")[0],
+            "loopback": exec_sync(other, "wget", "-q", "-O", "-", "http://127.0.0.1/")[0],
+            "node": exec_sync(other, "ping", "-c", "1", "-W", "20", "10.88.0.1")[2]}
+    for container in (server, other):
+        remove(container)
+    call("StopPodSandbox", cri.Name(id=pod))
+    call("RemovePodSandbox", cri.Name(id=pod))
+    print(json.dumps(seen), flush=True)
+
+
+def life():
     seen = {}
-    volume.mkdir(exist_ok=True)
     pod = call("RunPodSandbox", cri.RunPodSandboxRequest(config=pod_config, runtime_handler=handler)).id
     first = create(pod, "first", "/bin/sh", "-c", "echo first; echo err >&2; exec sleep 1000")
     second = create(pod, "second", "/bin/sh", "-c", "echo of second > /shared/file; exit 3")
@@ -123,4 +142,5 @@ def main():
     print(json.dumps(seen), flush=True)
 
 
-main()
+volume.mkdir(exist_ok=True)
+{"life": life, "network": network}[part]()

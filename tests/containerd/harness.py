@@ -93,6 +93,11 @@ class Containerd:
         (self.work / "config.toml").write_text(self._config())
         self.process = None
         self._live = []
+        # Its own network: what plugins make is not the machine's.
+        self.namespace = f"ctrd-{os.getpid()}"
+        self.network = ["nsenter", f"--net=/run/netns/{self.namespace}"]
+        subprocess.run(["ip", "netns", "add", self.namespace], check=True)
+        subprocess.run([*self.network, "ip", "link", "set", "lo", "up"], check=True)
         try:
             self.start()
             self._import_images(options)
@@ -140,6 +145,17 @@ state = "{self.work}/state"
     default_runtime_name = "runsc"
 {handlers}'''
 
+    def add_network(self, subnet):
+        """For pods that do not take the node's."""
+        (self.work / "cni").symlink_to("/usr/lib/cni")
+        (self.work / "cni.d").mkdir(exist_ok=True)
+        address = {"type": "host-local", "dataDir": str(self.work / "cni.ipam"), "ranges": [[{"subnet": subnet}]],
+                   "routes": [{"dst": "0.0.0.0/0"}]}
+        (self.work / "cni.d" / "10-pods.conflist").write_text(json.dumps(
+            {"cniVersion": "0.4.0", "name": "pods", "plugins": [{"type": "ptp", "ipam": address}]}))
+        self.kill()
+        self.start()
+
     def _tool(self, name):
         return str(self.binaries / name) if self.binaries else name
 
@@ -147,7 +163,7 @@ state = "{self.work}/state"
         environment = {**os.environ, "PATH": f"{self.shim_folder}:{os.environ['PATH']}"}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [self._tool("containerd"), "--config", str(self.work / "config.toml")], stdin=subprocess.DEVNULL, stdout=log,
+                [*self.network, self._tool("containerd"), "--config", str(self.work / "config.toml")], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, env=environment, start_new_session=True)
         wait_for(lambda: self.process.poll() is not None or self.ctr("version").status == 0, "containerd answers")
         expect(self.process.poll(), None, "containerd")
@@ -233,4 +249,5 @@ state = "{self.work}/state"
         mounts = [line.split()[1] for line in open("/proc/self/mounts") if str(self.work) in line]
         for place in reversed(mounts):
             subprocess.run(["umount", "-l", place])
+        subprocess.run(["ip", "netns", "del", self.namespace], check=True)
         shutil.rmtree(self.work, ignore_errors=True)
