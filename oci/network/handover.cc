@@ -113,13 +113,29 @@ void let_hear(Netlink& netlink, uint32_t interface) {
       "a queue");
 }
 
+// Linux takes tags of VLANs out of frames, and packet sockets get them like those that had none; what belongs
+// to another VLAN is not for this interface. Tag 0 is a priority alone.
+bool leave_other_vlans_out(int socket) {
+  constexpr uint32_t kTagThere = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT);
+  constexpr uint32_t kTag = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG);
+  sock_filter steps[] = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kTagThere),
+                         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 3, 0),
+                         BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kTag),
+                         BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xfff),
+                         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),
+                         BPF_STMT(BPF_RET | BPF_K, ~uint32_t{0}),
+                         BPF_STMT(BPF_RET | BPF_K, 0)};
+  const sock_fprog program{std::size(steps), steps};
+  return ::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+}
+
 Expected<UniqueFd> open_wire(const HostInterface& interface) {
   const auto failed = [&] {
     return fail_errno("network interface " + interface.name + ": packet socket", kExitSandbox);
   };
   // Protocol 0: nothing comes in before it is bound.
   UniqueFd fd(::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return failed();
+  if (!fd || !leave_other_vlans_out(fd.get())) return failed();
   const int on = 1;
   for (const int option : {PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING})
     if (::setsockopt(fd.get(), SOL_PACKET, option, &on, sizeof on) != 0) return failed();
@@ -171,6 +187,7 @@ Expected<TakenNetwork> take_network(const Spec& spec, const NetworkNamespaceId& 
   if (const std::string why = reason_to_leave(spec, before); !why.empty()) return leave(why);
   Netlink netlink = OCI_TRY(Netlink::open());
   taken.network = OCI_TRY(read_host_network(netlink));
+  taken.warnings = taken.network.left_out;
   if (taken.network.interfaces.empty()) return taken;
   constexpr size_t kMostInterfaces = 32;
   if (taken.network.interfaces.size() > kMostInterfaces)
@@ -178,27 +195,29 @@ Expected<TakenNetwork> take_network(const Spec& spec, const NetworkNamespaceId& 
   taken.claim = OCI_TRY(claim_namespace());
   if (!taken.claim) return leave("the network namespace is another sandbox's");
   for (const HostInterface& interface : taken.network.interfaces) {
-    taken.wires.push_back(OCI_TRY(open_wire(interface)));
+    // In this order: what is answered by both is broken off by one.
     OCI_TRY_VOID(hush(netlink, interface));
+    taken.wires.push_back(OCI_TRY(open_wire(interface)));
   }
-  taken.warnings.insert(taken.warnings.end(), taken.network.left_out.begin(), taken.network.left_out.end());
   return taken;
 }
 
 void give_network_back(const std::string& path) {
-  const UniqueFd there(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Looked at by descriptor: the path may lead elsewhere the next moment.
+  const UniqueFd there(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   const UniqueFd here(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
-  const Expected<NetworkNamespaceId> target = id_of(path.c_str());
-  if (!there || !here || !target || *target == network_namespace_here()) return;
-  if (const auto machine = id_of("/proc/1/ns/net"); machine && *machine == *target) return;
+  struct stat st {};
+  if (!there || !here || ::fstat(there.get(), &st) != 0) return;
+  const NetworkNamespaceId target{st.st_dev, st.st_ino};
+  if (target == network_namespace_here()) return;
+  if (const auto machine = id_of("/proc/1/ns/net"); machine && *machine == target) return;
   if (::setns(there.get(), CLONE_NEWNET) != 0) return;
   // Nobody else takes it meanwhile.
   if (const Expected<UniqueFd> claim = claim_namespace(); claim && *claim) {
     Expected<Netlink> netlink = Netlink::open();
-    const Expected<HostNetwork> network =
-        netlink ? read_host_network(*netlink) : std::unexpected(netlink.error());
-    if (network)
-      for (const HostInterface& interface : network->interfaces) let_hear(*netlink, interface.index);
+    // Also of those that have gone down since.
+    if (netlink)
+      for (const uint32_t interface : all_interfaces(*netlink)) let_hear(*netlink, interface);
   }
   if (::setns(here.get(), CLONE_NEWNET) != 0) ::_exit(kExitSandbox);
 }

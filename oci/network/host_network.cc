@@ -27,6 +27,31 @@ HostInterface* find(HostNetwork& network, uint32_t index) {
   return nullptr;
 }
 
+// One sentence for each reason, however often it is met.
+void leave_out(HostNetwork& network, std::string what) {
+  what += ": the container does not have it";
+  if (std::find(network.left_out.begin(), network.left_out.end(), what) == network.left_out.end())
+    network.left_out.push_back(std::move(what));
+}
+
+// Empty: it is handed over.
+std::string why_not(const ifinfomsg& link, const NetlinkAnswer& answer) {
+  const std::string hardware = answer.attribute(sizeof link, IFLA_ADDRESS);
+  const bool nobody = hardware == std::string(kHardwareSize, '\0');
+  if (link.ifi_type != ARPHRD_ETHER || hardware.size() != kHardwareSize || nobody || (hardware[0] & 1) != 0)
+    return "is not an Ethernet";
+  if ((link.ifi_flags & IFF_NOARP) != 0) return "knows no neighbours by ARP";
+  // The one that it is part of is handed over.
+  if (answer.number<uint32_t>(sizeof link, IFLA_MASTER) != 0) return "is part of another one";
+  const std::string info = answer.attribute(sizeof link, IFLA_LINKINFO);
+  const bool pair = text_of(NetlinkAnswer::attribute_in(info, IFLA_INFO_KIND)) == "veth";
+  const bool beneath_is_here = answer.number<uint32_t>(sizeof link, IFLA_LINK) != 0 &&
+                               answer.attribute(sizeof link, IFLA_LINK_NETNSID).empty();
+  // What is beneath gets all that comes.
+  if (beneath_is_here && !pair) return "stands on another one";
+  return {};
+}
+
 // The settings of IPv6 there, net.ipv6.conf.IF; a host without IPv6 says nothing.
 uint32_t ipv6_flags(const NetlinkAnswer& answer) {
   const std::string families = answer.attribute(sizeof(ifinfomsg), IFLA_AF_SPEC);
@@ -59,12 +84,9 @@ Expected<void> read_links(Netlink& netlink, HostNetwork& network) {
                         interface.mtu = answer.number<uint32_t>(sizeof link, IFLA_MTU);
                         interface.queue_length = answer.number<uint32_t>(sizeof link, IFLA_TXQLEN);
                         interface.flags = ipv6_flags(answer);
-                        if (link.ifi_type != ARPHRD_ETHER || interface.hardware.size() != kHardwareSize) {
-                          network.left_out.push_back("network interface " + interface.name +
-                                                     " is not an Ethernet: the container does not have it");
-                          return;
-                        }
-                        network.interfaces.push_back(std::move(interface));
+                        const std::string reason = why_not(link, answer);
+                        if (reason.empty()) return network.interfaces.push_back(std::move(interface));
+                        leave_out(network, "network interface " + interface.name + " " + reason);
                       });
 }
 
@@ -116,9 +138,7 @@ void add_route(HostNetwork& network, const NetlinkAnswer& answer) {
   if (table != RT_TABLE_MAIN || (!v4 && row.rtm_family != AF_INET6) || (row.rtm_flags & RTM_F_CLONED) != 0)
     return;
   if (const std::string reason = why_not(row, answer); !reason.empty()) {
-    network.left_out.push_back("a route of the network namespace " + reason +
-                               ": the container does not have it");
-    return;
+    return leave_out(network, "a route of the network namespace " + reason);
   }
   HostRoute route;
   route.destination = answer.attribute(sizeof row, RTA_DST);
@@ -206,13 +226,35 @@ uint32_t place_of(const HostNetwork& network, uint32_t index) {
 
 }  // namespace
 
-Expected<HostNetwork> read_host_network(Netlink& netlink) {
+namespace {
+
+Expected<HostNetwork> read_once(Netlink& netlink) {
   HostNetwork network;
   OCI_TRY_VOID(read_links(netlink, network));
   OCI_TRY_VOID(read_addresses(netlink, network));
   OCI_TRY_VOID(read_routes(netlink, network));
   OCI_TRY_VOID(read_neighbours(netlink, network));
   return network;
+}
+
+}  // namespace
+
+Expected<HostNetwork> read_host_network(Netlink& netlink) {
+  // Whoever sets it up may still be at it.
+  constexpr int kAttempts = 10;
+  Expected<HostNetwork> network = read_once(netlink);
+  for (int i = 1; i < kAttempts && !network && netlink.interrupted(); ++i) network = read_once(netlink);
+  return network;
+}
+
+std::vector<uint32_t> all_interfaces(Netlink& netlink) {
+  std::vector<uint32_t> numbers;
+  (void)netlink.list(NetlinkMessage(RTM_GETLINK, NLM_F_DUMP).body(ifinfomsg{}), "the network interfaces",
+                     [&](uint16_t type, const NetlinkAnswer& answer) {
+                       if (type == RTM_NEWLINK)
+                         numbers.push_back(static_cast<uint32_t>(answer.body<ifinfomsg>().ifi_index));
+                     });
+  return numbers;
 }
 
 std::string network_bytes(const HostNetwork& network) {

@@ -43,6 +43,9 @@ struct HostNetwork {
 // Of the namespace that the calling process is in.
 Expected<HostNetwork> read_host_network(Netlink& netlink);
 
+// The numbers of all interfaces there, whatever they are.
+std::vector<uint32_t> all_interfaces(Netlink& netlink);
+
 // The string of kvm/hostcall/network_spec.h; empty without interfaces.
 std::string network_bytes(const HostNetwork& network);
 

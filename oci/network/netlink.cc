@@ -85,6 +85,7 @@ Expected<int> Netlink::exchange(const NetlinkMessage& request, const std::string
   const std::string bytes = request.finished(++sequence_);
   if (::send(socket_.get(), bytes.data(), bytes.size(), 0) < 0) return fail_errno(what, kExitSandbox);
   std::vector<std::byte> room(64 << 10);
+  interrupted_ = false;
   for (;;) {
     const ssize_t n = ::recv(socket_.get(), room.data(), room.size(), 0);
     if (n < 0 && errno == EINTR) continue;
@@ -97,7 +98,8 @@ Expected<int> Netlink::exchange(const NetlinkMessage& request, const std::string
       const NetlinkAnswer answer(rest.subspan(sizeof header, header.nlmsg_len - sizeof header));
       rest = rest.subspan(std::min<size_t>(NLMSG_ALIGN(header.nlmsg_len), rest.size()));
       if (header.nlmsg_seq != sequence_) continue;
-      if (header.nlmsg_type == NLMSG_DONE) return 0;
+      interrupted_ |= (header.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+      if (header.nlmsg_type == NLMSG_DONE) return interrupted_ ? EINTR : -answer.body<int>();
       if (header.nlmsg_type == NLMSG_ERROR) return -answer.body<nlmsgerr>().error;
       each(header.nlmsg_type, answer);
     }

@@ -77,11 +77,14 @@ class Netlink {
   Expected<int> ask(const NetlinkMessage& request, const std::string& what);
   using Each = std::function<void(uint16_t type, const NetlinkAnswer&)>;
   Expected<void> list(const NetlinkMessage& request, const std::string& what, const Each& each);
+  // The last list failed because what it is of was changed meanwhile.
+  bool interrupted() const { return interrupted_; }
 
  private:
   Expected<int> exchange(const NetlinkMessage& request, const std::string& what, const Each& each);
   UniqueFd socket_;
   uint32_t sequence_ = 0;
+  bool interrupted_ = false;
 };
 
 }  // namespace runsc::oci

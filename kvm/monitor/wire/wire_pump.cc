@@ -137,6 +137,8 @@ bool WirePump::step() {
   bool done = false;
   if (!broken_ && !congested_) done |= send_some();
   if (!broken_) done |= receive_some();
+  // Whoever is kept awake by what comes in does not wait for room, but looks for it again.
+  if (done) congested_ = false;
   return done;
 }
 
