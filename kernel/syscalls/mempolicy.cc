@@ -4,6 +4,7 @@
 
 #include "kernel/inspect.h"
 #include "kernel/pid.h"
+#include "kernel/sched/scheduler.h"
 #include "kernel/syscalls/memory.h"
 #include "mm/user_copy.h"
 
@@ -176,7 +177,10 @@ Result<uint64_t> sys_move_pages(Task& task, int pid, uint64_t count, uint64_t pa
     if (nodes && TRY(mm::copy_in(task.mm(), UserPtr<int32_t>(nodes + i * sizeof(int32_t)))) != 0)
       return Errno::nodev;
     TRY(mm::copy_out(task.mm(), UserPtr<int32_t>(status + i * sizeof(int32_t)), status_of(*space, page)));
-    if (task.signal_pending() && i % 1024 == 1023) return Errno::restartnointr;
+    if (i % 1024 != 1023) continue;
+    sched_breathe();
+    // From the start again, so only for what ends the process.
+    if (task.group().must_leave.load(std::memory_order_relaxed)) return Errno::intr;
   }
   return uint64_t{0};
 }

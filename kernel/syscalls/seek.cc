@@ -55,7 +55,11 @@ Result<void> sys_ftruncate(Task& task, int fd, int64_t size) {
 Result<void> sys_truncate(Task& task, uint64_t path, int64_t size) {
   if (size < 0) return Errno::inval;
   fs::Path at = TRY(lookup_argument(task, abi::at::fdcwd, path, 0));
-  TRY(past_leases(task, false, [&] { return fs::lease_break(fs::inode_of(at), true); }));
+  // Only who may write takes a lease away.
+  if (fs::inode_of(at).type() == fs::kRegular) {
+    TRY(fs::check_access(task.creds(), at, fs::kWrite));
+    TRY(past_leases(task, false, [&] { return fs::lease_break(fs::inode_of(at), true); }));
+  }
   return fs::change_attr(task.walk_context(), at, TRY(size_change(task, size)));
 }
 

@@ -291,6 +291,9 @@ bool split_datagrams(const Packet& frame, uint32_t transport, PacketQueue& out) 
   // What is cut off each time is told by the frame's maker, not by its headers.
   const uint32_t step = frame.info.segment_size;
   if (frame.linear_size() < headers || step == 0) return false;
+  // As many as Linux makes one of (UDP_MAX_SEGMENTS): who sends more wants to fill our memory.
+  constexpr size_t kMostSegments = 128;
+  if ((frame.size() - headers + step - 1) / step > kMostSegments) return false;
   const uint16_t ether = header_at<Be16>(frame.data() + kTypeAt);
   const bool v4 = ether == ether_type::ipv4;
   if ((!v4 && ether != ether_type::ipv6) || transport < kEthernet + (v4 ? kV4Header : kV6Header))

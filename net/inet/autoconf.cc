@@ -34,6 +34,11 @@ struct PrefixOption {
 };
 static_assert(sizeof(AdvertMessage) == 16 && sizeof(PrefixOption) == 32 && alignof(PrefixOption) == 1);
 
+// An address for ever is still the router's to take away.
+uint64_t end_of_address(uint64_t now, uint32_t seconds) {
+  return seconds == kForEver ? ~uint64_t{0} - 1 : now + seconds * kSecond;
+}
+
 uint64_t after(uint64_t now, uint32_t seconds) { return seconds == kForEver ? 0 : now + seconds * kSecond; }
 
 // RFC 2464, 4.
@@ -269,14 +274,16 @@ void Autoconf::prefix(std::span<const std::byte> option, uint64_t now) {
     way.metric = kPrefixMetric;
     way.protocol = RouteEntry::kByKernel;
     way.expires_ns = after(now, valid);
+    way.by_prefix = true;
     Vec<RouteEntry> routes;
     if (!stack_.config.list_routes(routes)) return;
     size_t known = 0;
     bool there = false;
     for (const RouteEntry& r : routes) {
       if (r.v4() || r.interface != link_.index() || r.table != RouteEntry::kMain) continue;
-      known += r.expires_ns != 0;
-      there |= r.destination == address && r.length == p.length && r.metric == kPrefixMetric;
+      known += r.by_prefix;
+      // Not what an address brought along.
+      there |= r.by_prefix && r.destination == address && r.length == p.length;
     }
     if (valid == 0 && there) (void)stack_.config.remove_route(way);
     if (valid != 0 && (there || known < kMostPrefixes)) (void)stack_.config.put_route(way);
@@ -296,7 +303,7 @@ void Autoconf::address_of_prefix(const IpAddress& prefix, uint32_t valid_s, uint
     const uint64_t left = own.valid_ns > now ? (own.valid_ns - now) / kSecond : 0;
     // Nobody ends an address at once who cannot prove who he is.
     valid_s = std::max(valid_s, static_cast<uint32_t>(std::min<uint64_t>(left, kTwoHours)));
-    own.valid_ns = after(now, valid_s);
+    own.valid_ns = end_of_address(now, valid_s);
     own.preferred_ns = after(now, preferred_s);
     own.changed_ns = now;
     const uint32_t old = preferred_s == 0 ? address_flag::deprecated : 0;
@@ -313,8 +320,7 @@ void Autoconf::address_of_prefix(const IpAddress& prefix, uint32_t valid_s, uint
   own.prefix = kPrefixLength;
   own.protocol = kFromAdvert;
   own.flags = address_flag::manage_temporary | (preferred_s == 0 ? address_flag::deprecated : 0);
-  // An address for ever is still the router's to take away.
-  own.valid_ns = valid_s == kForEver ? kNever - 1 : after(now, valid_s);
+  own.valid_ns = end_of_address(now, valid_s);
   own.preferred_ns = after(now, preferred_s);
   (void)stack_.config.add_address(link_, own);
 }

@@ -251,6 +251,8 @@ bool Neighbours::tick_locked(Entry& entry, uint64_t now, Todo& todo) {
       state_locked(entry, row.state, again);
       solicit_locked(entry, todo);
     }
+  } else {
+    entry.deadline = kNever;
   }
   todo.row = row;
   return true;
@@ -381,6 +383,8 @@ bool Neighbours::heard(const IpAddress& address, const MacAddress* mac, const He
 Result<void> Neighbours::set(const Wish& wish) {
   if (wish.has_mac && !wish.mac.is_station() && !wish.mac.is_broadcast()) return Errno::inval;
   if (wish.address.is_any() || wish.address.is_multicast()) return Errno::inval;
+  // An entry is in one state.
+  if ((wish.state & (wish.state - 1)) != 0) return Errno::inval;
   Todo todo;
   {
     LockGuard guard(lock_);

@@ -49,6 +49,7 @@ struct RouteEntry {
   RouteType type = RouteType::unicast;
   uint64_t expires_ns = 0;                                                              // monotonic; 0: never
   static constexpr uint8_t kByRedirect = 1, kByKernel = 2, kByBoot = 3, kByAdvert = 9;  // RTPROT_*
+  bool by_prefix = false;  // the prefix of a router advertisement (RFC 4861, 6.3.4)
   bool v4() const { return destination.is_v4(); }
 };
 

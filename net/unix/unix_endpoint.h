@@ -121,6 +121,7 @@ class UnixEndpoint final : public Endpoint, public UnixTableEntry {
   void note_sender(ReceiveMessage& message, const UnixMessage& from);
   bool adopt_credentials(ReceiveMessage& message, const UnixMessage& from);
   Result<bool> take_stream(ReceiveMessage& message, UnixMessage& from, size_t skip) REQUIRES(receive_lock_);
+  struct Gone;
   struct Step;
   Result<UnixMessage*> next_of_stream(UnixMessage* after, size_t& skip, Step& step) REQUIRES(receive_lock_);
   UnixMessage* pass_urgent_locked(UnixMessage& at, Step& step) REQUIRES(receive_lock_, lock_);

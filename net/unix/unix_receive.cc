@@ -78,11 +78,24 @@ Result<bool> UnixEndpoint::take_stream(ReceiveMessage& message, UnixMessage& fro
   return !message.rights;
 }
 
+// Messages that go when the reader has let go of its locks: files that came with them may be closed.
+struct UnixEndpoint::Gone {
+  void take(Ref<UnixMessage> message) { messages.push_back(*message.leak()); }
+  ~Gone() {
+    while (!messages.empty()) {
+      UnixMessage& message = messages.front();
+      messages.pop_front();
+      (void)Ref<UnixMessage>::adopt(&message);
+    }
+  }
+  UnixMessageList messages;
+};
+
 // Of a call that reads.
 struct UnixEndpoint::Step {
-  bool peek, taken;               // something has been read already
-  bool stopped = false;           // what is next does not go together with that
-  Ref<UnixMessage> gone[2] = {};  // to be dropped without the lock
+  bool peek, taken;  // something has been read already
+  Gone& gone;
+  bool stopped = false;  // what is next does not go together with that
 };
 
 // What is read where `at` stands: an urgent byte only inline, or where nothing precedes it; neither is read
@@ -98,7 +111,7 @@ UnixMessage* UnixEndpoint::pass_urgent_locked(UnixMessage& at, Step& step) {
   if (m->left() == 0) {
     if (step.taken && !urgent_) return nullptr;
     UnixMessage* behind = next(*m);
-    if (!step.peek) step.gone[0] = pop_locked(*m);
+    if (!step.peek) step.gone.take(pop_locked(*m));
     m = behind;
   }
   if (!m || m != urgent_) return m;
@@ -107,7 +120,7 @@ UnixMessage* UnixEndpoint::pass_urgent_locked(UnixMessage& at, Step& step) {
   if (!step.peek) urgent_ = nullptr;
   if (inline_too) return m;
   UnixMessage* behind = next(*m);
-  if (!step.peek) step.gone[1] = pop_locked(*m);
+  if (!step.peek) step.gone.take(pop_locked(*m));
   return behind;
 }
 
@@ -172,11 +185,12 @@ Result<size_t> UnixEndpoint::receive_stream(ReceiveMessage& message) {
                       ? size
                       : std::min<size_t>(size, options.receive_low.load(std::memory_order_relaxed));
   if (target == 0) target = 1;
+  Gone gone;
   LockGuard reader(receive_lock_);
   size_t skip = peek ? std::max(options.peek_offset.load(std::memory_order_relaxed), 0) : 0;
   UnixMessage* from = nullptr;
   for (;;) {
-    Step step{peek, message.done > 0};
+    Step step{peek, message.done > 0, gone};
     from = TRY(next_of_stream(peek ? from : nullptr, skip, step));
     if (!from && step.stopped) return message.done;
     if (!from) {
