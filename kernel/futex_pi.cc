@@ -1,5 +1,7 @@
 // Futexes with priority inheritance (futex(2)): the word holds the owner's tid, the kernel hands the lock
 // over. The scheduler knows no priorities, so nothing is inherited; order is first come, first served.
+#include <algorithm>
+
 #include "kernel/futex_table.h"
 #include "kernel/pid.h"
 #include "mm/user_copy.h"
@@ -35,6 +37,14 @@ Waiter* choose(const Key& key, bool& more) {
     choose_locked(b, w);
   }
   return chosen;
+}
+
+bool is_waited_for(const Key& key) {
+  Bucket& b = bucket_of(key);
+  LockGuard guard(b.lock);
+  return std::any_of(b.list.begin(), b.list.end(), [&](const Waiter& w) {
+    return same(w.key, key) && w.pi.load(std::memory_order_relaxed) != PiState::none;
+  });
 }
 
 void release(Waiter& w, PiState state) {
@@ -99,6 +109,33 @@ Result<void> futex_lock_pi(Task& task, uint64_t address, bool shared, uint64_t d
   }
 }
 
+namespace {
+
+// The word has changed. Whoever queued since the look at the queue, and looked at the word before that, would
+// wait for a change that has been; whoever looks at it later sees it.
+void retry_all(const Key& key) {
+  bool more = false;
+  while (Waiter* late = choose(key, more)) release(*late, PiState::retry);
+}
+
+// The word is the new owner's, who does not know yet; it says that others wait if `more`.
+void hand_over(Task& task, Waiter& next, const Key& key, uint64_t address, bool more) {
+  auto word = static_cast<uint32_t>(next.tid);
+  while (!more && is_waited_for(key)) {
+    auto seen = mm::cmpxchg_user32(task.mm(), address, word, word | kWaiters);
+    // Gone, or somebody has written it: those who wait look for themselves.
+    if (!seen || (*seen & kTidMask) != static_cast<uint32_t>(next.tid)) {
+      release(next, PiState::granted);
+      return retry_all(key);
+    }
+    if (*seen == word || *seen & kWaiters) break;
+    word = *seen;
+  }
+  release(next, PiState::granted);
+}
+
+}  // namespace
+
 Result<void> futex_unlock_pi(Task& task, uint64_t address, bool shared) {
   Key key = TRY(key_of(task, address, shared));
   uint32_t word = TRY(mm::load_user32(task.mm(), address));
@@ -115,7 +152,10 @@ Result<void> futex_unlock_pi(Task& task, uint64_t address, bool shared) {
     if (*seen == word) break;
     word = *seen;
   }
-  if (next) release(*next, PiState::granted);
+  if (next)
+    hand_over(task, *next, key, address, more);
+  else
+    retry_all(key);
   return {};
 }
 
