@@ -6,8 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
 #include <cerrno>
-#include <cstring>
+#include <type_traits>
 
 namespace runsc::monitor {
 
@@ -23,11 +26,15 @@ constexpr off_t kAtItsPlace = -1;
 
 // A private copy of something that the sentry may be writing.
 template <class T>
-T copy_of(const T& shared) {
-  T copy;
-  std::memcpy(&copy, const_cast<const T*>(&shared), sizeof copy);
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  return copy;
+T copy_of(T& shared) {
+  using Word = std::conditional_t<alignof(T) == alignof(std::uint64_t), std::uint64_t, std::uint16_t>;
+  static_assert(sizeof(T) % sizeof(Word) == 0 && alignof(T) >= alignof(Word));
+  std::array<Word, sizeof(T) / sizeof(Word)> words;
+  // SAFETY: plain data, of which any bits are a value; read a word at a time, each once.
+  auto* from = reinterpret_cast<Word*>(&shared);
+  for (std::size_t i = 0; i < words.size(); ++i)
+    words[i] = std::atomic_ref(from[i]).load(std::memory_order_relaxed);
+  return std::bit_cast<T>(words);
 }
 
 struct SegmentKind {
