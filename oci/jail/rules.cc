@@ -164,7 +164,6 @@ constexpr Rule kRules[] = {
     ANY(getrandom, "random numbers of the container"),
     ANY(ftruncate, "writable bind mounts"),
     ANY(fsync, "writable bind mounts"),
-    ANY(fdatasync, "writable bind mounts"),
     ANY(syncfs, "writable bind mounts"),
     ANY(fchmod, "writable bind mounts"),
     ANY(fchownat, "writable bind mounts"),

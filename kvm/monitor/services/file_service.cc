@@ -205,10 +205,8 @@ Result<void> serve_sync(Services& s, const hc::HandleRequest& request) {
   int result = 0;
   switch (static_cast<hc::SyncKind>(request.argument)) {
     case hc::SyncKind::file:
+    case hc::SyncKind::data:  // a little more than was asked for: the jail lets few calls through
       result = ::fsync(file->fd.get());
-      break;
-    case hc::SyncKind::data:
-      result = ::fdatasync(file->fd.get());
       break;
     case hc::SyncKind::file_system:
       result = ::syncfs(file->fd.get());
