@@ -120,8 +120,8 @@ class TcpEndpoint final : public InetEndpoint, private tcp::Driver {
   // tcp_receive.cc
   struct Found;
   Result<size_t> receive_urgent(ReceiveMessage& message);
-  bool find_data(ReceiveMessage& message, Found& found) REQUIRES(receive_lock_);
-  Result<size_t> no_data(ReceiveMessage& message, size_t target);
+  bool find_data_locked(ReceiveMessage& message, Found& found) REQUIRES(receive_lock_, lock_);
+  Result<size_t> no_data_locked(ReceiveMessage& message, size_t target) REQUIRES(lock_);
   // tcp_options.cc
   Result<void> set_tcp_option(int name, int32_t value);
   Result<bool> set_kept_option(int name, int32_t value) REQUIRES(lock_);

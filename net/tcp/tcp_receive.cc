@@ -22,8 +22,7 @@ struct TcpEndpoint::Found {
 };
 
 // True: there is something, or reason to stop. `skip` bytes of the queue have been looked at before (a peek).
-bool TcpEndpoint::find_data(ReceiveMessage& message, Found& found) {
-  LockGuard guard(lock_);
+bool TcpEndpoint::find_data_locked(ReceiveMessage& message, Found& found) {
   const tcp::Tcb& c = connection_.view();
   const bool inline_too = options.has(option_bit::oobinline);
   tcp::Seq at = c.copied_seq;
@@ -60,9 +59,8 @@ bool TcpEndpoint::find_data(ReceiveMessage& message, Found& found) {
 }
 
 // Why there is nothing: the end, an error, or EAGAIN and where to wait.
-Result<size_t> TcpEndpoint::no_data(ReceiveMessage& message, size_t target) {
+Result<size_t> TcpEndpoint::no_data_locked(ReceiveMessage& message, size_t target) {
   if (message.done > 0 && message.done >= target) return message.done;
-  LockGuard guard(lock_);
   const tcp::State state = shown_state();
   if (message.done > 0) {
     if (error() || state == tcp::State::closed || (shut_ & kReceiveShut)) return message.done;
@@ -90,11 +88,16 @@ Result<size_t> TcpEndpoint::receive(ReceiveMessage& message) {
   if (message.data.remaining() == 0 && message.done == 0) {
     // recv(2) of nothing waits for something all the same.
     Found found;
-    return find_data(message, found) ? Result<size_t>(size_t{0}) : no_data(message, 1);
+    LockGuard guard(lock_);
+    return find_data_locked(message, found) ? Result<size_t>(size_t{0}) : no_data_locked(message, 1);
   }
   while (message.data.remaining() > 0) {
     Found found;
-    if (!find_data(message, found)) return no_data(message, std::max<size_t>(target, 1));
+    {
+      // In one section: the last bytes may come together with the end.
+      LockGuard guard(lock_);
+      if (!find_data_locked(message, found)) return no_data_locked(message, std::max<size_t>(target, 1));
+    }
     if (found.stop) return message.done;
     const auto n = static_cast<uint32_t>(std::min<uint64_t>(found.size, message.data.remaining()));
     if (n > 0 && drop) {

@@ -116,18 +116,19 @@ class UnixEndpoint final : public Endpoint, public UnixTableEntry {
   // unix_receive.cc
   Result<size_t> receive_stream(ReceiveMessage& message);
   Result<size_t> receive_dgram(ReceiveMessage& message);
-  Ref<UnixMessage> take_dgram(uint32_t flags, int64_t& skip) REQUIRES(receive_lock_);
-  Errno empty_dgram(ReceiveMessage& message, bool& end);
+  Ref<UnixMessage> take_dgram_locked(uint32_t flags, int64_t& skip) REQUIRES(receive_lock_, lock_);
+  Result<size_t> empty_dgram_locked(ReceiveMessage& message) REQUIRES(lock_);
   void note_sender(ReceiveMessage& message, const UnixMessage& from);
   bool adopt_credentials(ReceiveMessage& message, const UnixMessage& from);
   Result<bool> take_stream(ReceiveMessage& message, UnixMessage& from, size_t skip) REQUIRES(receive_lock_);
   struct Gone;
   struct Step;
-  Result<UnixMessage*> next_of_stream(UnixMessage* after, size_t& skip, Step& step) REQUIRES(receive_lock_);
+  Result<UnixMessage*> next_of_stream_locked(UnixMessage* after, size_t& skip, Step& step)
+      REQUIRES(receive_lock_, lock_);
   UnixMessage* pass_urgent_locked(UnixMessage& at, Step& step) REQUIRES(receive_lock_, lock_);
   Result<size_t> receive_urgent(ReceiveMessage& message);
   bool at_mark();
-  Result<size_t> end_of_stream(ReceiveMessage& message);
+  Result<size_t> end_of_stream_locked(ReceiveMessage& message) REQUIRES(lock_);
   void peek_forward(int64_t n);
   void peek_back(int64_t n);
 

@@ -126,8 +126,7 @@ UnixMessage* UnixEndpoint::pass_urgent_locked(UnixMessage& at, Step& step) {
 
 // The message after `after` (null: the first) that has more than `skip` bytes; what the others have comes off
 // `skip`. Null: there is none. Only the reader takes messages of a stream out, so it stays where it is.
-Result<UnixMessage*> UnixEndpoint::next_of_stream(UnixMessage* after, size_t& skip, Step& step) {
-  LockGuard guard(lock_);
+Result<UnixMessage*> UnixEndpoint::next_of_stream_locked(UnixMessage* after, size_t& skip, Step& step) {
   if (state_ != State::established) return Errno::inval;
   auto at = after ? std::next(messages_.iterator_to(*after)) : messages_.begin();
   if (at == messages_.end()) return nullptr;
@@ -168,12 +167,11 @@ bool UnixEndpoint::at_mark() {
   return !urgent_ || (second != messages_.end() && &*second == urgent_);
 }
 
-Result<size_t> UnixEndpoint::end_of_stream(ReceiveMessage& message) {
+Result<size_t> UnixEndpoint::end_of_stream_locked(ReceiveMessage& message) {
   if (int32_t e = take_error()) {
     if (message.done > 0) return message.done;
     return static_cast<Errno>(e);
   }
-  LockGuard guard(lock_);
   if (shut_ & kReceiveShut) return message.done;
   return message.wait.at(*this, queue(), kReadable);
 }
@@ -191,12 +189,15 @@ Result<size_t> UnixEndpoint::receive_stream(ReceiveMessage& message) {
   UnixMessage* from = nullptr;
   for (;;) {
     Step step{peek, message.done > 0, gone};
-    from = TRY(next_of_stream(peek ? from : nullptr, skip, step));
-    if (!from && step.stopped) return message.done;
-    if (!from) {
-      // A peek does not wait for more.
-      if (message.done >= target || (peek && message.done > 0)) return message.done;
-      return end_of_stream(message);
+    {
+      // In one section: the last bytes may come together with the end.
+      LockGuard guard(lock_);
+      from = TRY(next_of_stream_locked(peek ? from : nullptr, skip, step));
+      if (!from) {
+        // A peek does not wait for more.
+        if (step.stopped || message.done >= target || (peek && message.done > 0)) return message.done;
+        return end_of_stream_locked(message);
+      }
     }
     if (!adopt_credentials(message, *from)) return message.done;
     note_sender(message, *from);
@@ -214,12 +215,11 @@ Result<size_t> UnixEndpoint::receive_stream(ReceiveMessage& message) {
 
 // The next message, out of the queue unless it is only peeked at. `skip` becomes where it starts for this
 // peek.
-Ref<UnixMessage> UnixEndpoint::take_dgram(uint32_t flags, int64_t& skip) {
+Ref<UnixMessage> UnixEndpoint::take_dgram_locked(uint32_t flags, int64_t& skip) {
   const bool peek = flags & msg_flag::peek;
   int64_t offset = peek ? options.peek_offset.load(std::memory_order_relaxed) : -1;
   const bool from_offset = offset >= 0;
   if (!from_offset) offset = 0;
-  LockGuard guard(lock_);
   for (UnixMessage& m : messages_) {
     auto size = static_cast<int64_t>(m.data.size());
     if (from_offset && offset >= size && (offset > 0 || m.peeked)) {
@@ -234,13 +234,10 @@ Ref<UnixMessage> UnixEndpoint::take_dgram(uint32_t flags, int64_t& skip) {
   return {};
 }
 
-// Why there is no message: EAGAIN to wait for one, or `end`.
-Errno UnixEndpoint::empty_dgram(ReceiveMessage& message, bool& end) {
-  LockGuard guard(lock_);
-  if (shut_ & kReceiveShut) {
-    end = !message.wait.nonblocking || type() == socket_type::seqpacket;
-    if (end) return Errno{};
-  }
+// Why there is no message: EAGAIN to wait for one, or the end.
+Result<size_t> UnixEndpoint::empty_dgram_locked(ReceiveMessage& message) {
+  if ((shut_ & kReceiveShut) && (!message.wait.nonblocking || type() == socket_type::seqpacket))
+    return size_t{0};
   return message.wait.at(*this, queue(), kReadable);
 }
 
@@ -253,11 +250,11 @@ Result<size_t> UnixEndpoint::receive_dgram(ReceiveMessage& message) {
   LockGuard reader(receive_lock_);
   if (int32_t e = take_error()) return static_cast<Errno>(e);
   int64_t skip = 0;
-  Ref<UnixMessage> from = take_dgram(message.flags, skip);
-  if (!from) {
-    bool end = false;
-    Errno e = empty_dgram(message, end);
-    return end ? Result<size_t>(size_t{0}) : e;
+  Ref<UnixMessage> from;
+  {
+    LockGuard guard(lock_);
+    from = take_dgram_locked(message.flags, skip);
+    if (!from) return empty_dgram_locked(message);
   }
   room_.wake(kWritable);
   note_sender(message, *from);
