@@ -22,7 +22,7 @@ constexpr std::uint8_t kDonePort = 0x10;
 // dec %rcx; jnz to it: two instructions a turn. Then out %al, $port.
 constexpr std::uint8_t kLoop[] = {0x48, 0xff, 0xc9, 0x75, 0xfb, 0xe6, kDonePort, 0xf4};
 constexpr std::uint64_t kTurns = 300;
-constexpr int kMostRounds = 6;
+constexpr int kLeastRounds = 3, kMostRounds = 8;
 constexpr std::uint32_t kMsrArchCapabilities = 0x10a;
 
 class ProbeMemory {
@@ -106,19 +106,20 @@ Expected<Ring0Speed> measure_ring0(const KvmSystem& kvm) {
   }
   CpuidModel model = CpuidModel::build(kvm.supported_cpuid(), 1);
   auto vcpu = MON_TRY(Vcpu::create(kvm, vm.get(), model, 0, 0));
-  // The first run pays for translations; after it the shortest of a few differences is the speed.
+  // The first run pays for translations.
   MON_TRY(time_loop(*vcpu, 1));
-  std::uint64_t best = ~std::uint64_t{0};
-  for (int i = 0; i < kMostRounds; ++i) {
-    std::uint64_t exit_alone = MON_TRY(time_loop(*vcpu, 1));
-    std::uint64_t whole = MON_TRY(time_loop(*vcpu, kTurns));
-    std::uint64_t speed = (whole > exit_alone ? whole - exit_alone : 0) * 1000 / (2 * kTurns);
-    // Slow twice to the same amount is slow; slow once may have been another process.
-    bool settled = best != ~std::uint64_t{0} && speed < best + best / 8 && best < speed + speed / 8;
-    best = std::min(best, speed);
-    if (best <= kSlowestRing0Picoseconds || settled) break;
+  // Other processes only ever make a time longer: the shortest of each kind are compared, never those of one
+  // round, in which the exit alone may have taken longer than all of the loop.
+  constexpr std::uint64_t kInstructions = 2 * kTurns;
+  std::uint64_t exit_alone = ~std::uint64_t{0}, whole = ~std::uint64_t{0};
+  for (int round = 1; round <= kMostRounds; ++round) {
+    const std::uint64_t before = whole;
+    exit_alone = std::min(exit_alone, MON_TRY(time_loop(*vcpu, 1)));
+    whole = std::min(whole, MON_TRY(time_loop(*vcpu, kTurns)));
+    if (whole * 1000 / kInstructions <= kSlowestRing0Picoseconds) break;  // fast with the exit, too
+    if (round >= kLeastRounds && whole > before - before / 8) break;
   }
-  return Ring0Speed{best};
+  return Ring0Speed{(whole > exit_alone ? whole - exit_alone : 0) * 1000 / kInstructions};
 }
 
 bool needs_page_table_isolation(const KvmSystem& kvm) {
@@ -138,6 +139,9 @@ bool needs_page_table_isolation(const KvmSystem& kvm) {
 Expected<ModeChoice> choose_mode(const KvmSystem& kvm) {
   if (needs_page_table_isolation(kvm)) {
     return ModeChoice{false, "hosted: this CPU needs page table isolation (RDCL_NO is not set)"};
+  }
+  if (!CpuidModel::build(kvm.supported_cpuid(), 1).has_xsave()) {
+    return ModeChoice{false, "hosted: KVM gives its guests no XSAVE"};
   }
   Ring0Speed speed = MON_TRY(measure_ring0(kvm));
   bool fast = speed.picoseconds_per_instruction <= kSlowestRing0Picoseconds;
