@@ -239,19 +239,36 @@ namespace {
 
 struct Usage {
   uint32_t udp[2] = {}, tcp[2] = {}, raw[2] = {};
+  uint32_t tcp_orphans = 0, tcp_waiting = 0;
+  uint64_t tcp_bytes = 0, udp_bytes = 0;
+  uint32_t pages(uint64_t bytes) const {
+    return static_cast<uint32_t>((bytes + mm::kPageSize - 1) / mm::kPageSize);
+  }
 };
 
 Result<Usage> usage_of(Stack& stack) {
   Usage usage;
-  auto count = [](PortTable& table, uint32_t(&of)[2]) -> Result<void> {
-    Vec<PortRef> all;
-    TRY(table.list(all));
-    for (PortRef& ref : all)
-      if (InetEndpoint* endpoint = ref.endpoint()) ++of[endpoint->v6()];
-    return {};
-  };
-  TRY(count(stack.udp, usage.udp));
-  TRY(count(stack.tcp, usage.tcp));
+  Vec<PortRef> all;
+  TRY(stack.udp.list(all));
+  for (PortRef& ref : all) {
+    InetEndpoint* endpoint = ref.endpoint();
+    if (!endpoint) continue;
+    ++usage.udp[endpoint->v6()];
+    usage.udp_bytes += endpoint->facts().receive_queue;
+  }
+  all.clear();
+  TRY(stack.tcp.list(all));
+  for (PortRef& ref : all) {
+    constexpr uint8_t kNameOnly = 0, kTimeWait = 6, kListen = 10;
+    InetEndpoint* endpoint = ref.endpoint();
+    if (!endpoint) continue;
+    const InetEndpoint::Facts facts = endpoint->facts();
+    if (facts.state == kTimeWait) ++usage.tcp_waiting;
+    if (facts.state == kTimeWait || facts.state == kNameOnly) continue;
+    ++usage.tcp[endpoint->v6()];
+    if (facts.orphan) ++usage.tcp_orphans;
+    if (facts.state != kListen) usage.tcp_bytes += uint64_t{facts.receive_queue} + facts.send_queue;
+  }
   stack.raw().sockets.each([](const RawReceiver&) { return true; },
                            [&](RawReceiver& r) { ++usage.raw[static_cast<RawEndpoint&>(r).v6()]; });
   return usage;
@@ -264,8 +281,10 @@ Result<void> show_sockstat(NetworkNamespace& net, TextSink& out) {
   const Usage u = TRY(usage_of(stack));
   const uint32_t all = u.udp[0] + u.udp[1] + u.tcp[0] + u.tcp[1] + u.raw[0] + u.raw[1];
   format(out, "sockets: used {}\n", all);
-  format(out, "TCP: inuse {} orphan 0 tw 0 alloc {} mem 0\n", u.tcp[0], u.tcp[0] + u.tcp[1]);
-  format(out, "UDP: inuse {} mem 0\nUDPLITE: inuse 0\nRAW: inuse {}\n", u.udp[0], u.raw[0]);
+  format(out, "TCP: inuse {} orphan {} tw {} alloc {} mem {}\n", u.tcp[0], u.tcp_orphans, u.tcp_waiting,
+         u.tcp[0] + u.tcp[1], u.pages(u.tcp_bytes));
+  format(out, "UDP: inuse {} mem {}\nUDPLITE: inuse 0\nRAW: inuse {}\n", u.udp[0], u.pages(u.udp_bytes),
+         u.raw[0]);
   format(out, "FRAG: inuse {} memory {}\n", stack.fragments.count(), stack.fragments.memory());
   return {};
 }

@@ -128,8 +128,9 @@ struct Tcb {
   // Data may come or go.
   bool can_send() const { return state == State::established || state == State::close_wait; }
   // Written and not acknowledged; not yet sent.
+  // The FIN counts, as in Linux, from when it is wanted.
   uint32_t unacknowledged() const {
-    return write_seq - snd_una - (state == State::syn_sent || state == State::syn_received);
+    return write_seq + fin_wanted - snd_una - (state == State::syn_sent || state == State::syn_received);
   }
   uint32_t unsent() const { return before(snd_nxt, write_seq) ? write_seq - snd_nxt : 0; }
   uint64_t in_flight() const { return sent.in_flight(); }
@@ -165,6 +166,8 @@ class Connection : private Tcb {
     Wait wait;
     uint64_t at;
   };
+  // Segments that are acknowledged at once, times two, and whether data go both ways (proc_net_tcp(5)).
+  uint32_t ack_mode() const { return quick_ << 1 | pingpong_; }
   Pending pending_timer() const {
     return wait_ != Wait::nothing ? Pending{wait_, send_at_} : Pending{Wait::nothing, keep_at_};
   }

@@ -129,43 +129,67 @@ InetEndpoint::Facts TcpEndpoint::facts() {
   return out;
 }
 
+namespace {
+
+void put_hex_upper(TextSink& out, uint64_t value, int width) {
+  constexpr const char* kHex = "0123456789ABCDEF";
+  char digits[16];
+  for (int at = width; at-- > 0; value >>= 4) digits[at] = kHex[value & 0xf];
+  out.write({digits, static_cast<size_t>(width)});
+}
+
+constexpr uint64_t kTick = 10 * tcp::kMs;  // of clock_t
+
+}  // namespace
+
 // proc_net_tcp(5); the columns of Linux.
 void TcpEndpoint::describe(TextSink& out, uint32_t row) {
   const Names who = names();
-  uint32_t waiting = 0, unread = 0, resends = 0, probes = 0;
-  tcp::State state;
-  bool orphan;
+  const Facts seen = facts();
+  // A name alone is nothing to show.
+  if (seen.state == 0) return;
+  const auto state = static_cast<tcp::State>(seen.state);
+  const bool listens = state == tcp::State::listen, waits = state == tcp::State::time_wait;
+  uint64_t resend_ticks = 0, window = 0, threshold = 0;
+  uint32_t ack_mode = 0, probes = 0, resends = 0;
+  bool unbounded = false;
   {
     LockGuard guard(lock_);
     const tcp::Tcb& c = connection_.view();
-    state = stage_ == Stage::listening ? tcp::State::listen : c.state;
-    orphan = c.orphan;
-    if (state == tcp::State::listen) {
-      LockGuard accept(accept_lock_);
-      unread = ready_count_;
-      waiting = backlog_;
-    } else if (state != tcp::State::closed) {
-      waiting = c.unacknowledged();
-      unread = c.readable();
-      resends = c.retries;
-      probes = c.probes;
-    }
+    resend_ticks = std::min(c.rtt.timeout() << std::min(c.backoff, 10u), tcp::kRtoMax) / kTick;
+    ack_mode = connection_.ack_mode();
+    window = c.congestion.window() / std::max(c.mss, 1u);
+    threshold = c.congestion.threshold() / std::max(c.mss, 1u);
+    unbounded = c.congestion.threshold() > 0x7fffffff;
+    resends = c.retries;
+    probes = c.probes;
   }
-  // A name alone is nothing to show.
-  if (state == tcp::State::closed) return;
+  const SocketAddress nobody{any_address(v6()), 0, 0, 0};
   format(out, "{:4}: ", row);
   put_hex(out, who.local, v6());
   out.write(" ");
-  SocketAddress peer = who.peer;
-  if (state == tcp::State::listen) peer = {any_address(v6()), 0, 0, 0};
-  put_hex(out, peer, v6());
-  if (state == tcp::State::listen) waiting = 0;
-  constexpr const char* kHex = "0123456789ABCDEF";
-  const char digits[2] = {'0', kHex[static_cast<uint8_t>(state) & 0xf]};
+  put_hex(out, listens ? nobody : who.peer, v6());
   out.write(" ");
-  out.write({digits, 2});
-  format(out, " {:08x}:{:08x} 00:00000000 {:08x} {:5} {:8} {} {} {:016x} 20 4 30 10 -1\n", waiting, unread,
-         resends, orphan ? 0u : uid(), probes, orphan ? uint64_t{0} : ino(), ref_count(), uint64_t{0});
+  put_hex_upper(out, seen.state, 2);
+  out.write(" ");
+  put_hex_upper(out, listens || waits ? 0 : seen.send_queue, 8);
+  out.write(":");
+  put_hex_upper(out, waits ? 0 : seen.receive_queue, 8);
+  out.write(" ");
+  put_hex_upper(out, seen.timer, 2);
+  out.write(":");
+  put_hex_upper(out, (seen.expires_ms + 9) / 10, 8);
+  out.write(" ");
+  put_hex_upper(out, waits ? 0 : resends, 8);
+  const bool owned = !seen.orphan && !waits;
+  format(out, " {:5} {:8} {} {} {:016x}", owned ? uid() : 0u, waits ? 0 : probes, owned ? ino() : uint64_t{0},
+         ref_count(), uint64_t{0});
+  if (!waits) {
+    constexpr uint64_t kAckTicks = 4;  // 40 ms
+    format(out, " {} {} {} {} ", resend_ticks, listens ? 0 : kAckTicks, ack_mode, window);
+    format(out, "{}", unbounded ? int64_t{-1} : static_cast<int64_t>(listens ? 0 : threshold));
+  }
+  out.write("\n");
 }
 
 Result<void> tcp_describe(Stack& stack, bool v6, TextSink& out) {

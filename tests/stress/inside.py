@@ -12,6 +12,7 @@ import sys
 import time
 
 SETTLE = 30  # seconds in which what is on its way to its end must have got there
+TIME_WAIT = 60  # and those of a connection of TCP that has been closed
 # What may be more afterwards. Objects: names that are in use just now. Pages: what the counting itself has mapped, and
 # tables that wait to be forgotten together. Descriptors of the sandbox: files of the root that were opened meanwhile.
 ALLOWED = {"objects KiB": 64, "pages KiB": 4096, "sandbox fds": 8}
@@ -55,6 +56,12 @@ def count():
             "objects KiB": field(info, "SUnreclaim:"), "pages KiB": field(info, "MemTotal:") - field(info, "MemFree:")}
 
 
+def connections_wait():
+    with open("/proc/net/sockstat") as file:
+        words = next(line for line in file if line.startswith("TCP:")).split()
+    return int(words[words.index("tw") + 1]) > 0
+
+
 def tell(**what):
     print("@ " + json.dumps(what), flush=True)
     sys.stdin.readline()
@@ -80,8 +87,8 @@ def at_rest():
 
 def settled(before):
     """What is left once it is no more than before, or after a while."""
-    end = time.monotonic() + SETTLE
-    while leaks(before, now := count()) and time.monotonic() < end:
+    begun = time.monotonic()
+    while leaks(before, now := count()) and time.monotonic() < begun + SETTLE + (TIME_WAIT if connections_wait() else 0):
         time.sleep(0.2)
     return now
 
