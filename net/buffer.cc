@@ -5,7 +5,7 @@
 namespace runsc::net {
 
 Buffer::~Buffer() {
-  kfree(small_, size_);
+  kfree(small_, small_size_);
   for (Block& b : blocks_)
     if (b.page) mm::put_page(*b.page);
 }
@@ -17,7 +17,7 @@ Result<Buffer> Buffer::create(size_t size) {
     if (size == 0) return buffer;
     buffer.small_ = static_cast<std::byte*>(kalloc(size));
     if (!buffer.small_) return Errno::nobufs;
-    buffer.size_ = size;
+    buffer.size_ = buffer.small_size_ = size;
     return buffer;
   }
   unsigned order = kMaxOrder;
@@ -48,6 +48,26 @@ Result<void> Buffer::fill(mm::IoBuf& from) {
   for (Block& b : blocks_)
     if (TRY(from.get(mm::page_data(*b.page), b.size)) != b.size) return Errno::fault;
   return {};
+}
+
+bool Buffer::read(size_t offset, std::span<std::byte> out) const {
+  if (offset > size_ || out.size() > size_ - offset) return false;
+  if (small_) {
+    __builtin_memcpy(out.data(), small_ + offset, out.size());
+    return true;
+  }
+  for (const Block& b : blocks_) {
+    if (out.empty()) break;
+    if (offset >= b.size) {
+      offset -= b.size;
+      continue;
+    }
+    const size_t n = std::min(b.size - offset, out.size());
+    __builtin_memcpy(out.data(), static_cast<const std::byte*>(mm::page_data(*b.page)) + offset, n);
+    out = out.subspan(n);
+    offset = 0;
+  }
+  return true;
 }
 
 Result<void> Buffer::drain(mm::IoBuf& to, size_t offset, size_t size) const {

@@ -18,6 +18,7 @@ class Buffer {
     std::swap(small_, o.small_);
     std::swap(blocks_, o.blocks_);
     std::swap(size_, o.size_);
+    std::swap(small_size_, o.small_size_);
     return *this;
   }
   ~Buffer();
@@ -25,6 +26,10 @@ class Buffer {
   // ENOBUFS.
   static Result<Buffer> create(size_t size);
   size_t size() const { return size_; }
+  // Cut behind the first `size` bytes, which it must have.
+  void trim(size_t size) { size_ = size; }
+  // False: not all of them are there.
+  bool read(size_t offset, std::span<std::byte> out) const;
   // Fills it from `from`, whole. EFAULT.
   Result<void> fill(mm::IoBuf& from);
   // Bytes [offset, offset + size) into `to`: all, or EFAULT with nothing taken of `to`.
@@ -37,7 +42,7 @@ class Buffer {
   };
   std::byte* small_ = nullptr;
   Vec<Block> blocks_;
-  size_t size_ = 0;
+  size_t size_ = 0, small_size_ = 0;
 };
 
 }  // namespace runsc::net

@@ -1,5 +1,7 @@
 #include "net/endpoint.h"
 
+#include "net/socket_filter.h"
+
 namespace runsc::net {
 
 namespace {
@@ -28,6 +30,58 @@ uint64_t Endpoint::cookie() {
   fresh = g_next_cookie.fetch_add(1, std::memory_order_relaxed);
   if (cookie_.compare_exchange_strong(none, fresh, std::memory_order_relaxed)) return fresh;
   return none;
+}
+
+Ref<SocketFilter> Endpoint::filter() const {
+  if (!has_filter_.load(std::memory_order_acquire)) return {};
+  LockGuard guard(filter_lock_);
+  return filter_;
+}
+
+void Endpoint::inherit_filter(const Endpoint& listener) {
+  Ref<SocketFilter> filter = listener.filter();
+  LockGuard guard(filter_lock_);
+  has_filter_.store(static_cast<bool>(filter), std::memory_order_release);
+  filter_ = std::move(filter);
+}
+
+// EPERM: locked; ENOENT: there is none to be taken away.
+Result<void> Endpoint::set_filter(Ref<SocketFilter> filter) {
+  LockGuard guard(filter_lock_);
+  if (options.has(option_bit::lock_filter)) return Errno::perm;
+  if (!filter && !filter_) return Errno::noent;
+  has_filter_.store(static_cast<bool>(filter), std::memory_order_release);
+  std::swap(filter_, filter);
+  return {};
+}
+
+// struct sock_fprog.
+Result<void> Endpoint::attach_filter(const Caller& caller, uint64_t address, uint32_t size) {
+  struct {
+    uint16_t count;
+    uint64_t at;
+  } program;
+  if (size != sizeof program) return Errno::inval;
+  TRY(mm::copy_in_bytes(caller.space, &program, address, sizeof program));
+  if (options.has(option_bit::lock_filter)) return Errno::perm;
+  if (program.at == 0 || program.count == 0 || program.count > kBpfMaxInstructions) return Errno::inval;
+  Vec<BpfInstruction> instructions;
+  TRY(instructions.resize(program.count));
+  TRY(mm::copy_in_bytes(caller.space, instructions.data(), program.at,
+                        program.count * sizeof(BpfInstruction)));
+  return set_filter(TRY(SocketFilter::create(std::move(instructions))));
+}
+
+// SO_GET_FILTER counts instructions, not bytes.
+Result<uint32_t> Endpoint::give_filter(const Caller& caller, uint64_t address, uint32_t size) {
+  Ref<SocketFilter> filter = this->filter();
+  if (!filter) return uint32_t{0};
+  const std::span<const BpfInstruction> program = filter->program();
+  const auto count = static_cast<uint32_t>(program.size());
+  if (size == 0) return count | kGivenInPart;
+  if (size < count) return Errno::inval;
+  TRY(mm::copy_out_bytes(caller.space, address, program.data(), program.size_bytes()));
+  return count;
 }
 
 Result<void> Endpoint::bind(const Caller&, std::span<const std::byte>) { return Errno::opnotsupp; }

@@ -9,6 +9,7 @@
 namespace runsc::net {
 
 class Socket;
+class SocketFilter;
 
 // All operations may sleep but none waits for events: EAGAIN comes with a WaitPoint, the caller waits and
 // tries again (kernel/syscalls/socket_wait.h). Defaults: EOPNOTSUPP.
@@ -69,17 +70,25 @@ class Endpoint : public RefCounted<Endpoint> {
   void leave_error(Errno e) { set_error(e); }
   int32_t error() const { return error_.load(std::memory_order_acquire); }
 
+  // SO_ATTACH_FILTER: what is about to be queued must pass it. Null: everything may. Any context.
+  Ref<SocketFilter> filter() const;
+
   Options options;
 
  protected:
   Endpoint(Ref<NetworkNamespace> net, int domain, int type, int protocol);
   void set_error(Errno e) { error_.store(static_cast<int32_t>(e), std::memory_order_release); }
+  // Once, before anybody else has it: a connection takes the filter of its listener.
+  void inherit_filter(const Endpoint& listener);
   // SO_SNDBUF changed.
   virtual void send_room_changed() {}
 
  private:
   Result<void> set_buffer(const Caller& caller, int name, int32_t value);
   Result<int32_t> number_option(int name);
+  Result<void> set_filter(Ref<SocketFilter> filter);
+  Result<void> attach_filter(const Caller& caller, uint64_t address, uint32_t size);
+  Result<uint32_t> give_filter(const Caller& caller, uint64_t address, uint32_t size);
   Result<void> set_timeout(const Caller& caller, int name, uint64_t address, uint32_t size);
 
   const Ref<NetworkNamespace> net_;
@@ -87,6 +96,9 @@ class Endpoint : public RefCounted<Endpoint> {
   WaitQueue queue_;
   std::atomic<int32_t> error_{0};
   std::atomic<uint64_t> cookie_{0};
+  mutable SpinLock filter_lock_{LockRank::leaf};
+  Ref<SocketFilter> filter_ GUARDED_BY(filter_lock_);
+  std::atomic<bool> has_filter_{false};
 };
 
 }  // namespace runsc::net

@@ -100,6 +100,7 @@ struct PacketInfo {
   uint32_t network_at = 0, transport_at = 0;
   int64_t timestamp_ns = 0;  // CLOCK_REALTIME; 0: nobody wanted to know
   uint32_t charge = 0;       // what it counts for in a receive buffer
+  uint32_t original = 0;     // packet(7): its size before a filter cut it
 };
 
 class Packet {

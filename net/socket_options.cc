@@ -4,6 +4,7 @@
 #include "fs/user_namespace.h"
 #include "net/capable.h"
 #include "net/endpoint.h"
+#include "net/socket_filter.h"
 
 namespace runsc::net {
 
@@ -34,6 +35,7 @@ enum Option : int {
   kRcvTimeo = 20,
   kSndTimeo = 21,
   kBindToDevice = 25,
+  kAttachFilter = 26,
   kDetachFilter = 27,
   kPeerName = 28,
   kTimestamp = 29,
@@ -204,6 +206,7 @@ Result<void> Endpoint::set_socket_option(const Caller& caller, int name, uint64_
     return first == 0 ? Result<void>() : Errno::nodev;
   }
   if (size < sizeof(int32_t)) return Errno::inval;
+  if (name == kAttachFilter) return attach_filter(caller, address, size);
   const int32_t value = TRY(mm::copy_in(caller.space, mm::UserPtr<int32_t>(address)));
   if (set_switch(options, name, value != 0)) return {};
   constexpr auto kRelaxed = std::memory_order_relaxed;
@@ -250,7 +253,7 @@ Result<void> Endpoint::set_socket_option(const Caller& caller, int name, uint64_
       if (options.has(option_bit::lock_filter) && !value) return Errno::perm;
       return options.set(option_bit::lock_filter, value != 0), Result<void>();
     case kDetachFilter:
-      return options.has(option_bit::lock_filter) ? Errno::perm : Errno::noent;
+      return set_filter({});
     default:
       return Errno::noprotoopt;
   }
@@ -337,6 +340,8 @@ Result<uint32_t> Endpoint::get_socket_option(const Caller& caller, int name, uin
     }
     case kBindToDevice:
       return uint32_t{0};
+    case kAttachFilter:  // SO_GET_FILTER
+      return give_filter(caller, address, size);
     case kMaxPacingRate: {
       uint64_t v = options.max_pacing_rate.load(std::memory_order_relaxed);
       uint32_t low = v > 0xffffffff ? 0xffffffff : static_cast<uint32_t>(v);

@@ -4,17 +4,9 @@
 #include <cstdint>
 #include <span>
 
-#include "kernel/base/result.h"
+#include "kernel/base/bpf.h"
 
 namespace runsc::kernel {
-
-// struct sock_filter (linux/filter.h).
-struct BpfInstruction {
-  uint16_t code;
-  uint8_t jump_true, jump_false;
-  uint32_t k;
-};
-static_assert(sizeof(BpfInstruction) == 8);
 
 // struct seccomp_data: what a program can look at.
 struct SeccompData {
@@ -24,8 +16,6 @@ struct SeccompData {
   uint64_t args[6];
 };
 static_assert(sizeof(SeccompData) == 64);
-
-inline constexpr size_t kBpfMaxInstructions = 4096;
 
 // EINVAL: too long or empty, an instruction that seccomp does not allow, a load that is not a word of
 // SeccompData, a jump past the end, a way that does not end in a return, a scratch word that is read before

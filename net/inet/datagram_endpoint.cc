@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "net/inet/neighbours.h"
+#include "net/socket_filter.h"
 
 namespace runsc::net {
 
@@ -111,6 +112,12 @@ Result<DatagramEndpoint::Target> DatagramEndpoint::target_of(SendMessage& messag
 // ---- receiving ----
 
 void DatagramEndpoint::take_packet(PacketPtr packet) {
+  if (Ref<SocketFilter> chosen = filter();
+      chosen && !pass_filter(*chosen, *packet, std::max(transport_header(), 1u))) {
+    drops_.fetch_add(1, std::memory_order_relaxed);
+    if (protocol() == ip_protocol::udp) stack().counters.add(Mib::udp_in_errors, v6());
+    return;
+  }
   if (!charge_receive(*packet)) {
     drops_.fetch_add(1, std::memory_order_relaxed);
     if (protocol() == ip_protocol::udp) {

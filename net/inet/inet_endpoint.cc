@@ -25,6 +25,7 @@ InetEndpoint::InetEndpoint(InetEndpoint& listener)
   constexpr auto kRelaxed = std::memory_order_relaxed;
   const Options& o = listener.options;
   options.bits = o.bits.load(kRelaxed);
+  inherit_filter(listener);
   options.send_buffer = o.send_buffer.load(kRelaxed);
   options.receive_buffer = o.receive_buffer.load(kRelaxed);
   options.receive_low = o.receive_low.load(kRelaxed);

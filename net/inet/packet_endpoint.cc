@@ -9,6 +9,7 @@
 #include "net/inet/wire.h"
 #include "net/network_namespace.h"
 #include "net/socket.h"
+#include "net/socket_filter.h"
 
 namespace runsc::net {
 
@@ -36,6 +37,32 @@ constexpr size_t kLeastName = 12, kShownName = 18;
 struct AuxData {  // struct tpacket_auxdata
   uint32_t status, size, captured;
   uint16_t mac, net, vlan, vlan_type;
+};
+
+// A packet as the application gets it, from its link header on (SOCK_RAW) or without. What has none (lo) has
+// one of nobody to nobody.
+class TapView final : public PacketView {
+ public:
+  TapView(const Packet& packet, uint32_t front) : PacketView(packet), front_(front) {}
+  uint32_t size() const override { return PacketView::size() + front_; }
+  int64_t network() const override { return front_; }
+  int64_t link() const override { return int64_t{front_} - kLinkHeader; }
+  bool read(int64_t offset, std::span<std::byte> out) const override {
+    const int64_t at = offset - front_;
+    if (at >= 0 || packet_.info.link_header >= kLinkHeader) return PacketView::read(at, out);
+    std::byte made[kLinkHeader] = {};
+    header_at<Be16>(made + kTypeAt) = packet_.info.ether;
+    for (size_t n = 0; n < out.size(); ++n) {
+      const int64_t place = at + static_cast<int64_t>(n);
+      if (place < -int64_t{kLinkHeader} || (place >= 0 && !PacketView::read(place, out.subspan(n, 1))))
+        return false;
+      if (place < 0) out[n] = made[place + kLinkHeader];
+    }
+    return true;
+  }
+
+ private:
+  const uint32_t front_;
 };
 
 AuxData aux_of(const PacketInfo& info, size_t size, size_t captured, uint16_t mac) {
@@ -185,7 +212,23 @@ bool PacketEndpoint::wants(const Packet& packet, bool outgoing) const {
   return !outgoing && ether == packet.info.ether;
 }
 
+// Cut to what the filter lets through; it sees the link header if the application does.
+bool PacketEndpoint::passes_filter(Packet& packet) {
+  Ref<SocketFilter> chosen = filter();
+  if (!chosen) return true;
+  const uint32_t front = type() == socket_type::raw ? kLinkHeader : 0;
+  TapView view(packet, front);
+  if (Ref<Interface> device = net().inet().config.interface(packet.info.interface))
+    view.hardware = device->hardware_type();
+  const uint32_t keep = chosen->run(view);
+  if (keep == 0) return false;
+  packet.trim(std::min<size_t>(packet.size(), std::max(keep, front) - front));
+  return true;
+}
+
 void PacketEndpoint::tap_packet(PacketPtr packet) {
+  packet->info.original = static_cast<uint32_t>(packet->size());
+  if (!passes_filter(*packet)) return;
   const uint32_t charge = packet->memory();
   seen_.fetch_add(1, std::memory_order_relaxed);
   if (charged_.load(std::memory_order_relaxed) > options.receive_buffer.load(std::memory_order_relaxed)) {
@@ -246,7 +289,7 @@ Result<size_t> PacketEndpoint::receive(ReceiveMessage& message) {
   }
   if (auxdata_.load(std::memory_order_relaxed)) {
     const uint16_t mac = type() == socket_type::raw ? kLinkHeader : 0;
-    const AuxData aux = aux_of(packet->info, whole, n, mac);
+    const AuxData aux = aux_of(packet->info, packet->info.original + mac, whole, mac);
     message.control.put(kSolPacket, kAuxData, std::as_bytes(std::span(&aux, 1)));
   }
   message.done = n;

@@ -47,6 +47,7 @@ class PacketEndpoint final : public Endpoint, public TapReceiver {
     uint16_t type;  // PACKET_MR_*
     uint32_t count = 1;
   };
+  bool passes_filter(Packet& packet);
   Result<void> change_membership(Membership wanted, bool add);
 
   std::atomic<uint16_t> ether_;         // what it wants, host order; 0: nothing

@@ -9,6 +9,7 @@
 #include "net/netlink/route_messages.h"
 #include "net/netlink/sock_diag.h"
 #include "net/socket.h"
+#include "net/socket_filter.h"
 
 namespace runsc::net {
 
@@ -238,6 +239,11 @@ void NetlinkEndpoint::take(Vec<std::byte> bytes, uint32_t group) {
 }
 
 void NetlinkEndpoint::queue_message(Vec<std::byte> bytes, uint32_t group, bool dump, bool more) {
+  if (Ref<SocketFilter> chosen = filter()) {
+    const uint32_t keep = chosen->run(BytesView(bytes.span()));
+    if (keep == 0) return;
+    if (keep < bytes.size() && !bytes.resize(keep)) return overrun();
+  }
   const auto charge = static_cast<uint32_t>(bytes.size() + kMessageCharge);
   Unique<Message> message = make<Message>();
   if (!message) return overrun();

@@ -1,6 +1,7 @@
 #include "net/tcp/tcp_input.h"
 
 #include "net/inet/neighbours.h"
+#include "net/socket_filter.h"
 #include "net/tcp/packet_piece.h"
 
 namespace runsc::net {
@@ -62,7 +63,12 @@ void tcp_receive(Stack& stack, PacketPtr packet) {
   PortRef ref = stack.tcp.find_connected(key);
   if (!ref) ref = stack.tcp.find_receiver(key);
   if (TcpEndpoint* endpoint = tcp_of(ref)) {
-    if (endpoint->came_near_enough(info)) endpoint->handle(key, segment, header, std::move(packet));
+    if (!endpoint->came_near_enough(info)) return;
+    if (Ref<SocketFilter> filter = endpoint->filter()) {
+      if (!pass_filter(*filter, *packet, header)) return;
+      segment.size = static_cast<uint32_t>(packet->size()) - header;
+    }
+    endpoint->handle(key, segment, header, std::move(packet));
     return;
   }
   tcp_send_reset(stack, key, segment);

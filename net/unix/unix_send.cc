@@ -3,6 +3,7 @@
 
 #include "fs/user_namespace.h"
 #include "kernel/base/check.h"
+#include "net/socket_filter.h"
 #include "net/unix/unix_endpoint.h"
 
 namespace runsc::net {
@@ -20,6 +21,18 @@ constexpr size_t kStreamPages = 32768, kSmallMax = Buffer::kSmall;
 constexpr size_t kDgramSmallMax = 16064;
 // What a descriptor of a message takes away from a small send buffer.
 constexpr size_t kStreamReserve = 64, kDgramReserve = 32;
+
+class MessageView final : public FilterView {
+ public:
+  explicit MessageView(const UnixMessage& message) : message_(message) {}
+  uint32_t size() const override { return static_cast<uint32_t>(message_.data.size()); }
+  bool read(int64_t offset, std::span<std::byte> out) const override {
+    return offset >= 0 && message_.data.read(static_cast<size_t>(offset), out);
+  }
+
+ private:
+  const UnixMessage& message_;
+};
 
 // unix(7), SCM_CREDENTIALS: who is not privileged tells the truth.
 Result<PeerCredentials> checked_credentials(const Caller& caller, std::span<const std::byte> data) {
@@ -231,6 +244,13 @@ Result<size_t> UnixEndpoint::send_dgram(SendMessage& message) {
 Result<void> UnixEndpoint::deliver_dgram(SendMessage& message, UnixEndpoint& to,
                                          const Ref<UnixMessage>& fresh) {
   stamp(*fresh, message.caller, to);
+  // What a filter does not want is gone without a word to the sender.
+  bool wanted = true;
+  if (Ref<SocketFilter> filter = to.filter()) {
+    const uint32_t keep = filter->run(MessageView(*fresh));
+    wanted = keep != 0;
+    if (keep < fresh->data.size()) fresh->data.trim(keep);
+  }
   bool dead;
   {
     LockGuard guard(to.lock_);
@@ -238,6 +258,7 @@ Result<void> UnixEndpoint::deliver_dgram(SendMessage& message, UnixEndpoint& to,
     if (!dead) {
       if (!may_send_to_locked(to)) return Errno::perm;
       if (to.shut_ & kReceiveShut) return Errno::pipe;
+      if (!wanted) return {};
       if (&to != this && to.peer_.get() != this && to.full_locked())
         return message.wait.at(to, to.room_, kWritable);
       if (!fresh->rights) fresh->rights = std::move(message.rights);
