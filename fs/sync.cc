@@ -1,33 +1,21 @@
 #include "fs/sync.h"
 
-#include "fs/mount_tree.h"
-#include "kernel/base/vec.h"
+#include <algorithm>
 
 namespace runsc::fs {
 
-namespace {
-
-// One whose file system is not in `seen` yet.
-Ref<Mount> next_mount(const MountNamespace& ns, const Vec<Ref<Mount>>& seen) {
-  LockGuard guard(g_mount_tree_lock);
-  for (Mount* m = MountTree::first; m; m = MountTree::next(*m)) {
-    if (MountTree::ns(*m) != &ns) continue;
-    bool known = false;
-    for (const Ref<Mount>& s : seen) known |= &s->super() == &m->super();
-    if (!known) return Ref<Mount>(*m);
+bool SyncAll::next() {
+  for (;;) {
+    at_ = HostSuper::next_shared(at_.get());
+    if (!at_) return false;
+    const uint64_t device = at_->host_device();
+    if (std::find(done_.begin(), done_.end(), device) != done_.end()) continue;
+    // Nobody can tell whether one that is not mounted any more was written back.
+    if (!at_->is_mounted()) continue;
+    (void)at_->sync();
+    (void)done_.push_back(device);  // no memory: it may be done twice
+    return true;
   }
-  return {};
-}
-
-}  // namespace
-
-Result<void> sync_all(const MountNamespace& ns) {
-  Vec<Ref<Mount>> seen;
-  while (Ref<Mount> mount = next_mount(ns, seen)) {
-    (void)mount->super().sync();  // sync(2) tells of no errors
-    TRY(seen.push_back(std::move(mount)));
-  }
-  return {};
 }
 
 }  // namespace runsc::fs

@@ -3,6 +3,35 @@
 
 namespace runsc::fs {
 
+struct SharedSupers {
+  static SpinLock lock;
+  static HostSuper *first, *last;
+
+  static void add(HostSuper& s) {
+    LockGuard guard(lock);
+    s.prev_shared_ = last;
+    (last ? last->next_shared_ : first) = &s;
+    last = &s;
+  }
+  static void remove(HostSuper& s) {
+    LockGuard guard(lock);
+    if (!s.prev_shared_ && first != &s) return;
+    (s.prev_shared_ ? s.prev_shared_->next_shared_ : first) = s.next_shared_;
+    (s.next_shared_ ? s.next_shared_->prev_shared_ : last) = s.prev_shared_;
+  }
+};
+constinit SpinLock SharedSupers::lock{LockRank::leaf};
+constinit HostSuper* SharedSupers::first = nullptr;
+constinit HostSuper* SharedSupers::last = nullptr;
+
+Ref<HostSuper> HostSuper::next_shared(const HostSuper* at) {
+  LockGuard guard(SharedSupers::lock);
+  // One that has no count any more is about to leave the list.
+  for (HostSuper* s = at ? at->next_shared_ : SharedSupers::first; s; s = s->next_shared_)
+    if (s->try_ref()) return Ref<HostSuper>::adopt(s);
+  return {};
+}
+
 Result<Ref<HostSuper>> HostSuper::create(hostcall::Handle root, Sharing sharing) {
   Ref<HostSuper> super = make_ref<HostSuper>(root, sharing);
   if (!super) return Errno::nomem;
@@ -16,16 +45,27 @@ Result<Ref<HostSuper>> HostSuper::create(hostcall::Handle root, Sharing sharing)
   super->host_dev_ = stat.dev;
   super->root_ = make_ref<HostInode>(*super, Ref<HostInode>(), String(), stat);
   if (!super->root_) return Errno::nomem;
+  if (sharing == Sharing::shared) SharedSupers::add(*super);
   return super;
 }
 
 HostSuper::~HostSuper() {
+  if (!exclusive()) SharedSupers::remove(*this);
   (void)hostcall::call<hostcall::Close>([&](hostcall::HandleRequest& r) { r = {handle_, 0}; });
 }
 
 Ref<Inode> HostSuper::root() { return root_; }
 
-void HostSuper::unmounted() { root_ = {}; }
+Ref<HostInode> HostSuper::mounted_root() {
+  LockGuard guard(tree_lock_);
+  return root_;
+}
+
+void HostSuper::unmounted() {
+  Ref<HostInode> gone;  // ends outside the lock
+  LockGuard guard(tree_lock_);
+  std::swap(gone, root_);
+}
 
 void HostSuper::watched(Inode& inode) {
   if (!exclusive()) update_host_watch(static_cast<HostInode&>(inode));
@@ -49,8 +89,9 @@ FsStat HostSuper::stat_fs() {
 
 // A layer that nobody changes has nothing to write.
 Result<void> HostSuper::sync() {
-  if (exclusive() || !root_) return {};
-  Ref<HostHandle> handle = TRY(root_->open_handle(false));
+  Ref<HostInode> root = exclusive() ? Ref<HostInode>() : mounted_root();
+  if (!root) return {};
+  Ref<HostHandle> handle = TRY(root->open_handle(false));
   auto reply = hostcall::call<hostcall::Sync>([&](hostcall::HandleRequest& r) {
     r = {handle->number(), static_cast<uint32_t>(hostcall::SyncKind::file_system)};
   });

@@ -32,6 +32,12 @@ class HostSuper final : public SuperBlock {
   void unmounted() override;
   void watched(Inode& inode) override;
 
+  // Those that the host may change, in order of their making: the one after `at`; null: the first. `at` and
+  // the result are in the list as long as they are counted.
+  static Ref<HostSuper> next_shared(const HostSuper* at);
+  bool is_mounted() { return static_cast<bool>(mounted_root()); }
+  uint64_t host_device() const { return host_dev_; }
+
   hostcall::Handle handle() const { return handle_; }
   bool exclusive() const { return sharing_ == Sharing::exclusive; }
   // Parents and names of inodes change under it.
@@ -39,15 +45,18 @@ class HostSuper final : public SuperBlock {
   uint64_t map_ino(const hostcall::HostStat& stat) const;
 
  private:
+  friend struct SharedSupers;
   template <class T, class... A>
   friend Ref<T> runsc::make_ref(A&&...);
   HostSuper(hostcall::Handle handle, Sharing sharing) : handle_(handle), sharing_(sharing) {}
+  Ref<HostInode> mounted_root();
 
   const hostcall::Handle handle_;
   const Sharing sharing_;
   uint64_t host_dev_ = 0;
-  Ref<HostInode> root_;
+  Ref<HostInode> root_;  // changes under the tree's lock; who has it mounted need not take that
   SpinLock tree_lock_{LockRank::dcache};
+  HostSuper *next_shared_ = nullptr, *prev_shared_ = nullptr;
 };
 
 // The names of a host directory at one moment, in the host's order; of exclusive directories with attributes.

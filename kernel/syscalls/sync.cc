@@ -1,6 +1,7 @@
 // fsync(2), sync(2) and their family. What is in memory alone has nowhere to go.
 #include "fs/sync.h"
-#include "kernel/namespaces.h"
+#include "kernel/exit.h"
+#include "kernel/sched/scheduler.h"
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/files.h"
 
@@ -16,7 +17,11 @@ Result<void> sys_fdatasync(Task& task, int fd) {
   return file->sync(true);
 }
 
-Result<void> sys_sync(Task& task) { return fs::sync_all(task.namespaces().mounts()); }
+Result<void> sys_sync(Task& task) {
+  fs::SyncAll all;
+  while (all.next() && !kill_pending(task)) sched_breathe();
+  return {};
+}
 
 Result<void> sys_syncfs(Task& task, int fd) {
   Ref<fs::File> file = TRY(file_of(task, fd));
