@@ -15,15 +15,20 @@ struct LeaseHooks {
 };
 void lease_init(const LeaseHooks& hooks);
 
-// Of an open file description of a regular file; `none` takes it back. EAGAIN: there is none to take back,
-// others have one, or `contended`; ENOMEM.
-Result<void> lease_set(File& file, LeaseType type, bool contended);
+// Whether there can be any: a regular file in memory, which nobody but we opens.
+bool may_have_leases(const Inode& inode);
+// Of an open file description of a file that may have leases; `none` takes it back. EAGAIN: there is none to
+// take back, others have one, or have it open in a way that goes not with the lease: for a write lease
+// anybody else at all, for a read lease who may write, the caller too (`mapped`: by a shared mapping).
+// ENOMEM.
+Result<void> lease_set(File& file, LeaseType type, bool mapped);
 // As it is, or is to become.
 LeaseType lease_of(const File& file);
 // The last reference to `file` is gone.
 void lease_drop(const File& file);
 
-// Before a file is opened, or cut by name. EAGAIN: leases are in the way; who has them has been told.
+// When a file has been opened, or claimed for writing, before anything is done with it. EAGAIN: leases are in
+// the way; who has them has been told.
 Result<void> lease_break(Inode& inode, bool write);
 // Woken when leases change; null: there never was one.
 WaitQueue* lease_queue();

@@ -82,10 +82,16 @@ Result<void> check_open(const WalkContext& context, const Path& path, uint32_t f
 // The file behind `path`, permissions done.
 Result<Ref<File>> open_checked(const Path& path, uint32_t flags, bool created) {
   Inode& inode = inode_of(path);
-  if (!created) TRY(lease_break(inode, (flags & open_flag::accmode) != open_flag::rdonly));
+  const bool writes = wanted_access(flags) & kWrite;
   WriteClaim claim;
-  if (wanted_access(flags) & kWrite) TRY(claim.take(inode));
-  if (inode.type() == kRegular && (wanted_access(flags) & kWrite) && !created) {
+  Ref<File> file;
+  if (writes) TRY(claim.take(inode));
+  if (inode.type() == kRegular && !created) {
+    // Whoever wants a lease must see that it is being opened, as whoever opens it looks for leases.
+    if (!writes) file = TRY(inode.open(flags & ~kOnceFlags));
+    TRY(lease_break(inode, (flags & open_flag::accmode) != open_flag::rdonly));
+  }
+  if (inode.type() == kRegular && writes && !created) {
     bool truncate = flags & open_flag::trunc;
     TRY(inode.prepare_write(truncate));
     if (truncate) {
@@ -95,7 +101,7 @@ Result<Ref<File>> open_checked(const Path& path, uint32_t flags, bool created) {
       notify_path(path, notify_bit::modify);
     }
   }
-  Ref<File> file = TRY(inode.open(flags & ~kOnceFlags));
+  if (!file) file = TRY(inode.open(flags & ~kOnceFlags));
   file->set_flags(file->flags() & ~open_flag::noctty);
   if (!file->path()) file->set_path(path);
   return file;

@@ -208,9 +208,10 @@ TEST_CASE("sync reaches the host for directories of it that others share", "[fs]
     const uint64_t before = fake_host::synced_file_systems();
     CHECK(inode_of(t.at()).super().sync());
     CHECK(fake_host::synced_file_systems() == before + 1);
-    Tree other;  // of the same file system of the host
-    other.mount_shared(dir);
+    // Another place of the same file system of the host.
+    Ref<HostSuper> other = HostSuper::create(fake_host::donate(lower.path()), Sharing::shared).value();
     CHECK(sync_pieces() == 1);
+    other->unmounted();
     CHECK(fake_host::synced_file_systems() == before + 2);
   }
   Tree t;

@@ -21,6 +21,7 @@ class WriteAccess final : public InodeAttachment {
   void hold_execution() {
     count_.fetch_sub(1, std::memory_order_relaxed);
   }  // another one beside an execution
+  int32_t count() const { return count_.load(std::memory_order_seq_cst); }
   void end_execution() { count_.fetch_add(1, std::memory_order_release); }
   // Shared mappings that may be written count as writers, though their descriptors be closed. Said once one
   // is about to be made; whether there still is one must then be looked for.

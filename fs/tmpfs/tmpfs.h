@@ -113,6 +113,9 @@ class TmpfsFile final : public TmpfsInode {
   Result<void> set_attr(const SetAttr& attr) override;
   Result<Ref<File>> open(uint32_t flags) override;
   PageCache& cache() { return cache_; }
+  // How many open file descriptions there are of it, O_PATH left out.
+  int32_t open_files() const { return open_files_.load(std::memory_order_seq_cst); }
+  void count_open_file(int32_t by) { open_files_.fetch_add(by, std::memory_order_seq_cst); }
   std::atomic<uint32_t>* seals() override { return &seals_; }
 
  protected:
@@ -120,6 +123,7 @@ class TmpfsFile final : public TmpfsInode {
 
  private:
   std::atomic<uint32_t> seals_{seal::seal};
+  std::atomic<int32_t> open_files_{0};
   PageCache cache_;
   Ref<Inode> lower_;
 };

@@ -8,8 +8,13 @@ namespace {
 
 class TmpfsRegularFile final : public File {
  public:
-  TmpfsRegularFile(uint32_t flags, Ref<TmpfsFile> node) : File(flags, node), node_(std::move(node)) {}
-  ~TmpfsRegularFile() override { node_->cache().mappings().forget_unused_name(); }
+  TmpfsRegularFile(uint32_t flags, Ref<TmpfsFile> node) : File(flags, node), node_(std::move(node)) {
+    node_->count_open_file(1);
+  }
+  ~TmpfsRegularFile() override {
+    node_->count_open_file(-1);
+    node_->cache().mappings().forget_unused_name();
+  }
 
   bool seekable() const override { return true; }
   Result<size_t> read(mm::IoBuf& buf, uint64_t offset) override;

@@ -1,5 +1,6 @@
 // lseek(2), truncate(2), fallocate(2) and advice.
 #include "fs/notify.h"
+#include "fs/write_access.h"
 #include "kernel/abi/signal.h"
 #include "kernel/leases.h"
 #include "kernel/syscalls/blocking_io.h"
@@ -55,9 +56,11 @@ Result<void> sys_ftruncate(Task& task, int fd, int64_t size) {
 Result<void> sys_truncate(Task& task, uint64_t path, int64_t size) {
   if (size < 0) return Errno::inval;
   fs::Path at = TRY(lookup_argument(task, abi::at::fdcwd, path, 0));
-  // Only who may write takes a lease away.
+  fs::WriteClaim claim;
+  // Only who may write takes a lease away, and nobody takes one meanwhile.
   if (fs::inode_of(at).type() == fs::kRegular) {
     TRY(fs::check_access(task.creds(), at, fs::kWrite));
+    TRY(claim.take(fs::inode_of(at)));
     TRY(past_leases(task, false, [&] { return fs::lease_break(fs::inode_of(at), true); }));
   }
   return fs::change_attr(task.walk_context(), at, TRY(size_change(task, size)));

@@ -1,5 +1,6 @@
 // File leases: F_SETLEASE, F_GETLEASE, who hears of them and who waits (fcntl(2)).
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "abi.h"
 
@@ -170,6 +171,75 @@ static void others(void) {
   CHECK_EQ(status, 0);
 }
 
+static void* open_apart(void* arg) {
+  pthread_barrier_t* barrier = arg;
+  OK(unshare(CLONE_FILES));
+  const int fd = OK(open_as(O_RDONLY));
+  const int writer = OK(open_as(O_RDWR));
+  pthread_barrier_wait(barrier);
+  pthread_barrier_wait(barrier);
+  OK(close(writer));
+  pthread_barrier_wait(barrier);
+  pthread_barrier_wait(barrier);
+  OK(close(fd));
+  return NULL;
+}
+
+// Open files that no process has in its first thread's table count as much as any other.
+static void out_of_sight(void) {
+  const int fd = OK(open_as(O_RDONLY));
+  pthread_barrier_t barrier;
+  ZERO(pthread_barrier_init(&barrier, NULL, 2));
+  pthread_t thread;
+  ZERO(pthread_create(&thread, NULL, open_apart, &barrier));
+  pthread_barrier_wait(&barrier);
+  FAILS(fcntl(fd, F_SETLEASE, F_RDLCK), EAGAIN);
+  FAILS(fcntl(fd, F_SETLEASE, F_WRLCK), EAGAIN);
+  pthread_barrier_wait(&barrier);
+  pthread_barrier_wait(&barrier);
+  OK(fcntl(fd, F_SETLEASE, F_RDLCK));
+  FAILS(fcntl(fd, F_SETLEASE, F_WRLCK), EAGAIN);
+  OK(fcntl(fd, F_SETLEASE, F_UNLCK));
+  pthread_barrier_wait(&barrier);
+  ZERO(pthread_join(thread, NULL));
+  OK(fcntl(fd, F_SETLEASE, F_WRLCK));
+  OK(fcntl(fd, F_SETLEASE, F_UNLCK));
+
+  // On its way from one process to another.
+  int pair[2], writer = OK(open_as(O_RDWR));
+  OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+  char byte = 0, room[CMSG_SPACE(sizeof(int))] = {0};
+  struct iovec bytes = {&byte, 1};
+  struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
+  struct cmsghdr* rights = CMSG_FIRSTHDR(&message);
+  *rights = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+  memcpy(CMSG_DATA(rights), &writer, sizeof(int));
+  CHECK_EQ(OK(sendmsg(pair[0], &message, 0)), 1);
+  OK(close(writer));
+  FAILS(fcntl(fd, F_SETLEASE, F_RDLCK), EAGAIN);
+  FAILS(fcntl(fd, F_SETLEASE, F_WRLCK), EAGAIN);
+  OK(close(pair[0]));
+  OK(close(pair[1]));
+  OK(fcntl(fd, F_SETLEASE, F_WRLCK));
+  OK(close(fd));
+}
+
+// Leases of one file are nothing to another.
+static void one_file_each(void) {
+  abi_put("unleased", "content");
+  const int fd = OK(open_as(O_RDONLY));
+  OK(fcntl(fd, F_SETLEASE, F_WRLCK));
+  g_heard = 0;
+  const int other = OK(open("unleased", O_RDWR));
+  OK(truncate("unleased", 1));
+  OK(fcntl(other, F_SETLEASE, F_WRLCK));
+  CHECK_EQ(g_heard, 0);
+  OK(close(other));
+  CHECK_EQ(fcntl(fd, F_GETLEASE), F_WRLCK);
+  OK(close(fd));
+  OK(unlink("unleased"));
+}
+
 // Who does not answer loses it: where the time may be set.
 static void overdue(void) {
   char text[32] = "";
@@ -210,6 +280,8 @@ int main(void) {
   blocking();
   interrupted();
   others();
+  out_of_sight();
+  one_file_each();
   overdue();
   OK(unlink(g_file));
   return 0;
