@@ -1,6 +1,7 @@
 // rename(2) and renameat2(2).
 #include "fs/notify.h"
 #include "fs/path_walk.h"
+#include "fs/tmpfs/tmpfs_dir.h"
 #include "fs/user_namespace.h"
 
 namespace runsc::fs {
@@ -95,23 +96,13 @@ Result<void> check_rights(const WalkContext& context, const Side& from, const Si
   return {};
 }
 
-// In memory, where only what allocates can fail: that comes first. The other name is seen by nobody who does
-// not list the directory just then.
+// In memory.
 Result<void> rename_with_whiteout(const WalkContext& context, Side& from, Side& to) {
-  constexpr std::string_view kOther = ".renameat2.whiteout";
-  Inode &dir = inode_of(from.dir), &child = *from.dentry->inode();
   NewNode node;
   node.mode = kCharDev;
   node.uid = context.creds.fsuid, node.gid = context.creds.fsgid;
-  Ref<Inode> whiteout = TRY(dir.create(kOther, node));
-  Result<void> moved = dir.rename(from.name, child, dir, kOther, whiteout.get(), kExchange);
-  if (moved) {
-    moved = dir.rename(kOther, child, inode_of(to.dir), to.name, to.dentry->inode(), 0);
-    if (moved) return {};
-    (void)dir.rename(from.name, *whiteout, dir, kOther, &child, kExchange);
-  }
-  (void)dir.unlink(kOther, *whiteout);
-  return moved;
+  return static_cast<TmpfsDir&>(inode_of(from.dir))
+      .rename_leaving(from.name, *from.dentry->inode(), inode_of(to.dir), to.name, to.dentry->inode(), node);
 }
 
 Result<void> rename_in_fs(const WalkContext& context, Side& from, Side& to, uint32_t flags) {

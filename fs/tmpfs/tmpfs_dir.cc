@@ -77,11 +77,18 @@ void TmpfsDir::put_child(DirEntry& entry, TmpfsInode& node) {
   entry.kind = DirEntry::Kind::strong;
 }
 
-// A new name; a whiteout of it may stand there.
-Result<void> TmpfsDir::add(std::string_view name, TmpfsInode& node) {
+namespace {
+Result<Unique<DirEntry>> new_entry(std::string_view name) {
   Unique<DirEntry> entry = make<DirEntry>();
   if (!entry) return Errno::nomem;
   entry->name = TRY(String::from(name));
+  return entry;
+}
+}  // namespace
+
+// A new name; a whiteout of it may stand there.
+Result<void> TmpfsDir::add(std::string_view name, TmpfsInode& node) {
+  Unique<DirEntry> entry = TRY(new_entry(name));
   make_permanent();
   {
     LockGuard guard(table_lock_);
@@ -252,24 +259,40 @@ Result<void> TmpfsDir::rename(std::string_view name, Inode& child, Inode& new_di
     other.make_permanent();
     return exchange(name, node, to, new_name, other);
   }
+  return move(name, node, to, new_name, replaced);
+}
+
+Result<void> TmpfsDir::rename_leaving(std::string_view name, Inode& child, Inode& new_dir,
+                                      std::string_view new_name, Inode* replaced, const NewNode& left) {
+  if (&new_dir.super() != &super()) return Errno::xdev;
+  // What can fail comes first.
+  Ref<TmpfsInode> stays = TRY(make_node<TmpfsNode>(tmpfs(), left));
+  Unique<DirEntry> entry = TRY(new_entry(name));
+  TRY(move(name, static_cast<TmpfsInode&>(child), static_cast<TmpfsDir&>(new_dir), new_name, replaced));
+  put_entry(std::move(entry), *stays);
+  return {};
+}
+
+void TmpfsDir::put_entry(Unique<DirEntry> entry, TmpfsInode& node) {
+  LockGuard guard(table_lock_);
+  if (DirEntry* e = table_.find(entry->name.view())) {
+    put_child(*e, node);
+    table_.renew(*e);
+  } else {
+    put_child(*entry, node);
+    table_.insert(std::move(entry));
+  }
+}
+
+Result<void> TmpfsDir::move(std::string_view name, TmpfsInode& node, TmpfsDir& to, std::string_view new_name,
+                            Inode* replaced) {
   if (replaced && replaced->is_dir() && !TRY(static_cast<TmpfsDir&>(*replaced).empty()))
     return Errno::notempty;
-  Unique<DirEntry> entry = make<DirEntry>();
-  if (!entry) return Errno::nomem;
-  entry->name = TRY(String::from(new_name));
+  Unique<DirEntry> entry = TRY(new_entry(new_name));
   // Nothing fails from here on.
   Ref<TmpfsInode> gone = replaced ? to.take(new_name) : Ref<TmpfsInode>();
   Ref<TmpfsInode> moved = take(name);
-  {
-    LockGuard guard(to.table_lock_);
-    if (DirEntry* e = to.table_.find(new_name)) {
-      to.put_child(*e, node);
-      to.table_.renew(*e);
-    } else {
-      to.put_child(*entry, node);
-      to.table_.insert(std::move(entry));
-    }
-  }
+  to.put_entry(std::move(entry), node);
   to.touch(true);
   node.touch(false);
   if (gone) gone->change_links(gone->is_dir() ? -2 : -1);

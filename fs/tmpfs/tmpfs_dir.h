@@ -35,6 +35,10 @@ class TmpfsDir : public TmpfsInode {
   enum class Shown : uint8_t { as_below, hidden, replaced };
   Shown upper_of(std::string_view name, Listed& out);
 
+  // rename() with RENAME_WHITEOUT, not of an overlay: `left` is what the old name names from then on.
+  Result<void> rename_leaving(std::string_view name, Inode& child, Inode& new_dir, std::string_view new_name,
+                              Inode* replaced, const NewNode& left);
+
  protected:
   TmpfsDir(TmpfsSuper& super, const Attr& attr, Ref<TmpfsDir> parent, String name);
   // The child of the lower layer, born below with this directory as parent. ENOENT.
@@ -52,6 +56,10 @@ class TmpfsDir : public TmpfsInode {
   friend class TmpfsInode;
   // Takes the name away: whiteout or nothing in its place. The count that the entry held comes back.
   Ref<TmpfsInode> take(std::string_view name);
+  // An entry made beforehand, so that nothing fails.
+  void put_entry(Unique<DirEntry> entry, TmpfsInode& node);
+  Result<void> move(std::string_view name, TmpfsInode& node, TmpfsDir& to, std::string_view new_name,
+                    Inode* replaced);
   void put_child(DirEntry& entry, TmpfsInode& node) REQUIRES(table_lock_);
   void adopt(TmpfsInode& child);
   void forget_weak(TmpfsInode& child);

@@ -44,12 +44,15 @@ static void moves(void) {
   FAILS(rename_whiteout("b", "b/c", 0), EINVAL);
   // A directory: the links of its parent do not stay.
   struct stat before, after;
+  abi_put("a/.renameat2.whiteout", "a name like others");
   OK(mkdir("a/dir", 0755));
   abi_put("a/dir/in", "I");
   OK(stat("a", &before));
   OK(rename_whiteout("a/dir", "b/dir", 0));
   CHECK(is_whiteout("a/dir"));
   CHECK_STR(text_of("b/dir/in"), "I");
+  CHECK_STR(text_of("a/.renameat2.whiteout"), "a name like others");
+  OK(unlink("a/.renameat2.whiteout"));
   OK(stat("a", &after));
   CHECK_EQ(before.st_nlink - after.st_nlink, before.st_nlink > 1 ? 1 : 0);
   // They are names like others.
