@@ -11,6 +11,7 @@
 #include "kernel/signal/signal.h"
 #include "kernel/time/clock.h"
 #include "kvm/hostcall/client.h"
+#include "mm/urgent_copy.h"
 #include "mm/user_copy.h"
 
 namespace runsc::kernel {
@@ -31,6 +32,24 @@ bool short_of_memory(AccountId id) {
   if (!task || task->account != id) return id == kNoAccount;
   if (id != kNoAccount) task->work.set(Work::memory);
   return true;
+}
+
+// The flag is on its CPU, and the task's own for when it goes to another.
+bool let_copy_take() {
+  auto* task = static_cast<Task*>(arch::cpu_local().current);
+  if (!task) return false;
+  const bool before = task->unrefused;
+  task->unrefused = arch::cpu_local().unrefused = true;
+  return before;
+}
+
+void end_copy_taking(bool before) {
+  auto* task = static_cast<Task*>(arch::cpu_local().current);
+  if (!task) return;
+  task->unrefused = arch::cpu_local().unrefused = before;
+  // What it took is missed elsewhere: what is short is mended before it goes on.
+  ++task->failed_faults;
+  task->work.set(Work::memory);
 }
 
 void copy_found_nothing() {
@@ -208,13 +227,17 @@ void kill_until(Task& task, Scope scope) {
 void oom_init() {
   account_set_hook(short_of_memory);
   mm::set_copy_hook(copy_found_nothing);
+  mm::set_urgent_copy_hooks({let_copy_take, end_copy_taking});
 }
 
 bool mend_shortage(Task& task) {
   task.work.clear(Work::memory);
   Container& container = *task.group().container;
   const Account& account = container.account();
-  if (!account.is_short()) return false;
+  if (!account.is_short()) {
+    if (task.failed_faults > 0 && is_short(nullptr) && !give_back(container)) kill_until(task, nullptr);
+    return false;
+  }
   while (account.is_short() && !kill_pending(task))
     if (!give_back(container)) kill_until(task, &container);
   return !kill_pending(task);

@@ -6,6 +6,10 @@
 // for its end. So nobody waits there: who takes more than its container's limit gets Work::memory, and on its
 // way to user code, where it holds nothing, waits until there is memory, or dies. What is taken until then is
 // bounded by Account::most.
+//
+// A call whose copy from or to user memory finds none says EFAULT, and is made again once there is some: that
+// must not happen where it has taken effect, with a child reaped or a message taken. So a copy that is small
+// may have of what is kept for the sentry's own objects (mm/urgent_copy.h).
 #pragma once
 
 #include "kernel/task.h"

@@ -126,6 +126,7 @@ bool wants_restart(uint64_t rax) {
   if (task.work.has(Work::copy)) {
     task.work.clear(Work::copy);
     mend_failed_fault(task);
+    // It found no memory for what it was to copy before it did anything (oom.h).
     if (in_syscall && task.regs().rax == -static_cast<uint64_t>(Errno::fault))
       task.regs().rax = -static_cast<uint64_t>(Errno::restartnointr);
   }

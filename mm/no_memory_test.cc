@@ -6,6 +6,7 @@
 #include "mm/address_space.h"
 #include "mm/flags.h"
 #include "mm/testing/fake_file.h"
+#include "mm/urgent_copy.h"
 #include "mm/user_copy.h"
 #include "tests/unit/fake_arch/fake_arch.h"
 // Last.
@@ -92,4 +93,58 @@ TEST_CASE("allocation may fail anywhere") {
     REQUIRE(fake::counters().live_objects == objects);
     REQUIRE(phys_stats().free_pages == pages);
   }
+}
+
+namespace {
+
+unsigned g_urgent, g_failed;
+
+bool begin_urgent() {
+  ++g_urgent;
+  return std::exchange(arch::cpu_local().unrefused, true);
+}
+void end_urgent(bool before) { arch::cpu_local().unrefused = before; }
+void no_memory() { ++g_failed; }
+
+}  // namespace
+
+// What has been taken from a queue, or a child that was waited for, cannot be had a second time.
+TEST_CASE("a small copy finds memory where its user has none left") {
+  fake::start();
+  set_copy_hook(no_memory);
+  set_urgent_copy_hooks({begin_urgent, end_urgent});
+  g_urgent = g_failed = 0;
+  arch::CpuLocal& local = arch::cpu_local();
+  account_flush(local.stock);
+  Account& account = g_accounts[5];
+  account.set_limit(int64_t{16} << 20);
+  {
+    auto space = AddressSpace::create().value();
+    const uint64_t size = 256 * kPageSize;
+    REQUIRE(
+        space->mmap({kBase, size, Prot::read | Prot::write, kMapFixed | kMapPrivate, {}, 0, Prot::all}, {}));
+    local.account = 5;
+    account.bytes = account.most.load() + 1;
+    const uint64_t value = 1;
+    CHECK(copy_out_bytes(*space, kBase, &value, sizeof value));
+    CHECK(g_urgent == 1);
+    CHECK(copy_out_some(*space, kBase + 64 * kPageSize, &value, sizeof value).value_or(0) == sizeof value);
+    CHECK(g_failed == 0);
+    // What is large may be had in parts, or again.
+    static const std::byte large[32 * kPageSize] = {};
+    CHECK(copy_out_bytes(*space, kBase + 128 * kPageSize, large, sizeof large).error() == Errno::fault);
+    CHECK(copy_out_some(*space, kBase + 160 * kPageSize, large, kPageSize).error() == Errno::fault);
+    CHECK(g_failed == 2);
+    // Nor is all of what is the sentry's given away.
+    account_flush(local.stock);
+    account.bytes = account.most_objects.load() + 1;
+    CHECK(copy_out_bytes(*space, kBase + 192 * kPageSize, &value, sizeof value).error() == Errno::fault);
+    CHECK(g_failed == 3);
+    local.account = kNoAccount;
+  }
+  account_flush(local.stock);
+  account.bytes = 0;
+  account.set_limit(Account::kUnlimited);
+  set_copy_hook(nullptr);
+  set_urgent_copy_hooks({});
 }

@@ -107,7 +107,8 @@ Taken take(unsigned order, Use use) {
   uint64_t want = uint64_t{1} << order;
   LockGuard guard(g.lock);
   uint64_t ungrown = ungrown_pages();
-  if (available_pages() < want + (use == Use::user ? g.reserve : 0)) return {nullptr, Need::nothing};
+  const uint64_t kept_back = use == Use::sentry ? 0 : arch::cpu_local().unrefused ? g.reserve / 2 : g.reserve;
+  if (available_pages() < want + kept_back) return {nullptr, Need::nothing};
   if (use == Use::user) {
     if (ungrown && g.free.free_pages() < kGrowthPages + want) return {nullptr, Need::more};
   }
@@ -210,6 +211,7 @@ bool may_take(Use use) {
   const Account& account = g_accounts[local.account];
   if (use == Use::user ? account.has_room() : account.has_room_for_objects() || local.unrefused) [[likely]]
     return true;
+  if (use == Use::user && local.unrefused && account.has_room_for_objects()) return true;
   account_refused(local.account);
   return false;
 }
