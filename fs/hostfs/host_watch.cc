@@ -162,22 +162,28 @@ void update_host_watch(HostInode& inode) {
   log_warning("hostfs: the host does not tell of changes (errno {})", static_cast<uint32_t>(reply.error()));
 }
 
-void take_host_changes() {
+bool take_host_changes() {
+  constexpr int kMostReplies = 8;
   struct Copy : HeapObject {
     hostcall::TakeChanges::Reply reply;
   };
   Unique<Copy> copy = make<Copy>();
-  if (!copy) return log_warning("hostfs: no memory to hear of changes on the host");
+  if (!copy) {
+    log_warning("hostfs: no memory to hear of changes on the host");
+    return false;
+  }
   hostcall::TakeChanges::Reply& reply = copy->reply;
-  do {
+  for (int i = 0; i < kMostReplies; ++i) {
     auto taken = hostcall::call<hostcall::TakeChanges>([](auto&) {});
-    if (!taken) return;
+    if (!taken) return false;
     reply = **taken;  // before anything else may use the frame
-    if (!made_tables() || reply.size > sizeof reply.bytes || !tell_all(reply)) return;
+    if (!made_tables() || reply.size > sizeof reply.bytes || !tell_all(reply)) return false;
     Number after = 0;
     if (reply.overflowed)
       while (Ref<HostInode> inode = next_inode(after)) notify::tell_overflow(*inode);
-  } while (reply.more);
+    if (!reply.more) return false;
+  }
+  return true;
 }
 
 }  // namespace runsc::fs

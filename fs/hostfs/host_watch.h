@@ -9,7 +9,8 @@ namespace runsc::fs {
 // room for a watch on the host its changes stay untold, which is logged.
 void update_host_watch(HostInode& inode);
 
-// Takes from the host what it announced (EventKind::changes), and tells it. On a kernel thread: it sleeps.
-void take_host_changes();
+// Takes from the host some of what it announced (EventKind::changes), and tells it. On a kernel thread: it
+// sleeps. True: there is more.
+bool take_host_changes();
 
 }  // namespace runsc::fs

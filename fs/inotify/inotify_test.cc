@@ -1,6 +1,7 @@
 // Watches and queues of inotify(7); what system calls say is asked by tests/abi.
 #include "fs/inotify/inotify.h"
 
+#include "fs/hostfs/host_watch.h"
 #include "tests/unit/fake_host/fs_fixture.h"
 
 namespace runsc::fs {
@@ -36,6 +37,21 @@ std::vector<Seen> take(Inotify& in) {
 Inode& inode_at(Tree& t, std::string_view path) { return inode_of(*walk(t.context(), t.at(), path, 0)); }
 
 using Events = std::vector<Seen>;
+
+TEST_CASE("changes of the host are taken a few at a time", "[fs]") {
+  HostDir dir;
+  Tree t;
+  t.mount_shared(dir);
+  Ref<Inotify> in = Inotify::create(0, 0).value();
+  REQUIRE(in->add(inode_of(t.at()), create));
+  constexpr uint64_t kMany = 1000;
+  fake_host::put_changes(kMany);
+  CHECK(take_host_changes());
+  CHECK(fake_host::changes_left() >= kMany - 50);
+  while (take_host_changes()) {
+  }
+  CHECK(fake_host::changes_left() == 0);
+}
 
 TEST_CASE("a full queue says so once and goes on when it was read", "[fs]") {
   Tree t;

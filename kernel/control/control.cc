@@ -8,6 +8,7 @@
 #include "kernel/control/freezer.h"
 #include "kernel/exit.h"
 #include "kernel/pid.h"
+#include "kernel/sched/scheduler.h"
 #include "kernel/signal/signal.h"
 #include "kernel/stdio/host_stream.h"
 #include "kvm/hostcall/client.h"
@@ -107,7 +108,10 @@ void take_commands(void*) {
   g_queue->commands.add(waiter);
   for (;;) {
     while (!g_commands.load() && !g_changes.load()) Task::current().sched.park_event();
-    if (g_changes.exchange(false)) fs::take_host_changes();
+    if (g_changes.exchange(false) && fs::take_host_changes()) {
+      g_changes.store(true);
+      sched_breathe();
+    }
     if (!g_commands.exchange(false)) continue;
     for (;;) {
       auto reply = hostcall::call<hostcall::TakeCommand>([](auto&) {});

@@ -87,6 +87,25 @@ def test_changes_of_the_host(box):
     expect(told((where / "out").read_text()), CHANGES)
 
 
+def test_a_file_that_is_mounted_by_itself(box):
+    file = box.work / "alone"
+    file.write_text("")
+    mount = {"destination": "/alone", "type": "bind", "source": str(file), "options": ["bind", "rw"]}
+    box.work.joinpath("shared").mkdir()
+    folder = {"destination": "/srv", "type": "bind", "source": str(box.work / "shared"), "options": ["bind", "rw"]}
+    subreaper()
+    name, where = box.create(["python3", "-c", WATCHER, "/srv", "/alone"],
+                             change=lambda config: config["mounts"].extend([folder, mount]))
+    box.ask("start", name).ok()
+    box.until(lambda: (where / "out").read_text() == "ready\n", "watches")
+    with open(file, "a") as f:
+        f.write("more")
+    os.chmod(file, 0o600)
+    (box.work / "shared/end").write_text("")
+    expect(reap(box, pid_of(where)), 0)
+    expect(told((where / "out").read_text()), ["2 MODIFY 0", "2 CLOSE_WRITE 0", "2 ATTRIB 0"])
+
+
 # perl makes each change with one system call; the shell's redirections would truncate.
 ACTS = """
 open my $f, '>', '/mnt/new' or die; syswrite $f, 'one write'; close $f;

@@ -182,11 +182,17 @@ Result<void> serve_map_window(Services& s, const hc::MapWindow::Request& request
   auto phys = s.memory.window_map(file->fd.get(), valid.offset, valid.size, valid.writable);
   if (!phys) return phys.error().code != 0 ? host_errno(phys.error().code) : Errno::nomem;
   reply.phys = *phys;
+  if (valid.writable) s.files.written_maps.add(*phys, std::move(file));
   return {};
 }
 
 Result<void> serve_unmap_window(Services& s, const hc::PhysRange& request) {
+  HostFileRef file = s.files.written_maps.remove(request.phys);
+  OwnChange own(s.watches, file ? IN_CLOSE_WRITE : 0);
+  if (file) own.file(file->found());
+  own.begin();
   if (!s.memory.window_unmap(request.phys)) return Errno::inval;
+  file.reset();
   return {};
 }
 

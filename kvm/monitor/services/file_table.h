@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -53,6 +54,26 @@ struct HostFile {
 };
 using HostFileRef = std::shared_ptr<HostFile>;
 
+// Files that are mapped for writing, by where: the last close of a file may be the end of its mapping.
+// Thread-safe.
+class WrittenMaps {
+ public:
+  void add(std::uint64_t phys, HostFileRef file) {
+    std::scoped_lock lock(mutex_);
+    files_[phys] = std::move(file);
+  }
+  // Null: nothing is mapped for writing there.
+  HostFileRef remove(std::uint64_t phys) {
+    std::scoped_lock lock(mutex_);
+    auto node = files_.extract(phys);
+    return node.empty() ? nullptr : std::move(node.mapped());
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::uint64_t, HostFileRef> files_;  // guarded by mutex_
+};
+
 // Thread-safe. A file that is closed while another CPU uses it lives until that use ends.
 class FileTable {
  public:
@@ -69,6 +90,8 @@ class FileTable {
 
   // Takes it out if it is still that file. The number is used again once who had it has closed it.
   void withdraw(hostcall::Handle handle, const std::weak_ptr<HostFile>& file);
+
+  WrittenMaps written_maps;
 
   static constexpr std::size_t kMostFiles = 1 << 20;
 

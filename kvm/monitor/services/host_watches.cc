@@ -34,7 +34,7 @@ Result<void> HostWatches::open_locked() {
 // inotify takes paths alone, so the name is looked up from the directory as the working directory; nothing
 // else in the process uses that.
 Result<int> HostWatches::add_at_locked(int directory, const char* name, std::uint32_t mask) {
-  if (::fchdir(directory) < 0) return errno == ENOTDIR ? Errno::opnotsupp : host_errno(errno);
+  if (::fchdir(directory) < 0) return host_errno(errno);
   const int wd =
       ::inotify_add_watch(inotify_.get(), *name != 0 ? name : ".", mask | IN_DONT_FOLLOW | IN_MASK_ADD);
   const int code = errno;
@@ -43,18 +43,32 @@ Result<int> HostWatches::add_at_locked(int directory, const char* name, std::uin
   return wd;
 }
 
+// What is donated is mounted in the working directory, by the numbers from 0 on. EOPNOTSUPP: it is not among
+// them, having come with a container that joined later.
+Result<int> HostWatches::add_alone_locked(const Object& object, std::uint32_t mask) {
+  for (unsigned i = 0;; ++i) {
+    const std::string place = std::to_string(i);
+    auto st = stat_entry(home_.get(), place.c_str());
+    if (!st) return Errno::opnotsupp;
+    if (Object{st->st_dev, st->st_ino} == object) return add_at_locked(home_.get(), place.c_str(), mask);
+  }
+}
+
 Result<void> HostWatches::add(std::uint32_t number, int directory, const char* name, std::uint32_t mask) {
   if (number == 0) return Errno::inval;
   std::scoped_lock lock(mutex_);
   TRY(open_locked());
-  if (watches_.size() >= kMostWatches || wd_of_.size() >= kMostWatches) return Errno::nospc;
-  const struct stat st = TRY(stat_entry(directory, name));
-  const int wd = TRY(add_at_locked(directory, name, mask));
   auto known = wd_of_.find(number);
+  if (known == wd_of_.end() && (watches_.size() >= kMostWatches || wd_of_.size() >= kMostWatches))
+    return Errno::nospc;
+  const struct stat st = TRY(stat_entry(directory, name));
+  const Object object{st.st_dev, st.st_ino};
+  const bool alone = *name == 0 && !S_ISDIR(st.st_mode);
+  const int wd = TRY(alone ? add_alone_locked(object, mask) : add_at_locked(directory, name, mask));
   if (known != wd_of_.end() && known->second == wd) return {};
-  if (known != wd_of_.end()) std::erase(watches_[known->second].numbers, number);
+  if (known != wd_of_.end()) forget_locked(known);
   Watch& watch = watches_[wd];
-  watch.object = {st.st_dev, st.st_ino};
+  watch.object = object;
   watch.numbers.push_back(number);
   wd_of_[number] = wd;
   active_.store(static_cast<std::uint32_t>(watches_.size()), std::memory_order_relaxed);
@@ -67,13 +81,21 @@ void HostWatches::remove(std::uint32_t number) {
   std::erase_if(pending_, [&](const Change& c) { return c.number == number; });
 }
 
+// The host's watch goes with the last number that wants it. What it says of that is of a watch that is not
+// known any more.
+void HostWatches::forget_locked(std::map<std::uint32_t, int>::iterator known) {
+  const int wd = known->second;
+  auto watch = watches_.find(wd);
+  std::erase(watch->second.numbers, known->first);
+  wd_of_.erase(known);
+  if (!watch->second.numbers.empty()) return;
+  watches_.erase(watch);
+  (void)::inotify_rm_watch(inotify_.get(), wd);
+}
+
 void HostWatches::remove_locked(std::uint32_t number) {
-  if (auto known = wd_of_.find(number); known != wd_of_.end()) {
-    std::erase(watches_[known->second].numbers, number);
-    wd_of_.erase(known);
-  }
-  // The jail has no inotify_rm_watch(2): the host's watch stays for whoever asks again, and all of them end
-  // with the last one that is wanted.
+  if (auto known = wd_of_.find(number); known != wd_of_.end()) forget_locked(known);
+  active_.store(static_cast<std::uint32_t>(watches_.size()), std::memory_order_relaxed);
   if (!wd_of_.empty() || !inotify_.valid()) return;
   watches_.clear();
   pending_.clear();

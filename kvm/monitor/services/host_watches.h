@@ -36,8 +36,9 @@ class HostWatches {
   void attach(std::function<Result<void>(int fd)> listen, std::function<void()> announce);
 
   // Changes (mask: hostcall::Watch) of the entry `name` of a directory, or with an empty name of the
-  // directory itself; a symbolic link is not followed. The same number again: more of them. EINVAL: number 0;
-  // ENOSPC: too many; what inotify_add_watch(2) and inotify_init1(2) give.
+  // directory itself, or of the file that `directory` is; a symbolic link is not followed. The same number
+  // again: more of them. EINVAL: number 0; ENOSPC: too many; EOPNOTSUPP: a file that was donated by itself to
+  // a sandbox that runs already; what inotify_add_watch(2) and inotify_init1(2) give.
   Result<void> add(std::uint32_t number, int directory, const char* name, std::uint32_t mask);
   void remove(std::uint32_t number);
 
@@ -60,6 +61,8 @@ class HostWatches {
   };
   Result<void> open_locked();
   Result<int> add_at_locked(int directory, const char* name, std::uint32_t mask);
+  Result<int> add_alone_locked(const Object& object, std::uint32_t mask);
+  void forget_locked(std::map<std::uint32_t, int>::iterator known);
   void remove_locked(std::uint32_t number);
   void drain_locked();
   void read_locked(std::uint32_t wd, std::uint32_t mask, std::uint32_t cookie, std::string_view name);

@@ -108,6 +108,67 @@ TEST_CASE("two numbers share a watch of the host, and it ends with them", "[moni
   CHECK_FALSE(s.watches.active());
 }
 
+TEST_CASE("a watch of the host ends when nobody wants it, whoever else watches", "[monitor][files]") {
+  ScratchDir dir;
+  ServiceFixture s({dir.donate()});
+  dir.write("kept", "");
+  REQUIRE(watch(s, 1, "kept", IN_MODIFY));
+  for (std::uint32_t i = 0; i < HostWatches::kMostWatches + 10; ++i) {
+    const std::string name = fmt::format("f{}", i);
+    dir.write(name, "");
+    REQUIRE(watch(s, 2 + i, name, IN_MODIFY));
+    REQUIRE(s.call<hc::Unwatch>([&](auto& r) { r.watch = 2 + i; }));
+  }
+  dir.write("f0", "text");
+  dir.write("kept", "text");
+  CHECK(changes(s) == Lines{"1 2 "});
+}
+
+TEST_CASE("a file that is donated by itself is watched where it is mounted", "[monitor][files]") {
+  ScratchDir home, dir;
+  dir.write("file", "");
+  dir.write("other", "");
+  std::filesystem::create_hard_link(dir.path() + "/file", home.path() + "/1");
+  home.write("0", "something else");
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(home.path());
+  {
+    auto donated = [&](const char* name) {
+      UniqueFd fd(::open((dir.path() + name).c_str(), O_RDWR | O_CLOEXEC));
+      return std::make_shared<HostFile>(std::move(fd), StreamKind::none);
+    };
+    ServiceFixture s({donated("/file"), donated("/other")});
+    REQUIRE(watch(s, 5, "", IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB));
+    dir.write("file", "text");
+    CHECK(changes(s) == Lines{"5 2 ", "5 8 "});
+    auto ours = open_for_writing(s, "");
+    REQUIRE(ours);
+    REQUIRE(s.call<hc::Truncate>([&](auto& r) { r.handle = *ours, r.size = 1; }));
+    REQUIRE(s.call<hc::Close>([&](auto& r) { r.handle = *ours; }));
+    CHECK(changes(s).empty());
+    CHECK(s.call<hc::Watch>([](hc::Watch::Request& r) {
+             set_path(r.path, "");
+             r.path.root = 1, r.watch = 6, r.mask = IN_MODIFY;
+           }).error() == Errno::opnotsupp);
+  }
+  std::filesystem::current_path(before);
+}
+
+TEST_CASE("the end of a mapping for writing is the container's own", "[monitor][files]") {
+  ScratchDir dir;
+  dir.write("mapped", std::string(4096, 'm'));
+  ServiceFixture s({dir.donate()});
+  REQUIRE(watch(s, 1, "", hc::Watch::kKinds));
+  auto handle = open_for_writing(s, "mapped");
+  REQUIRE(handle);
+  auto at = s.call<hc::MapWindow>(
+      [&](auto& r) { r.handle = *handle, r.offset = 0, r.size = 4096, r.writable = 1; });
+  REQUIRE(at);
+  REQUIRE(s.call<hc::Close>([&](auto& r) { r.handle = *handle; }));
+  REQUIRE(s.call<hc::UnmapWindow>([&](auto& r) { r = {at->phys, 4096}; }));
+  CHECK(changes(s).empty());
+}
+
 TEST_CASE("changes that nobody takes in time are lost, and that is told", "[monitor][files]") {
   ScratchDir dir;
   ServiceFixture s({dir.donate()});

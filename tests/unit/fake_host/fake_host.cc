@@ -32,7 +32,7 @@ struct OpenFile {
 std::mutex g_mutex;
 std::map<Handle, OpenFile> g_files;
 Handle g_next = 0;
-uint64_t g_calls = 0, g_window_next = 0, g_synced = 0;
+uint64_t g_calls = 0, g_window_next = 0, g_synced = 0, g_changes = 0;
 
 std::string path_of(const PathArg& p) {
   std::string base = g_files.at(p.root).path;
@@ -243,6 +243,17 @@ bool serve_handles(Frame& frame) {
         return result_of(ftruncate(g_files.at(r.handle).fd, static_cast<off_t>(r.size)));
       });
       return true;
+    case Number::watch:
+    case Number::unwatch:
+      frame.error = 0;
+      return true;
+    case Number::take_changes:
+      serve<TakeChanges>(frame, [](auto&, auto& out) {
+        if (g_changes > 0) --g_changes;
+        out.more = g_changes > 0;
+        return 0;
+      });
+      return true;
     case Number::sync:
       serve<Sync>(frame, [](auto& r, auto&) {
         g_synced += static_cast<SyncKind>(r.argument) == SyncKind::file_system;
@@ -286,6 +297,9 @@ size_t stop() {
   g_files.clear();
   return left;
 }
+
+void put_changes(uint64_t replies) { g_changes = replies; }
+uint64_t changes_left() { return g_changes; }
 
 uint64_t synced_file_systems() { return g_synced; }
 

@@ -16,6 +16,9 @@ size_t stop();
 
 // Hostcalls on files so far, for tests of caching.
 uint64_t calls();
+// So many replies with changes that the host made wait to be taken; how many still do.
+void put_changes(uint64_t replies);
+uint64_t changes_left();
 // How often a whole file system of the host was written back.
 uint64_t synced_file_systems();
 
