@@ -3,6 +3,7 @@ of their steps."""
 
 import json
 import os
+import pathlib
 import signal
 
 import steps
@@ -88,17 +89,35 @@ def test_create_in_a_pod(box):
     pod.nothing_left("the pod")
 
 
+def in_poll(pid):
+    """What a process waits in that waits for an answer."""
+    poll = "7"
+    try:
+        return pathlib.Path(f"/proc/{pid}/syscall").read_text().split()[0] == poll
+    except OSError:  # it has ended
+        return False
+
+
 @ours
 def test_delete_when_nobody_stands_for_it(box):
-    """The name is free as soon as delete has ended: the container is out of the pod's sandbox too."""
+    """The name is free as soon as delete has ended: the container is out of the pod's sandbox too. That is stopped
+    meanwhile, so that it is not out before delete asks."""
     pod = Case(box, "lc-pod")
     pod_folder = bundle(box, ["sleep", "1000"], of_pod("unused", "sandbox"))
     make(pod, pod_folder, ("run", "--detach"))
     folder = bundle(box, change=of_pod(pod.name, "container"))
     case = Case(box, "lc-alone")
-    for _ in range(5):
+    sandbox = pid_of(pod_folder)
+    for _ in range(2):
         make(case, folder, ("run", "--detach"))
-        os.kill(pid_of(folder), signal.SIGKILL)
-        os.waitpid(pid_of(folder), 0)
-        case.ok("delete", case.name)
+        os.kill(sandbox, signal.SIGSTOP)
+        try:
+            os.kill(pid_of(folder), signal.SIGKILL)
+            os.waitpid(pid_of(folder), 0)
+            delete = box.start(case.command("delete", case.name), stdout=case.log, stderr=case.log)
+            box.until(lambda: delete.poll() is not None or in_poll(delete.pid), "delete ends or waits")
+            expect(delete.poll(), None, "delete without the sandbox")
+        finally:
+            os.kill(sandbox, signal.SIGCONT)
+        expect(delete.wait(30 * box.slow), 0, "delete")
     pod.nothing_left("the pod")
