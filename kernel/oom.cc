@@ -48,7 +48,7 @@ void end_copy_taking(bool before) {
   if (!task) return;
   task->unrefused = arch::cpu_local().unrefused = before;
   // What it took is missed elsewhere: what is short is mended before it goes on.
-  ++task->failed_faults;
+  if (task->failed_faults == 0) task->failed_faults = 1;
   task->work.set(Work::memory);
 }
 
