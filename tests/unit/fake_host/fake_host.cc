@@ -243,17 +243,6 @@ bool serve_handles(Frame& frame) {
         return result_of(ftruncate(g_files.at(r.handle).fd, static_cast<off_t>(r.size)));
       });
       return true;
-    case Number::watch:
-    case Number::unwatch:
-      frame.error = 0;
-      return true;
-    case Number::take_changes:
-      serve<TakeChanges>(frame, [](auto&, auto& out) {
-        if (g_changes > 0) --g_changes;
-        out.more = g_changes > 0;
-        return 0;
-      });
-      return true;
     case Number::sync:
       serve<Sync>(frame, [](auto& r, auto&) {
         g_synced += static_cast<SyncKind>(r.argument) == SyncKind::file_system;
@@ -265,10 +254,28 @@ bool serve_handles(Frame& frame) {
   }
 }
 
+bool serve_watches(Frame& frame) {
+  switch (static_cast<Number>(frame.number)) {
+    case Number::watch:
+    case Number::unwatch:
+      frame.error = 0;
+      return true;
+    case Number::take_changes:
+      serve<TakeChanges>(frame, [](auto&, auto& out) {
+        if (g_changes > 0) --g_changes;
+        out.more = g_changes > 0;
+        return 0;
+      });
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool serve_frame(Frame& frame) {
   std::lock_guard lock(g_mutex);
   ++g_calls;
-  return serve_names(frame) || serve_handles(frame);
+  return serve_names(frame) || serve_handles(frame) || serve_watches(frame);
 }
 
 }  // namespace
