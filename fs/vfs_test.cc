@@ -1,4 +1,6 @@
 // Names and permissions, over tmpfs.
+#include <sys/stat.h>
+
 #include "fs/sync.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "tests/unit/fake_host/fs_fixture.h"
@@ -219,6 +221,20 @@ TEST_CASE("sync reaches the host for directories of it that others share", "[fs]
   const uint64_t before = fake_host::synced_file_systems();
   CHECK(sync_pieces() == 0);
   CHECK(fake_host::synced_file_systems() == before);
+}
+
+TEST_CASE("FIFOs of a shared directory are the sandbox's own if it made them", "[fs]") {
+  HostDir dir;
+  Tree t;
+  t.mount_shared(dir);
+  REQUIRE(mkfifo((dir.path() + "/theirs").c_str(), 0600) == 0);
+  CHECK(t.open_error("theirs", rdonly | nonblock) == Errno::perm);
+  REQUIRE(inode_of(t.at()).create("ours", NewNode{kFifo | 0600}));
+  CHECK(t.open("ours", rdonly | nonblock));
+  CHECK(t.open("ours", rdonly | nonblock));  // looked up again
+  CHECK(t.unlink("ours"));
+  REQUIRE(mkfifo((dir.path() + "/ours").c_str(), 0600) == 0);
+  CHECK(t.open_error("ours", rdonly | nonblock) == Errno::perm);
 }
 
 TEST_CASE("the cache of names is bounded", "[fs]") {

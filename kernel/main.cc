@@ -12,6 +12,7 @@
 #include "kernel/pid.h"
 #include "kernel/random.h"
 #include "kernel/sched/scheduler.h"
+#include "kernel/stdio/host_stream.h"
 #include "kernel/syscalls/strace.h"
 #include "kernel/syscalls/tables.h"
 #include "kernel/time/clock.h"
@@ -61,6 +62,7 @@ void kernel_main(const hostcall::BootInfo& boot) {
   sched_init(boot.cpus);
   oom_init();
   lease_hooks_init();
+  host_fifo_init();
   Result<void> vdso = vdso_init();
   CHECK(vdso.has_value(), "no memory for the vDSO");
   Result<void> init = start_init_task(boot);

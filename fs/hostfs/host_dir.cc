@@ -103,7 +103,9 @@ Result<Ref<Inode>> HostInode::make_host_node(std::string_view name, uint32_t mod
   });
   if (!reply) return reply.error();
   hostcall::HostStat stat = **reply;
-  return Ref<Inode>(TRY(adopt_child(name, stat)));
+  Ref<HostInode> made = TRY(adopt_child(name, stat));
+  if (made->type() == kFifo) host().note_fifo(stat.ino);
+  return Ref<Inode>(std::move(made));
 }
 
 Result<Ref<Inode>> HostInode::create(std::string_view name, const NewNode& node) {
@@ -141,6 +143,8 @@ Result<void> HostInode::unlink(std::string_view name, Inode& child) {
     r.directory = 0;
   });
   if (!reply) return reply.error();
+  if (Result<Attr> attr = node.cached_attr(); node.type() == kFifo && attr && attr->nlink <= 1)
+    host().forget_fifo(attr->ino);
   return {};
 }
 

@@ -148,11 +148,33 @@ Result<uint64_t> HostDirFile::read_dir(DirSink& sink, uint64_t offset) {
 
 }  // namespace
 
+namespace {
+constinit std::atomic<HostFifoOpen> host_fifo_opener{nullptr};
+}
+
+void set_host_fifo_opener(HostFifoOpen open) { host_fifo_opener.store(open, std::memory_order_release); }
+
+Result<hostcall::Handle> HostInode::open_fifo(uint32_t flags) {
+  auto reply = hostcall::call<hostcall::OpenPath>([&](hostcall::OpenPath::Request& r) {
+    write_path(r.path);
+    r.flags = flags & open_flag::accmode;
+    r.mode = 0;
+    r.uid = r.gid = ~0u;
+  });
+  if (!reply) return reply.error();
+  return (*reply)->handle;
+}
+
 Result<Ref<File>> HostInode::open(uint32_t flags) {
   if (is_dir()) {
     Ref<File> file = make_ref<HostDirFile>(flags, Ref<HostInode>(*this));
     if (!file) return Errno::nomem;
     return file;
+  }
+  if (type() == kFifo && !host().exclusive()) {
+    const HostFifoOpen opener = host_fifo_opener.load(std::memory_order_acquire);
+    Result<Ref<File>> file = opener ? opener(Ref<HostInode>(*this), flags) : Errno::perm;
+    if (file || file.error() != Errno::perm || !host().made_fifo(TRY(cached_attr()).ino)) return file;
   }
   if (type() != kRegular) return Inode::open(flags);
   Ref<HostHandle> handle;

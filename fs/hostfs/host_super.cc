@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "fs/hostfs/host_watch.h"
 #include "kvm/hostcall/sync_kind.h"
 
@@ -97,6 +99,22 @@ Result<void> HostSuper::sync() {
   });
   if (!reply) return reply.error();
   return {};
+}
+
+void HostSuper::note_fifo(uint64_t ino) {
+  LockGuard guard(fifo_lock_);
+  (void)fifos_.push_back(ino);  // no memory: opening it fails
+}
+
+void HostSuper::forget_fifo(uint64_t ino) {
+  LockGuard guard(fifo_lock_);
+  for (size_t i = 0; i < fifos_.size(); ++i)
+    if (fifos_[i] == ino) return fifos_.erase(i);
+}
+
+bool HostSuper::made_fifo(uint64_t ino) {
+  LockGuard guard(fifo_lock_);
+  return std::find(fifos_.begin(), fifos_.end(), ino) != fifos_.end();
 }
 
 // Inode numbers of another host file system below the same directory are kept apart by their device.

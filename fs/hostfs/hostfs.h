@@ -35,6 +35,12 @@ class HostSuper final : public SuperBlock {
   // Those that the host may change, in order of their making: the one after `at`; null: the first. `at` and
   // the result are in the list as long as they are counted.
   static Ref<HostSuper> next_shared(const HostSuper* at);
+  // FIFOs that were made here are known again by their numbers, however often they are looked up: without
+  // --host-fifo they are pipes of the sandbox, while those of others are not to be had.
+  void note_fifo(uint64_t ino);
+  void forget_fifo(uint64_t ino);
+  bool made_fifo(uint64_t ino);
+
   bool is_mounted() { return static_cast<bool>(mounted_root()); }
   uint64_t host_device() const { return host_dev_; }
 
@@ -56,6 +62,8 @@ class HostSuper final : public SuperBlock {
   uint64_t host_dev_ = 0;
   Ref<HostInode> root_;  // changes under the tree's lock; who has it mounted need not take that
   SpinLock tree_lock_{LockRank::dcache};
+  Mutex fifo_lock_{LockRank::hostfs};
+  Vec<uint64_t> fifos_ GUARDED_BY(fifo_lock_);
   HostSuper *next_shared_ = nullptr, *prev_shared_ = nullptr;
 };
 
@@ -137,6 +145,9 @@ class HostInode final : public Inode, public PageSource, public HandleOwner {
 
   // An open handle of the host file. EROFS for writing to an exclusive layer.
   Result<Ref<HostHandle>> open_handle(bool write);
+  // One end of the host's FIFO (flags: the access mode), which never blocks. EPERM: the host does not allow
+  // it; ENXIO: for writing only, and nobody reads.
+  Result<hostcall::Handle> open_fifo(uint32_t flags);
   // Attributes asked now, through `handle` if there is one; remembered.
   Result<Attr> refresh(const HostHandle* handle);
 
@@ -192,5 +203,9 @@ class HostInode final : public Inode, public PageSource, public HandleOwner {
 };
 
 Attr attr_of(const hostcall::HostStat& stat);
+
+// Makes the File of a FIFO of the host; the kernel's, which keeps streams of the host.
+using HostFifoOpen = Result<Ref<File>> (*)(Ref<HostInode> inode, uint32_t flags);
+void set_host_fifo_opener(HostFifoOpen open);
 
 }  // namespace runsc::fs

@@ -9,6 +9,8 @@ namespace runsc::kernel {
 // A File over a donated pipe, socket, file, device or terminal of the host, which the container sees owned by
 // the user `owner`. Opened as the host has it opened, with `flags` besides (O_NONBLOCK). ENOMEM, EBADF.
 Result<Ref<fs::File>> open_host_stream(hostcall::Handle handle, uint32_t owner, uint32_t flags);
+// FIFOs of the host are opened from now on, where it lets us. At boot.
+void host_fifo_init();
 // From the event loop.
 void host_stream_ready(hostcall::Handle handle, uint32_t events);
 // The terminal of a process that the host started by this number; nothing if it has none.

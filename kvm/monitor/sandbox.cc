@@ -91,7 +91,7 @@ Expected<void> SandboxBase::lay_out_boot(BootAllocator& allocator, std::int64_t 
 
 Expected<void> SandboxBase::open_doors(CpuControl& cpus, std::int64_t tsc_offset) {
   events_->attach(shared(), cpus, config_.cpus);
-  Bounds bounds{vm_->memory().limit(), config_.cpus};
+  Bounds bounds{vm_->memory().limit(), config_.cpus, config_.host_fifo};
   services_ =
       std::unique_ptr<Services>(new Services{vm_->memory(), *files_, *events_, watches_, *commands_, wires_,
                                              cpus, *this, bounds, config_.debug_log_fd, tsc_offset});

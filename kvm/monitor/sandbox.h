@@ -23,6 +23,7 @@ struct SandboxConfig {
   int debug_log_fd = -1;   // sentry log and strace lines go here; -1: nowhere
   unsigned log_level = 2;  // LogLevel
   bool strace = false;
+  bool host_fifo = false;  // FIFOs beneath donated directories may be opened
 };
 
 struct HostFile;

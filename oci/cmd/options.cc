@@ -15,6 +15,7 @@ constexpr Choice<KvmMode> kKvmModes[] = {
     {"auto", KvmMode::automatic}, {"ring0", KvmMode::ring0}, {"hosted", KvmMode::hosted}};
 constexpr Choice<NetworkKind> kNetworkKinds[] = {{"sandbox", NetworkKind::sandbox},
                                                  {"none", NetworkKind::none}};
+constexpr Choice<HostFifo> kHostFifos[] = {{"none", HostFifo::none}, {"open", HostFifo::open}};
 constexpr Choice<LogFormat> kLogFormats[] = {{"text", LogFormat::text}, {"json", LogFormat::json}};
 
 template <typename T, size_t N>
@@ -55,6 +56,8 @@ void add_sandbox_flags(FlagSet& flags, Options& options) {
   flags.custom("file-access", "KIND",
                only({"exclusive"}, "the root file system is taken to be the sandbox's alone, use exclusive"),
                "exclusive (default)");
+  flags.custom("host-fifo", "KIND", choose(options.host_fifo, kHostFifos),
+               "what opening a FIFO of the host in a bind mount does: none: EPERM (default), open");
   flags.custom(
       "cpu-num", "N",
       [&options](std::string_view value) -> Expected<void> {
@@ -107,6 +110,7 @@ std::vector<std::string> Options::sandbox_flags() const {
   for (const Choice<NetworkKind>& kind : kNetworkKinds) {
     if (kind.value == network) flags.push_back("--network=" + std::string(kind.name));
   }
+  if (host_fifo == HostFifo::open) flags.emplace_back("--host-fifo=open");
   if (debug) flags.emplace_back("--debug");
   if (strace) flags.emplace_back("--strace");
   if (cpus != 0) flags.push_back("--cpu-num=" + std::to_string(cpus));

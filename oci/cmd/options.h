@@ -11,6 +11,7 @@ namespace runsc::oci {
 
 enum class KvmMode { automatic, ring0, hosted };
 enum class NetworkKind { sandbox, none };
+enum class HostFifo { none, open };
 enum class LogFormat { text, json };
 
 struct Options {
@@ -21,6 +22,7 @@ struct Options {
   std::string debug_log;  // empty: none
   std::string log;        // empty: errors go to stderr only
   LogFormat log_format = LogFormat::text;
+  HostFifo host_fifo = HostFifo::none;
   bool strace = false;
   unsigned cpus = 0;  // 0: as many as the host gives
   bool cpus_from_quota = false;

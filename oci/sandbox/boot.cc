@@ -150,6 +150,7 @@ Expected<std::unique_ptr<monitor::Sandbox>> create_sandbox(const BootRequest& re
   config.debug_log_fd = request.debug_log ? kDebugLogFd : -1;
   config.log_level = request.options.debug ? kLogDebug : kLogInfo;
   config.strace = request.options.strace;
+  config.host_fifo = request.options.host_fifo == HostFifo::open;
   auto sandbox = monitor::Sandbox::create(std::move(config));
   if (!sandbox) return fail(sandbox.error().message, kExitSandbox);
   // The namespace is this process's until that ends.

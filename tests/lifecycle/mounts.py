@@ -1,6 +1,9 @@
 """Root file system, mounts, masked and read-only paths."""
 
+import errno
 import os
+import select
+import subprocess
 
 from command import ours
 from harness import Failed, expect, expect_in
@@ -34,6 +37,64 @@ def bind(box, *options):
     (folder / "from-host").write_text("host\n")
     mount = {"destination": "/mnt", "type": "bind", "source": str(folder), "options": ["bind", *options]}
     return folder, lambda config: config["mounts"].append(mount)
+
+
+def open_to_write(box, path):
+    """The writer's end of a FIFO once somebody reads, without waiting in open(2) for ever."""
+    end = []
+
+    def reached():
+        try:
+            end.append(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError as error:
+            expect(error.errno, errno.ENXIO)
+        return end
+    box.until(reached, f"reader of {path}")
+    return open(end[0], "wb")
+
+
+@ours
+def test_fifo_of_the_host(box):
+    """With --host-fifo=open both ends find each other, whoever comes first."""
+    folder, change = bind(box, "rw")
+    for name in ("to", "from", "alone"):
+        os.mkfifo(folder / name)
+    config = box.config(["sh", "-c", """set -e
+        read first </mnt/to; echo "$first"; cat /mnt/to
+        echo answer >/mnt/from
+        cat /mnt/alone | wc -c
+        ! perl -MFcntl -e 'sysopen(my $f, "/mnt/from", O_WRONLY | O_NONBLOCK) or die "$!"' && cat /alone"""])
+    change(config)
+    config["mounts"].append({"destination": "/alone", "type": "bind", "source": str(folder / "to"), "options": ["bind"]})
+    container = box.start(box.run_command(config, options=("--host-fifo=open",)), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    with open_to_write(box, folder / "to") as end:
+        end.write(b"first\n")
+    with open_to_write(box, folder / "to") as end:
+        end.write(b"second\n")
+    reader = os.open(folder / "from", os.O_RDONLY | os.O_NONBLOCK)
+    expect(bool(select.select([reader], [], [], 60 * box.slow)[0]), True, "answer")
+    expect(os.read(reader, 100), b"answer\n")
+    os.close(reader)
+    with open_to_write(box, folder / "alone") as end:
+        os.set_blocking(end.fileno(), True)
+        end.write(bytes(300_000))
+    with open_to_write(box, folder / "to") as end:
+        end.write(b"by itself\n")
+    out = container.communicate(timeout=60 * box.slow)[0].decode()
+    expect_in("No such device or address", out)
+    expect([line for line in out.splitlines() if "No such" not in line], ["first", "second", "300000", "by itself"])
+    expect(container.returncode, 0)
+
+
+@ours
+def test_fifo_without_leave(box):
+    """FIFOs of the host are not to be had; those that the container makes are pipes of its own."""
+    folder, change = bind(box, "rw")
+    os.mkfifo(folder / "theirs")
+    ended = box.run("cat /mnt/theirs; mkfifo /mnt/ours; echo through >/mnt/ours & cat /mnt/ours; test -p /mnt/theirs", change=change)
+    expect(ended.ok(), "through\n")
+    expect_in("Operation not permitted", ended.err)
 
 
 def test_bind_mount(box):

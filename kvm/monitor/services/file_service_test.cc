@@ -159,7 +159,12 @@ TEST_CASE("devices and sockets are not opened", "[monitor][files]") {
     CHECK(f.open("null", O_PATH));
   }
   ::mkfifo((f.dir.path() + "/fifo").c_str(), 0600);
+  CHECK(f.open("fifo", O_RDONLY).error() == Errno::perm);
+  CHECK(f.open("fifo", O_PATH));
+  f.s.services->bounds.host_fifo = true;
+  CHECK(f.open("fifo", O_WRONLY).error() == Errno::nxio);
   CHECK(f.open("fifo", O_RDONLY));  // does not wait for a writer
+  CHECK(f.open("fifo", O_WRONLY));
 }
 
 TEST_CASE("directories are read in parts", "[monitor][files]") {

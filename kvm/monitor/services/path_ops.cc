@@ -41,6 +41,21 @@ Result<UniqueFd> open_entry(int root, const char* name, int flags) {
   return fd;
 }
 
+Result<UniqueFd> open_mounted(const struct stat& wanted, int flags) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags) | O_CLOEXEC);
+  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  for (unsigned i = 0;; ++i) {
+    const std::string place = "/" + std::to_string(i);
+    auto st = stat_entry(AT_FDCWD, place.c_str());
+    if (!st) return Errno::nxio;
+    if (st->st_dev != wanted.st_dev || st->st_ino != wanted.st_ino) continue;
+    const long fd = ::syscall(SYS_openat2, AT_FDCWD, place.c_str(), &how, sizeof how);
+    if (fd < 0) return host_errno(errno);
+    return UniqueFd(static_cast<int>(fd));
+  }
+}
+
 Result<ParentDirectory> ParentDirectory::open(const FileTable& files, const ValidPath& path) {
   ParentDirectory parent;
   parent.root_ = TRY(files.get(path.root));

@@ -23,6 +23,10 @@ Result<UniqueFd> open_beneath(int root, const char* path, int flags, std::uint32
 Result<UniqueFd> open_entry(int root, const char* name, int flags);
 
 // The directory that holds the last component of a path. For a path of one component it is the root itself.
+// Opens the donated object that `wanted` says by the name under which it is mounted: the numbers from 0 on in
+// the root of the process. ENXIO: it is not there.
+Result<UniqueFd> open_mounted(const struct stat& wanted, int flags);
+
 class ParentDirectory {
  public:
   // EBADF, and what openat2(2) gives.

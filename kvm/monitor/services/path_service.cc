@@ -29,18 +29,24 @@ Result<void> give_to_owner(int fd, std::uint32_t mode, std::uint32_t uid, std::u
   return {};
 }
 
-Result<UniqueFd> open_existing(int directory, const char* name, int flags) {
+// At the other end of a FIFO may be anybody: only if whoever started the sandbox wants that.
+Result<void> check_kind(const Services& s, mode_t mode) {
+  if (S_ISLNK(mode)) return Errno::loop;
+  if (!may_open(mode)) return Errno::nxio;
+  if (S_ISFIFO(mode) && !s.bounds.host_fifo) return Errno::perm;
+  return {};
+}
+
+Result<UniqueFd> open_existing(const Services& s, int directory, const char* name, int flags) {
   struct stat st = TRY(stat_entry(directory, name));
-  if ((flags & O_PATH) == 0) {
-    if (S_ISLNK(st.st_mode)) return Errno::loop;
-    if (!may_open(st.st_mode)) return Errno::nxio;
-  }
+  if ((flags & O_PATH) == 0) TRY(check_kind(s, st.st_mode));
+  if (*name == 0 && S_ISFIFO(st.st_mode) && (flags & O_PATH) == 0) return open_mounted(st, flags);
   return open_entry(directory, name, flags);
 }
 
-Result<UniqueFd> open_or_create(int directory, const ValidOpen& open) {
+Result<UniqueFd> open_or_create(const Services& s, int directory, const ValidOpen& open) {
   const char* name = open.path.name();
-  if (!open.create) return open_existing(directory, name, open.flags);
+  if (!open.create) return open_existing(s, directory, name, open.flags);
   for (int i = 0; i < kCreateTries; ++i) {
     auto made = open_beneath(directory, name, open.flags | O_CREAT | O_EXCL, open.mode);
     if (made) {
@@ -52,7 +58,7 @@ Result<UniqueFd> open_or_create(int directory, const ValidOpen& open) {
       return made;
     }
     if (made.error() != Errno::exist || open.exclusive) return made;
-    auto found = open_existing(directory, name, open.flags);
+    auto found = open_existing(s, directory, name, open.flags);
     if (found || found.error() != Errno::noent) return found;
   }
   return Errno::again;
@@ -80,13 +86,15 @@ Result<void> serve_open_path(Services& s, const hc::OpenPath::Request& request, 
   OwnChange own(s.watches, (open.create ? IN_CREATE | IN_ATTRIB : 0) | (truncates ? IN_MODIFY : 0));
   own.entry(parent.fd(), open.path.name());
   own.begin();
-  UniqueFd fd = TRY(open_or_create(parent.fd(), open));
+  UniqueFd fd = TRY(open_or_create(s, parent.fd(), open));
   const struct stat st = TRY(stat_entry(fd.get(), ""));
   // Judged again on what was opened: the name may have changed hands in between.
-  if ((open.flags & O_PATH) == 0 && !may_open(st.st_mode)) return Errno::nxio;
+  if ((open.flags & O_PATH) == 0) TRY(check_kind(s, st.st_mode));
+  // A FIFO is opened O_NONBLOCK, as everything is.
+  const bool streams = (open.flags & O_PATH) == 0 && S_ISFIFO(st.st_mode);
   reply.stat = to_host_stat(st);
   reply.handle = TRY(s.files.add(
-      std::make_shared<HostFile>(std::move(fd), StreamKind::none,
+      std::make_shared<HostFile>(std::move(fd), streams ? StreamKind::non_blocking : StreamKind::none,
                                  FoundFile{id_of(parent.fd()), {st.st_dev, st.st_ino}, open.path.name()})));
   return {};
 }

@@ -21,6 +21,7 @@ namespace runsc::monitor {
 struct Bounds {
   std::uint64_t ram_limit;
   unsigned cpus;
+  bool host_fifo = false;  // SandboxConfig::host_fifo
   bool holds(std::uint64_t phys, std::uint64_t size) const {
     return phys <= ram_limit && size <= ram_limit - phys;
   }
