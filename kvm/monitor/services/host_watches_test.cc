@@ -141,10 +141,13 @@ TEST_CASE("a file that is donated by itself is watched where it is mounted", "[m
     REQUIRE(watch(s, 5, "", IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB));
     dir.write("file", "text");
     CHECK(changes(s) == Lines{"5 2 ", "5 8 "});
-    auto ours = open_for_writing(s, "");
+    auto ours = s.call<hc::OpenPath>([](hc::OpenPath::Request& r) {
+      set_path(r.path, "");
+      r.flags = O_RDWR;
+    });
     REQUIRE(ours);
-    REQUIRE(s.call<hc::Truncate>([&](auto& r) { r.handle = *ours, r.size = 1; }));
-    REQUIRE(s.call<hc::Close>([&](auto& r) { r.handle = *ours; }));
+    REQUIRE(s.call<hc::Truncate>([&](auto& r) { r.handle = ours->handle, r.size = 1; }));
+    REQUIRE(s.call<hc::Close>([&](auto& r) { r.handle = ours->handle; }));
     CHECK(changes(s).empty());
     CHECK(s.call<hc::Watch>([](hc::Watch::Request& r) {
              set_path(r.path, "");
