@@ -1,5 +1,5 @@
-// FIFOs of the host in bind mounts (fifo(7)). Whoever opens one for one direction waits for the other end; the
-// host, which must not wait, does not tell when that comes, and is asked again from time to time.
+// FIFOs of the host in bind mounts (fifo(7)). Whoever opens one for one direction waits for the other end;
+// the host, which must not wait, does not tell when that comes, and is asked again from time to time.
 #include "fs/hostfs/hostfs.h"
 #include "kernel/stdio/donated_stream.h"
 #include "kernel/stdio/host_stream.h"
