@@ -79,6 +79,48 @@ print("done")"""
 
 
 @ours
+def test_messages_at_the_limit(box):
+    """A message that is taken off its queue arrives, though there was no memory for it just then."""
+    script = """import ctypes, mmap, os, signal, socket, struct
+libc = ctypes.CDLL(None, use_errno=True)
+zero = open("/dev/zero", "rb", buffering=0)
+near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+def grow():
+    while True:
+        m = mmap.mmap(-1, 4 << 20)
+        keep.append(m)
+        zero.readinto(memoryview(m))
+keep, number = [], 0
+for _ in range(12):
+    children = []
+    for _ in range(3):
+        pid = os.fork()
+        if pid == 0:
+            open("/proc/self/oom_score_adj", "w").write("1000")
+            try: grow()
+            except OSError as e: os._exit(e.errno)
+        children.append(pid)
+    while children:
+        m = mmap.mmap(-1, 256 << 10, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        place = ctypes.c_char.from_buffer(m)
+        for page in range(64):
+            number += 1
+            near.send(struct.pack("Q", number))
+            at = ctypes.addressof(place) + page * 4096
+            n = libc.recv(far.fileno(), ctypes.c_void_p(at), ctypes.c_size_t(8), socket.MSG_DONTWAIT)
+            assert n == 8, (n, ctypes.get_errno())
+            assert struct.unpack_from("Q", m, page * 4096)[0] == number
+        del place
+        m.close()
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid:
+            children.remove(pid)
+            assert status == signal.SIGKILL, status
+print(number > 100)"""
+    expect(box.run(["python3", "-c", script], change=limited(memory=64 * MIB)).ok(), "True\n")
+
+
+@ours
 def test_events_end_with_their_reader(box):
     """Where what is told cannot be written, and however long the time between is."""
     name, _ = box.create(["sleep", "1000"], change=limited(memory=64 * MIB))
