@@ -37,6 +37,21 @@ Result<Ref<fs::Credentials>> read_credentials(ContainerReader& r, uint32_t& umas
   return c;
 }
 
+Result<void> read_more(ContainerReader& r, ProcessSpec& s) {
+  for (uint32_t n = TRY(read_count(r)); n > 0; --n) TRY(s.more.push_back(r.handle()));
+  s.attributes = r.attributes();
+  std::string_view program = r.string();
+  if (program.size() % sizeof(BpfInstruction) != 0 ||
+      program.size() / sizeof(BpfInstruction) > kBpfMaxInstructions)
+    return Errno::inval;
+  for (; !program.empty(); program.remove_prefix(sizeof(BpfInstruction))) {
+    BpfInstruction one;
+    __builtin_memcpy(&one, program.data(), sizeof one);
+    TRY(s.filter.push_back(one));
+  }
+  return {};
+}
+
 Result<ProcessSpec> read_process(ContainerReader& r) {
   ProcessSpec s;
   TRY(read_strings(r, s.argv));
@@ -53,6 +68,7 @@ Result<ProcessSpec> read_process(ContainerReader& r) {
   s.rows = r.u32();
   s.columns = r.u32();
   for (auto& handle : s.stdio) handle = r.handle();
+  TRY(read_more(r, s));
   if (!r.ok() || s.argv.empty()) return Errno::inval;
   return s;
 }
@@ -67,6 +83,10 @@ Result<ContainerSpec> read_container(ContainerReader& r) {
   s.wait_for_start = r.u32() != 0;
   s.limits = r.limits();
   s.process = TRY(read_process(r));
+  for (uint32_t n = TRY(read_count(r)); n > 0; --n) {
+    String name = TRY(String::from(r.string()));
+    TRY(s.sysctls.push_back({std::move(name), TRY(String::from(r.string()))}));
+  }
   s.network = TRY(String::from(r.string()));
   return s;
 }

@@ -7,6 +7,7 @@
 #include "kernel/base/string.h"
 #include "kernel/base/vec.h"
 #include "kernel/rlimit.h"
+#include "kernel/seccomp/bpf.h"
 #include "kvm/hostcall/container_spec.h"
 #include "kvm/hostcall/frame.h"
 
@@ -25,6 +26,9 @@ struct ProcessSpec {
   bool terminal = false;
   uint32_t rows = 0, columns = 0;
   hostcall::Handle stdio[3] = {hostcall::kNoHandle, hostcall::kNoHandle, hostcall::kNoHandle};
+  Vec<hostcall::Handle> more;  // what it has open from 3 on
+  hostcall::ProcessAttributes attributes;
+  Vec<BpfInstruction> filter;  // of the container; empty: none
 };
 
 struct ContainerSpec {
@@ -32,6 +36,10 @@ struct ContainerSpec {
   bool wait_for_start = false;
   hostcall::Limits limits;
   ProcessSpec process;
+  struct Sysctl {
+    String name, value;  // "net/core/somaxconn"
+  };
+  Vec<Sysctl> sysctls;
   String network;  // hostcall/network_spec.h
 };
 

@@ -92,7 +92,8 @@ Result<Ref<File>> open_device(Ref<Inode> inode, uint64_t rdev, uint32_t flags, c
   if (rdev == make_dev(1, 7)) return open_memory(Memory::full, flags, std::move(inode));
   if (rdev == make_dev(1, 8) || rdev == make_dev(1, 9))
     return open_memory(Memory::random, flags, std::move(inode));
-  if (rdev == make_dev(5, 0)) return open_current_tty(flags, std::move(inode));
+  // The console is the terminal of whoever opens it: there is no other.
+  if (rdev == make_dev(5, 0) || rdev == make_dev(5, 1)) return open_current_tty(flags, std::move(inode));
   if (rdev == make_dev(5, 2)) return open_ptmx(std::move(inode), flags, creds);
   if (rdev >= make_dev(136, 0) && rdev < make_dev(137, 0) && (rdev >> 8 & 0xfff) == 136)
     return open_pts(std::move(inode), flags);

@@ -5,6 +5,7 @@
 #include "kernel/base/lock_rank.h"
 #include "kernel/base/wait_queue.h"
 #include "kernel/sched/sched_entity.h"
+#include "kernel/seccomp/seccomp.h"
 #include "kernel/thread_group.h"
 #include "kvm/hostcall/container_spec.h"
 #include "kvm/hostcall/control_calls.h"
@@ -35,6 +36,9 @@ class Container final : public RefCounted<Container> {
   const AccountId account_id;
   Account& account() const { return g_accounts[account_id]; }
   bool is_first() const { return number == hostcall::kFirstContainer; }
+
+  // What config.json filters: of the init, and of what joins.
+  SeccompState seccomp;
 
   // The command that lets the init go on; 0: it has not come.
   std::atomic<uint32_t> start{0};

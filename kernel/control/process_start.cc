@@ -1,5 +1,6 @@
 #include "kernel/control/process_start.h"
 
+#include "kernel/control/containers.h"
 #include "kernel/exec.h"
 #include "kernel/executable.h"
 #include "kernel/stdio/host_stream.h"
@@ -68,6 +69,42 @@ Result<void> open_stdio(Task& task, const ProcessSpec& spec) {
   return {};
 }
 
+Result<void> open_more(Task& task, const ProcessSpec& spec) {
+  const uint64_t limit = task.limit(static_cast<unsigned>(Resource::nofile));
+  for (const hostcall::Handle handle : spec.more) {
+    if (handle == hostcall::kNoHandle) return Errno::inval;
+    constexpr int kFirst = 3;
+    TRY(task.files().install(TRY(open_host_stream(handle, spec.creds->uid, 0)), false, limit, kFirst));
+  }
+  return {};
+}
+
+Result<void> apply_attributes(Task& task, const hostcall::ProcessAttributes& a) {
+  using Which = hostcall::ProcessAttributes;
+  if (a.which & Which::kOomScore) {
+    const auto score = static_cast<int32_t>(a.oom_score_adj);
+    if (score < -1000 || score > 1000) return Errno::inval;
+    task.group().oom_score_adj_min.store(score);
+    task.group().oom_score_adj.store(score);
+  }
+  if (a.which & Which::kPersonality) task.personality.store(a.personality);
+  if (a.which & Which::kIoPriority) TRY(task.make_io_context())->priority.store(a.io_priority);
+  if (a.which & Which::kScheduler) {
+    task.sched.policy.store(static_cast<int32_t>(a.policy));
+    task.sched.nice.store(static_cast<int32_t>(a.nice));
+    task.sched.rt_priority.store(static_cast<int32_t>(a.rt_priority));
+  }
+  return {};
+}
+
+// The container's, for its init and for whoever joins. What the sentry itself does for it is not filtered.
+void apply_filter(Task& task) {
+  SeccompState& filter = task.group().container->seccomp;
+  if (filter.mode() == SeccompMode::disabled) return;
+  task.seccomp.set(SeccompMode::filter, filter.filter());
+  task.work.set(Work::seccomp);
+}
+
 void apply_limits(Task& task, const ProcessSpec& spec) {
   for (const auto& l : spec.limits) task.group().limits.set(l.resource, l.limit);
   watch_cpu_time(task.group());
@@ -103,6 +140,14 @@ std::string_view reason(Errno e) {
       return "permission denied";
     case Errno::noexec:
       return "exec format error";
+    case Errno::exist:
+      return "file exists";
+    case Errno::perm:
+      return "operation not permitted";
+    case Errno::nametoolong:
+      return "file name too long";
+    case Errno::rofs:
+      return "read-only file system";
     case Errno::notdir:
       return "not a directory";
     case Errno::nomem:
@@ -126,6 +171,11 @@ Started<Program> prepare_process(Task& task, const ProcessSpec& spec) {
   apply_limits(task, spec);
   if (auto r = open_stdio(task, spec); !r)
     return StartFailure::of(StartFailure::kFailed, "standard streams: {}", reason(r.error()));
+  if (auto r = open_more(task, spec); !r)
+    return StartFailure::of(StartFailure::kFailed, "preserved descriptors: {}", reason(r.error()));
+  if (auto r = apply_attributes(task, spec.attributes); !r)
+    return StartFailure::of(StartFailure::kFailed, "attributes of the process: {}", reason(r.error()));
+  apply_filter(task);
   task.set_creds(spec.creds);
   if (auto r = enter_cwd(task, spec); !r) return std::unexpected(r.error());
   auto program = find_program(task, spec);

@@ -13,10 +13,19 @@
 //   u32 count, then per rlimit: u32 resource, u64 cur, u64 max
 //   u32 terminal, u32 rows, u32 columns, u32 handles of stdin, stdout, stderr (terminal: all three the host's
 //   tty bridge)
+//   u32 list handles of what it has open from 3 on
+//   attributes: u32 which (ProcessAttributes::kOomScore...), u32 oom_score_adj, u32 personality, u32 I/O
+//   priority as ioprio_set(2) takes it, u32 scheduling policy, u32 nice, u32 real-time priority
+//   string seccomp: the container's filter, instructions of classic BPF (empty: none; of what joins, always)
 //   string network: network_spec.h (empty but for the first container)
 //   and behind it: u32 root handle (donated directory), u32 root read-only, u32 root overlay in memory (1) or
 //   direct to the host (0) u32 count, then per mount in order: string destination, u32 kind (MountKind), u32
-//   handle, u64 flags (MS_*), string data strings masked paths, strings read-only paths
+//   handle, u64 flags (MS_*), u64 propagation (0 or MS_SHARED... with MS_REC), string data
+//   u64 propagation of the root
+//   u32 count, then per device: string path, u32 type (S_IFCHR, S_IFIFO), u32 major, minor, u32 which
+//   (DeviceNode::kMode...), u32 mode, uid, gid
+//   strings masked paths, strings read-only paths
+//   (in front of "string network": u32 count, then per sysctl: string name below /proc/sys, string value)
 // What joins a running container (CommandKind::execute) is version, handles and a process alone; new limits
 // (CommandKind::update) are the limits alone.
 // A list is its u32 count and its elements; a string is its u32 length and its bytes.
@@ -29,7 +38,7 @@
 
 namespace runsc::hostcall {
 
-inline constexpr uint32_t kContainerVersion = 5;
+inline constexpr uint32_t kContainerVersion = 6;
 inline constexpr uint32_t kNoPlace = ~uint32_t{0};
 
 enum class MountKind : uint32_t {
@@ -52,6 +61,19 @@ struct Limits {
   uint32_t tasks = ~uint32_t{0};
   uint64_t cpu_quota_us = 0, cpu_period_us = 0, cpu_shares = 0;
   uint64_t sandbox_memory = ~uint64_t{0};  // what the sentry may use of the host's, all in all
+};
+
+// What a process is started with beside all that; numbers that may be negative are as in two's complement.
+struct ProcessAttributes {
+  static constexpr uint32_t kOomScore = 1, kPersonality = 2, kIoPriority = 4, kScheduler = 8;
+  uint32_t which = 0;
+  uint32_t oom_score_adj = 0, personality = 0, io_priority = 0, policy = 0, nice = 0, rt_priority = 0;
+};
+
+// A node that linux.devices wants.
+struct DeviceNode {
+  static constexpr uint32_t kMode = 1, kUid = 2, kGid = 4;
+  uint32_t type = 0, major = 0, minor = 0, which = 0, mode = 0, uid = 0, gid = 0;
 };
 
 // Reads without trust: after a short or bad read everything returns zero and ok() is false.
@@ -78,6 +100,18 @@ class ContainerReader {
     l.cpu_shares = u64();
     l.sandbox_memory = u64();
     return l;
+  }
+  ProcessAttributes attributes() {
+    ProcessAttributes a;
+    for (uint32_t* field :
+         {&a.which, &a.oom_score_adj, &a.personality, &a.io_priority, &a.policy, &a.nice, &a.rt_priority})
+      *field = u32();
+    return a;
+  }
+  DeviceNode device_node() {
+    DeviceNode d;
+    for (uint32_t* field : {&d.type, &d.major, &d.minor, &d.which, &d.mode, &d.uid, &d.gid}) *field = u32();
+    return d;
   }
   // The list of donated handles. False: it is not whole.
   bool read_handles() {
@@ -138,6 +172,14 @@ class ContainerWriter {
     u64(l.cpu_period_us);
     u64(l.cpu_shares);
     u64(l.sandbox_memory);
+  }
+  void attributes(const ProcessAttributes& a) {
+    for (const uint32_t field :
+         {a.which, a.oom_score_adj, a.personality, a.io_priority, a.policy, a.nice, a.rt_priority})
+      u32(field);
+  }
+  void device_node(const DeviceNode& d) {
+    for (const uint32_t field : {d.type, d.major, d.minor, d.which, d.mode, d.uid, d.gid}) u32(field);
   }
   template <class List>
   void strings(const List& list) {

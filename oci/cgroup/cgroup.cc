@@ -237,6 +237,8 @@ Expected<std::vector<UniqueFd>> CgroupSet::doors() const {
 Expected<void> CgroupSet::apply(const Resources& r) const {
   for (const std::string& marked : paths_) {
     const std::string path = plain(marked);
+    if (!r.unified.empty() && !is_unified(path))
+      return fail("config.json: linux.resources.unified: the host has cgroups of the first version");
     OCI_TRY_VOID(is_unified(path) ? apply_v2(path, r) : apply_v1(path, r));
     OCI_TRY_VOID(put_if(path + "/cpuset.cpus", text(r.cpu_set)));
     OCI_TRY_VOID(put_if(path + "/cpuset.mems", text(r.memory_nodes)));

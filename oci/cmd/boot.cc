@@ -1,6 +1,7 @@
 #include "oci/sandbox/boot.h"
 
 #include "oci/cmd/command.h"
+#include "oci/sandbox/preserved_fds.h"
 
 namespace runsc::oci {
 
@@ -13,10 +14,15 @@ Expected<int> cmd_boot(const Options& options, std::span<const std::string> args
   flags.boolean("wait", request.wait_for_start, "");
   flags.boolean("detached", request.detached, "");
   flags.boolean("create-hooks", request.create_hooks, "");
+  std::string preserved = "0", listening = "0";
+  flags.text("preserved", preserved, "");
+  flags.text("listening", listening, "");
   const std::vector<std::string> rest = OCI_TRY(flags.parse(args));
   if (rest.size() != 1) return fail("boot is started by run and do");
   request.options = options;
   request.id = rest[0];
+  request.preserved = static_cast<unsigned>(OCI_TRY(parse_number(preserved, 0, kMaxPreservedFds)));
+  request.listening = static_cast<unsigned>(OCI_TRY(parse_number(listening, 0, kMaxPreservedFds)));
   // The launcher says what went wrong, once.
   return boot(request) ? 0 : kExitSandbox;
 }

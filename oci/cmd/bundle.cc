@@ -12,6 +12,7 @@
 #include "oci/cmd/messages.h"
 #include "oci/host/file_io.h"
 #include "oci/sandbox/container_bytes.h"
+#include "oci/sandbox/host_namespaces.h"
 #include "oci/sandbox/pod.h"
 #include "oci/spec/parse.h"
 
@@ -62,17 +63,12 @@ Expected<LaunchRequest> read_launch_request(const Options& options, std::span<co
   flags.text("console-socket", request.console_socket, "unix socket that gets the terminal");
   flags.boolean("no-pivot", no_pivot, "of no meaning here: the sandbox always has a root of its own");
   flags.boolean("no-new-keyring", no_new_keyring, "of no meaning here: containers see no keys of the host");
-  flags.custom(
-      "preserve-fds", "N",
-      [](std::string_view value) -> Expected<void> {
-        if (value == "0") return {};
-        return fail("\"" + std::string(value) +
-                    "\": descriptors of the host are not passed into the sandbox, use 0");
-      },
-      "0: nothing is passed into the container but its streams");
+  unsigned preserve = 0;
+  add_preserve_flag(flags, preserve);
   if (detach != nullptr) flags.boolean("detach", *detach, "leave the container running").alias("d");
   const std::vector<std::string> rest = OCI_TRY(flags.parse(args));
   if (rest.size() != 1) return fail(std::string("usage: runsc ") + verb + " [flags] ID\n" + flags.usage());
+  request.preserved = OCI_TRY(preserved_fds(preserve));
   request.id = rest[0];
   OCI_TRY_VOID(StateDir::check_id(request.id));
   request.bundle = OCI_TRY(absolute_directory(bundle));
@@ -81,6 +77,7 @@ Expected<LaunchRequest> read_launch_request(const Options& options, std::span<co
   request.spec = OCI_TRY(parse_spec(request.spec_text));
   // Says here, before anything is made, what the sandbox process would refuse.
   OCI_TRY(plan_container(request.spec));
+  OCI_TRY_VOID(check_namespace_paths(request.spec));
   check_copies(request);
   request.sandbox = OCI_TRY(pod_of(request.spec));
   show_warnings(options, request.spec.warnings);

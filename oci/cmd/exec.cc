@@ -8,6 +8,7 @@
 #include "oci/host/file_io.h"
 #include "oci/sandbox/home.h"
 #include "oci/sandbox/joining.h"
+#include "oci/sandbox/preserved_fds.h"
 #include "oci/spec/names.h"
 #include "oci/spec/parse.h"
 
@@ -19,6 +20,7 @@ using nlohmann::json;
 struct ExecFlags {
   std::string process, cwd, user, console_socket, pid_file;
   std::vector<std::string> env, caps, gids;
+  unsigned preserve = 0;
   bool tty = false, detach = false, no_new_privs = false, ignore_paused = false;
 };
 
@@ -43,6 +45,7 @@ FlagSet flag_set(ExecFlags& own) {
   flags.boolean("ignore-paused", own.ignore_paused, "run it also in a paused container, when that resumes");
   flags.text("console-socket", own.console_socket, "unix socket that gets the terminal");
   flags.text("pid-file", own.pid_file, "file for a pid that stands for the process on the host");
+  add_preserve_flag(flags, own.preserve);
   return flags;
 }
 
@@ -133,6 +136,7 @@ Expected<int> cmd_exec(const Options& options, std::span<const std::string> args
   const std::vector<std::string> rest = OCI_TRY(flags.parse(args));
   const size_t wanted = own.process.empty() ? 2 : 1;
   if (rest.size() < wanted) return fail("usage: runsc exec [flags] ID COMMAND [ARG...]\n" + flags.usage());
+  const PreservedFds preserved = OCI_TRY(preserved_fds(own.preserve));
   JoinRequest request;
   {
     const StateDir dir = OCI_TRY(StateDir::look(options.root, rest[0]));
@@ -140,6 +144,7 @@ Expected<int> cmd_exec(const Options& options, std::span<const std::string> args
     if (rest.size() > 1 && rest[1] == "--") first = 2;
     request = OCI_TRY(plan(dir, own, std::span(rest).subspan(first)));
   }
+  request.preserved = preserved.fds;
   if (!own.detach) return join_and_wait(request);
   OCI_TRY_VOID(join_detached(request));
   return 0;

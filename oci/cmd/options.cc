@@ -2,6 +2,8 @@
 
 #include <initializer_list>
 
+#include "oci/sandbox/preserved_fds.h"
+
 namespace runsc::oci {
 namespace {
 
@@ -92,6 +94,16 @@ void add_network_flag(FlagSet& flags, Options& options) {
         return choose(options.network, kNetworkKinds)(value);
       },
       "sandbox: the interfaces of the network namespace that config.json names; none");
+}
+
+void add_preserve_flag(FlagSet& flags, unsigned& count) {
+  flags.custom(
+      "preserve-fds", "N",
+      [&count](std::string_view value) -> Expected<void> {
+        count = static_cast<unsigned>(OCI_TRY(parse_number(value, 0, kMaxPreservedFds)));
+        return {};
+      },
+      "descriptors from 3 on that the process gets besides its streams (default 0)");
 }
 
 void add_global_flags(FlagSet& flags, Options& options) {

@@ -38,6 +38,8 @@ struct Options {
 // Adds every global flag, writing to `options`, which must outlive the set. Flags known from other runtimes
 // that cannot be honoured are refused by name.
 void add_global_flags(FlagSet& flags, Options& options);
+// --preserve-fds of the verbs that start a process.
+void add_preserve_flag(FlagSet& flags, unsigned& count);
 // --network alone: the verb `do` takes it as well.
 void add_network_flag(FlagSet& flags, Options& options);
 

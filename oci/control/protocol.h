@@ -11,8 +11,9 @@
 //   root,
 //                                      sources of bind mounts, then its streams or terminal; it is killed if
 //                                      the connection ends before it; flags: hostcall::kOwnPid...
-//   {"op": "exec", "pid", "rows", "columns"}
-//                                      descriptors: process.json, then stdin, stdout, stderr or a terminal;
+//   {"op": "exec", "pid", "rows", "columns", "preserved"}
+//                                      descriptors: process.json, then stdin, stdout, stderr or a terminal,
+//                                      then as many as "preserved" says, which the process has from 3 on;
 //                                      the process is killed if the connection ends before it
 //   {"op": "wait"}                     answered when the container's init ends
 //   {"op": "signal", "signal", "all"}  to the init, or the process that the connection stands for

@@ -309,7 +309,7 @@ void ControlServer::execute(Connection& connection, hostcall::ContainerNumber co
   if (!text) return refuse(connection, "exec: " + text.error().text);
   const Expected<Process> process = parse_process_text(*text);
   if (!process) return refuse(connection, process.error().text);
-  if (fds.size() != (process->terminal ? 2 : 4))
+  if (fds.size() != (process->terminal ? 2 : 4) + size_t{number(request, "preserved")})
     return refuse(connection, "exec: wrong number of descriptors");
   std::vector<monitor::UniqueFd> streams;
   for (size_t i = 1; i < fds.size(); ++i) streams.emplace_back(fds[i].release());

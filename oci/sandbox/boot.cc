@@ -35,6 +35,7 @@
 #include "oci/sandbox/host_namespaces.h"
 #include "oci/sandbox/host_tree.h"
 #include "oci/sandbox/lifeline.h"
+#include "oci/sandbox/preserved_fds.h"
 #include "oci/sandbox/privileges.h"
 #include "oci/sandbox/report.h"
 #include "oci/sandbox/sandbox_limits.h"
@@ -59,8 +60,9 @@ Expected<void> detach_from_launcher(const BootRequest& request) {
   if (::poll(&launcher, 1, 0) < 0 || launcher.revents != 0) return fail("the launcher is gone", kExitSandbox);
   ::prctl(PR_SET_NAME, "runsc-sandbox");
   if (!request.debug_log) ::close(kDebugLogFd);
-  if (::close_range(kChildFds, ~0U, 0) != 0) return fail_errno("close_range", kExitSandbox);
-  for (int fd = kSpecFd; fd < kChildFds; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  const int end = kChildFds + static_cast<int>(request.preserved);
+  if (::close_range(static_cast<unsigned>(end), ~0U, 0) != 0) return fail_errno("close_range", kExitSandbox);
+  for (int fd = kSpecFd; fd < end; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   // Not before: closing another descriptor of the file gives it up.
   if (!take_process_lock(kProcessFd)) return fail_errno("the lock of the container", kExitSandbox);
   // A session of its own: ^C and ^Z at the user's terminal are for the launcher, which passes them on.
@@ -122,11 +124,15 @@ Expected<void> adjust_oom_score(const Process& process) {
 }
 
 // The donated descriptors, in the order of their handles.
-Expected<std::vector<int>> donate(HostTree& tree, bool terminal) {
+Expected<std::vector<int>> donate(HostTree& tree, bool terminal, unsigned preserved) {
   std::vector<int> donated;
   for (UniqueFd& fd : tree.opened()) donated.push_back(fd.release());
   for (int fd = STDIN_FILENO; fd <= (terminal ? STDIN_FILENO : STDERR_FILENO); ++fd) {
     donated.push_back(OCI_TRY(take_stream(fd)).release());
+  }
+  for (int fd = kChildFds; fd < kChildFds + static_cast<int>(preserved); ++fd) {
+    donated.push_back(OCI_TRY(take_stream(fd)).release());
+    ::close(fd);
   }
   return donated;
 }
@@ -135,6 +141,9 @@ Expected<std::unique_ptr<monitor::Sandbox>> create_sandbox(const BootRequest& re
                                                            const ContainerPlan& plan, HostTree& tree,
                                                            TakenNetwork network) {
   add_home(*spec.process, tree.opened()[0].get());
+  if (request.listening != 0)
+    for (const std::string& entry : listening_environment(request.listening))
+      spec.process->env.push_back(entry);
   WindowSize size = spec.process->console_size.value_or(WindowSize{});
   if (spec.process->terminal) size = window_size(STDIN_FILENO).value_or(size);
   monitor::SandboxConfig config;
@@ -142,10 +151,14 @@ Expected<std::unique_ptr<monitor::Sandbox>> create_sandbox(const BootRequest& re
   const Resources resources = OCI_TRY(sandbox_resources(spec));
   config.memory_limit = host_memory();
   config.cpus = cpu_count(request.options, resources);
-  StartForm form{size, request.wait_for_start, false, sandbox_memory(resources.memory_limit),
-                 network_bytes(network.network)};
+  StartForm form{size,
+                 request.wait_for_start,
+                 false,
+                 sandbox_memory(resources.memory_limit),
+                 network_bytes(network.network),
+                 request.preserved};
   config.container = container_bytes(spec, plan, form);
-  config.donated = OCI_TRY(donate(tree, spec.process->terminal));
+  config.donated = OCI_TRY(donate(tree, spec.process->terminal, request.preserved));
   for (UniqueFd& wire : network.wires) config.wires.push_back(wire.release());
   config.debug_log_fd = request.debug_log ? kDebugLogFd : -1;
   config.log_level = request.options.debug ? kLogDebug : kLogInfo;

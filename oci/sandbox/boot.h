@@ -16,7 +16,7 @@ inline constexpr int kDebugLogFd = 6;  // or closed
 inline constexpr int kControlFd = 7;   // bound datagram socket: oci/control/protocol.h
 inline constexpr int kLifelineFd = 8;  // lifeline.h
 inline constexpr int kProcessFd = 9;   // StateDir::open_process_lock(): the lock lasts while it is open
-inline constexpr int kChildFds = 10;
+inline constexpr int kChildFds = 10;   // and from here on what the container has from 3 on
 
 struct BootRequest {
   Options options;
@@ -27,6 +27,8 @@ struct BootRequest {
   bool wait_for_start = false;  // the container's init waits to be told
   bool detached = false;        // lives on without the launcher, once that says so
   bool create_hooks = false;    // the launcher runs hooks when the namespaces are made
+  unsigned preserved = 0;       // descriptors from kChildFds on are the container's
+  unsigned listening = 0;       // of them by socket activation (sd_listen_fds(3))
 };
 
 // Runs the container and reports to kReportFd; an error has been reported when this returns it.

@@ -1,6 +1,7 @@
 #include "oci/sandbox/container_bytes.h"
 
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <optional>
 
 #include "kvm/hostcall/container_spec.h"
+#include "oci/sandbox/seccomp_program.h"
 
 namespace runsc::oci {
 namespace {
@@ -31,11 +33,27 @@ constexpr KindName kKinds[] = {
     {"mqueue", MountKind::mqueue}, {"cgroup", MountKind::cgroup},     {"cgroup2", MountKind::cgroup},
 };
 
-// Devices that every container has, by the OCI specification; any other is the host's.
-constexpr std::string_view kDefaultDevices[] = {
-    "/dev/null",    "/dev/zero", "/dev/full",    "/dev/random",
-    "/dev/urandom", "/dev/tty",  "/dev/console", "/dev/ptmx",
-};
+// What the sentry has a driver for; any other device is the host's.
+constexpr std::pair<int64_t, int64_t> kDevices[] = {{1, 3}, {1, 5}, {1, 7}, {1, 8},
+                                                    {1, 9}, {5, 0}, {5, 1}, {5, 2}};
+
+bool is_available(const Device& device) {
+  if (device.type == 'p') return true;
+  const bool character = device.type == 'c' || device.type == 'u';
+  return character && std::find(std::begin(kDevices), std::end(kDevices),
+                                std::pair(device.major, device.minor)) != std::end(kDevices);
+}
+
+// There if the container has a terminal, by the OCI specification.
+constexpr const char* kConsole = "/dev/console";
+Device console() {
+  Device device;
+  device.path = kConsole;
+  device.major = 5;
+  device.minor = 1;
+  device.file_mode = 0600;
+  return device;
+}
 
 std::optional<MountKind> kind_of(const Mount& mount) {
   if (mount.bind) return MountKind::bind;
@@ -65,18 +83,19 @@ Expected<void> check_mounts(const Spec& spec) {
 Expected<void> check_features(Spec& spec) {
   const Linux& section = spec.linux_;
   for (size_t i = 0; i < section.namespaces.size(); ++i) {
-    if (section.namespaces[i].kind == NamespaceKind::user) {
-      return fail("config.json: linux.namespaces[" + std::to_string(i) +
-                  "]: user namespaces are not supported");
-    }
+    const Namespace& ns = section.namespaces[i];
+    const std::string field = "config.json: linux.namespaces[" + std::to_string(i) + "]";
+    if (ns.kind == NamespaceKind::user) return fail(field + ": user namespaces are not supported");
+    const bool own =
+        ns.kind == NamespaceKind::mount || ns.kind == NamespaceKind::cgroup || ns.kind == NamespaceKind::time;
+    if (own && !ns.path.empty())
+      spec.warnings.push_back(field + ".path: is not joined, the sandbox has one of its own");
   }
   for (size_t i = 0; i < section.devices.size(); ++i) {
-    const std::string& path = section.devices[i].path;
-    if (std::find(std::begin(kDefaultDevices), std::end(kDefaultDevices), path) ==
-        std::end(kDefaultDevices)) {
-      return fail("config.json: linux.devices[" + std::to_string(i) + "].path: device " + path +
+    const Device& device = section.devices[i];
+    if (!is_available(device))
+      return fail("config.json: linux.devices[" + std::to_string(i) + "].path: device " + device.path +
                   " is not available in the sandbox");
-    }
   }
   for (const Mount& mount : spec.mounts)
     if ((mount.propagation & MS_SHARED) != 0)
@@ -84,10 +103,7 @@ Expected<void> check_features(Spec& spec) {
                               ": what is mounted in the sandbox does not reach the host");
   if (section.resources.disable_oom_killer.value_or(false))
     spec.warnings.emplace_back("config.json: linux.resources.memory.disableOOMKiller is not applied");
-  if (section.seccomp)
-    spec.warnings.emplace_back("config.json: linux.seccomp is not applied inside the sandbox");
-  if (!section.sysctl.empty())
-    spec.warnings.emplace_back("config.json: linux.sysctl is not applied inside the sandbox");
+  if (section.seccomp) OCI_TRY(seccomp_program(*section.seccomp));
   if (!spec.process->apparmor_profile.empty() || !spec.process->selinux_label.empty()) {
     spec.warnings.emplace_back("config.json: AppArmor and SELinux labels do not apply inside the sandbox");
   }
@@ -115,8 +131,39 @@ void write_credentials(Writer& writer, const Process& process) {
   writer.u32(process.no_new_privileges ? 1 : 0);
 }
 
-// The streams' places begin at `stdio`.
-void write_process(Writer& writer, const Process& process, const WindowSize& terminal, uint32_t stdio) {
+hostcall::ProcessAttributes attributes_of(const Process& process,
+                                          const std::optional<uint32_t>& personality) {
+  using Attributes = hostcall::ProcessAttributes;
+  Attributes attributes;
+  if (process.oom_score_adj) {
+    attributes.which |= Attributes::kOomScore;
+    attributes.oom_score_adj = static_cast<uint32_t>(*process.oom_score_adj);
+  }
+  if (personality) {
+    attributes.which |= Attributes::kPersonality;
+    attributes.personality = *personality;
+  }
+  if (process.io_priority) {
+    attributes.which |= Attributes::kIoPriority;
+    attributes.io_priority = *process.io_priority;
+  }
+  if (process.scheduler) {
+    attributes.which |= Attributes::kScheduler;
+    attributes.policy = static_cast<uint32_t>(process.scheduler->policy);
+    attributes.nice = static_cast<uint32_t>(process.scheduler->nice);
+    attributes.rt_priority = static_cast<uint32_t>(process.scheduler->priority);
+  }
+  return attributes;
+}
+
+// Places of what is donated for a process: the streams from `stdio` on, then what it has from 3 on.
+struct ProcessPlaces {
+  uint32_t stdio, preserved;
+};
+
+// `of` is null for one that joins: the container has a filter and a personality already.
+void write_process(Writer& writer, const Process& process, const WindowSize& terminal, ProcessPlaces places,
+                   const Linux* of) {
   writer.strings(process.args);
   writer.strings(process.env);
   writer.string(process.cwd);
@@ -130,7 +177,16 @@ void write_process(Writer& writer, const Process& process, const WindowSize& ter
   writer.u32(process.terminal ? 1 : 0);
   writer.u32(terminal.rows);
   writer.u32(terminal.columns);
-  for (uint32_t i = 0; i < 3; ++i) writer.u32(stdio + (process.terminal ? 0 : i));
+  for (uint32_t i = 0; i < 3; ++i) writer.u32(places.stdio + (process.terminal ? 0 : i));
+  writer.u32(places.preserved);
+  for (uint32_t i = 0; i < places.preserved; ++i) writer.u32(places.stdio + (process.terminal ? 1 : 3) + i);
+  writer.attributes(attributes_of(process, of != nullptr ? of->personality : std::nullopt));
+  std::string filter;
+  // plan_container() has found it good.
+  if (of != nullptr && of->seccomp)
+    if (const auto program = seccomp_program(*of->seccomp))
+      filter.assign(reinterpret_cast<const char*>(program->data()), program->size() * sizeof(sock_filter));
+  writer.string(filter);
 }
 
 void write_mount(Writer& writer, const std::string& destination, MountKind kind, uint32_t place,
@@ -139,6 +195,7 @@ void write_mount(Writer& writer, const std::string& destination, MountKind kind,
   writer.u32(static_cast<uint32_t>(kind));
   writer.u32(place);
   writer.u64(mount.flags);
+  writer.u64(mount.propagation);
   writer.string(mount.data);
 }
 
@@ -151,6 +208,36 @@ void write_mounts(Writer& writer, const Spec& spec) {
   for (const Mount& mount : spec.mounts) {
     write_mount(writer, mount.destination, *kind_of(mount), mount.bind ? next_place++ : kNoPlace, mount);
   }
+}
+
+void write_devices(Writer& writer, const Spec& spec) {
+  using Node = hostcall::DeviceNode;
+  std::vector<Device> devices = spec.linux_.devices;
+  if (spec.process->terminal && std::none_of(devices.begin(), devices.end(),
+                                             [](const Device& device) { return device.path == kConsole; }))
+    devices.push_back(console());
+  writer.u32(static_cast<uint32_t>(devices.size()));
+  for (const Device& device : devices) {
+    Node node;
+    node.type = device.type == 'p' ? S_IFIFO : S_IFCHR;
+    node.major = static_cast<uint32_t>(device.major);
+    node.minor = static_cast<uint32_t>(device.minor);
+    node.which =
+        (device.file_mode ? Node::kMode : 0) | (device.uid ? Node::kUid : 0) | (device.gid ? Node::kGid : 0);
+    node.mode = device.file_mode.value_or(0);
+    node.uid = device.uid.value_or(0);
+    node.gid = device.gid.value_or(0);
+    writer.string(device.path);
+    writer.device_node(node);
+  }
+}
+
+// "net.core.somaxconn" is "net/core/somaxconn"; sysctl.d(5) has the rule for names with a slash.
+std::string sysctl_path(std::string name) {
+  const size_t first = name.find_first_of("./");
+  if (first == std::string::npos || name[first] == '/') return name;
+  for (char& c : name) c = c == '.' ? '/' : c == '/' ? '.' : c;
+  return name;
 }
 
 }  // namespace
@@ -220,12 +307,20 @@ std::string container_description(const Spec& spec, const ContainerPlan& plan, c
   writer.string(form.keep_host_name ? std::string() : spec.domainname);
   writer.u32(form.wait_for_start ? 1 : 0);
   writer.limits(limits_of(spec.linux_.resources, form.sandbox_memory));
-  write_process(writer, *spec.process, form.terminal, static_cast<uint32_t>(plan.sources.size()));
+  write_process(writer, *spec.process, form.terminal,
+                {static_cast<uint32_t>(plan.sources.size()), form.preserved}, &spec.linux_);
+  writer.u32(static_cast<uint32_t>(spec.linux_.sysctl.size()));
+  for (const auto& [name, value] : spec.linux_.sysctl) {
+    writer.string(sysctl_path(name));
+    writer.string(value);
+  }
   writer.string(form.network);
   writer.u32(0);  // place of the root
   writer.u32(spec.root.readonly ? 1 : 0);
   writer.u32(1);  // writes stay in memory
   write_mounts(writer, spec);
+  writer.u64(spec.linux_.rootfs_propagation);
+  write_devices(writer, spec);
   writer.strings(spec.linux_.masked_paths);
   writer.strings(spec.linux_.readonly_paths);
   return bytes;
@@ -243,7 +338,7 @@ std::string with_handles(std::span<const uint32_t> handles, std::string_view des
 
 std::string container_bytes(const Spec& spec, const ContainerPlan& plan, const StartForm& form) {
   constexpr size_t kStreams = 3;
-  std::vector<uint32_t> handles(plan.sources.size() + kStreams);
+  std::vector<uint32_t> handles(plan.sources.size() + kStreams + form.preserved);
   std::iota(handles.begin(), handles.end(), 0U);
   return with_handles(handles, container_description(spec, plan, form));
 }
@@ -252,7 +347,8 @@ std::string joining_process_bytes(const Process& process, const WindowSize& term
                                   std::span<const uint32_t> stdio) {
   std::string bytes;
   Writer writer(bytes);
-  write_process(writer, process, terminal, 0);
+  const size_t streams = process.terminal ? 1 : 3;
+  write_process(writer, process, terminal, {0, static_cast<uint32_t>(stdio.size() - streams)}, nullptr);
   return with_handles(stdio, bytes);
 }
 

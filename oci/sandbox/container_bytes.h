@@ -29,6 +29,7 @@ struct StartForm {
   bool keep_host_name = false;                  // it shares the one that there is
   std::optional<uint64_t> sandbox_memory = {};  // what the whole sandbox may use
   std::string network = {};                     // kvm/hostcall/network_spec.h
+  uint32_t preserved = 0;  // descriptors that it has from 3 on; donated behind its streams
 };
 
 // The container, but for the list of handles. `plan` is of the same spec.
@@ -41,7 +42,8 @@ std::string container_bytes(const Spec& spec, const ContainerPlan& plan, const S
 // What CommandKind::update takes.
 std::string limits_bytes(const Resources& resources, std::optional<uint64_t> sandbox_memory);
 
-// What joins a running container. `stdio`: handles of the three streams, or of the terminal alone.
+// What joins a running container. `stdio`: handles of the three streams, or of the terminal alone, and of
+// what it has open from 3 on.
 std::string joining_process_bytes(const Process& process, const WindowSize& terminal,
                                   std::span<const uint32_t> stdio);
 

@@ -1,6 +1,7 @@
 #include "oci/sandbox/container_bytes.h"
 
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -44,6 +45,18 @@ void check_files(ContainerReader& reader, const Spec& spec) {
   CHECK(reader.u32() == 24);
   CHECK(reader.u32() == 80);
   for (int i = 0; i < 3; ++i) CHECK(reader.u32() == 2);
+  CHECK(reader.u32() == 2);  // preserved
+  CHECK(reader.u32() == 3);
+  CHECK(reader.u32() == 4);
+  const hostcall::ProcessAttributes attributes = reader.attributes();
+  CHECK(attributes.which ==
+        (hostcall::ProcessAttributes::kOomScore | hostcall::ProcessAttributes::kIoPriority));
+  CHECK(attributes.oom_score_adj == 0xffffffff);
+  CHECK(attributes.io_priority == (2 << 13 | 5));
+  CHECK(reader.string().size() % 8 == 0);  // the filter
+  CHECK(reader.u32() == 1);
+  CHECK(reader.string() == "net/ipv4/ping_group_range");
+  CHECK(reader.string() == "0 0");
   CHECK(reader.string() == "its interfaces");
   CHECK(reader.u32() == 0);
   CHECK(reader.u32() == 1);
@@ -54,6 +67,7 @@ void check_files(ContainerReader& reader, const Spec& spec) {
     mount.kind = static_cast<MountKind>(reader.u32());
     mount.handle = reader.u32();
     mount.flags = reader.u64();
+    CHECK(reader.u64() == (mount.kind == MountKind::bind ? MS_SLAVE | MS_REC : 0));
     mount.data = reader.string();
   }
   REQUIRE(mounts.size() == 8);
@@ -66,6 +80,17 @@ void check_files(ContainerReader& reader, const Spec& spec) {
   CHECK(mounts[7].kind == MountKind::bind);
   CHECK(mounts[7].handle == 1);
   CHECK(mounts[7].flags == MS_RDONLY);
+  CHECK(reader.u64() == (MS_SHARED | MS_REC));
+  REQUIRE(reader.u32() == 2);
+  CHECK(reader.string() == "/dev/null");
+  const hostcall::DeviceNode device = reader.device_node();
+  CHECK(device.type == S_IFCHR);
+  CHECK(device.major == 1);
+  CHECK(device.minor == 3);
+  CHECK(device.which == hostcall::DeviceNode::kMode);
+  CHECK(device.mode == 0600);
+  CHECK(reader.string() == "/dev/console");
+  CHECK(reader.device_node().minor == 1);
   CHECK(read_strings(reader) == spec.linux_.masked_paths);
   CHECK(read_strings(reader) == spec.linux_.readonly_paths);
   CHECK(reader.at_end());
@@ -74,7 +99,15 @@ void check_files(ContainerReader& reader, const Spec& spec) {
 TEST_CASE("the sentry reads what config.json says", "[oci][sandbox]") {
   json document = base();
   document["process"]["user"] = {{"uid", 5}, {"gid", 6}, {"umask", 077}, {"additionalGids", {7, 8}}};
-  document["mounts"].push_back({{"destination", "/data"}, {"source", "/srv"}, {"options", {"rbind", "ro"}}});
+  document["mounts"].push_back(
+      {{"destination", "/data"}, {"source", "/srv"}, {"options", {"rbind", "ro", "rslave"}}});
+  document["process"]["oomScoreAdj"] = -1;
+  document["process"]["ioPriority"] = {{"class", "IOPRIO_CLASS_BE"}, {"priority", 5}};
+  document["linux"]["sysctl"] = {{"net.ipv4.ping_group_range", "0 0"}};
+  document["linux"]["rootfsPropagation"] = "rshared";
+  document["linux"]["seccomp"] = {{"defaultAction", "SCMP_ACT_ALLOW"}};
+  document["linux"]["devices"] = {
+      {{"path", "/dev/null"}, {"type", "c"}, {"major", 1}, {"minor", 3}, {"fileMode", 0600}}};
   Spec spec = parse(document);
   const Expected<ContainerPlan> plan = plan_container(spec);
   REQUIRE(plan);
@@ -90,7 +123,7 @@ TEST_CASE("the sentry reads what config.json says", "[oci][sandbox]") {
   spec.linux_.resources.pids_limit = -1;
   spec.linux_.resources.cpu_quota = 50'000;
   const std::string bytes =
-      container_bytes(spec, *plan, {{24, 80}, true, false, uint64_t{88} << 20, "its interfaces"});
+      container_bytes(spec, *plan, {{24, 80}, true, false, uint64_t{88} << 20, "its interfaces", 2});
   ContainerReader reader(std::as_bytes(std::span(bytes)));
   CHECK(reader.u32() == hostcall::kContainerVersion);
   CHECK(reader.read_handles());

@@ -7,6 +7,8 @@
 
 namespace runsc::oci {
 
+// Whether each path of config.json is a namespace of the type that it is given for.
+Expected<void> check_namespace_paths(const Spec& spec);
 // Joins those that config.json names by path, makes new ones where it asks for such: network, ipc, uts. With
 // one thread.
 Expected<void> enter_namespaces(const Spec& spec);

@@ -39,6 +39,7 @@ Expected<Streams> open_streams(const JoinRequest& request) {
   } else {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) streams.fds.push_back(OCI_TRY(take_stream(fd)));
   }
+  for (const int fd : request.preserved) streams.fds.push_back(OCI_TRY(take_stream(fd)));
   return streams;
 }
 
@@ -51,6 +52,7 @@ Expected<ControlClient> join(const JoinRequest& request, const Streams& streams,
                                                      {{"op", "exec"},
                                                       {"container", request.container},
                                                       {"pid", ::getpid()},
+                                                      {"preserved", request.preserved.size()},
                                                       {"rows", size.rows},
                                                       {"columns", size.columns}},
                                                      fds));
@@ -79,7 +81,7 @@ Expected<ControlClient> join(const JoinRequest& request, const Streams& streams,
     report_error(report, client.error());
     ::_exit(client.error().exit_status);
   }
-  if (!request.terminal) streams.fds.clear();
+  streams.fds.resize(request.terminal ? 1 : 0);
   close_standard_streams();
   ::prctl(PR_SET_PDEATHSIG, 0);
   report_started(report);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "oci/host/error.h"
 #include "oci/sandbox/state_dir.h"
@@ -17,6 +18,7 @@ struct JoinRequest {
   WindowSize size;
   std::string console_socket;  // empty: the caller's terminal
   std::string pid_file;        // empty: none
+  std::vector<int> preserved;  // what else it has open, from 3 on
 };
 
 // With the caller's streams; returns its exit status, or 128 and the number of the signal that killed it.

@@ -43,11 +43,11 @@ struct ChildSetup {
   std::vector<std::string> args;
   std::vector<std::string> environment;
   std::string bundle;
-  std::array<int, kChildFds> fds;  // -1: leave alone (0..2) or closed
-  std::vector<UniqueFd> cgroups;   // the doors to enter by
+  std::vector<int> fds;           // by their numbers there; -1: leave alone (0..2) or closed
+  std::vector<UniqueFd> cgroups;  // the doors to enter by
 };
 
-constexpr int kAboveChildFds = 16;
+constexpr int kAboveChildFds = kChildFds + static_cast<int>(kMaxPreservedFds);
 
 Expected<UniqueFd> move_up(const UniqueFd& fd) {
   UniqueFd moved(::fcntl(fd.get(), F_DUPFD_CLOEXEC, kAboveChildFds));
@@ -141,6 +141,10 @@ std::vector<std::string> sandbox_args(const Options& options, const LaunchReques
   if (way.wait_for_start) args.emplace_back("--wait");
   if (way.detached) args.emplace_back("--detached");
   if (way.create_hooks) args.emplace_back("--create-hooks");
+  if (!request.preserved.fds.empty()) {
+    args.push_back("--preserved=" + std::to_string(request.preserved.fds.size()));
+    args.push_back("--listening=" + std::to_string(request.preserved.listening));
+  }
   args.push_back(request.id);
   return args;
 }
@@ -170,6 +174,7 @@ struct ChildFds {
   UniqueFd lifeline;
   UniqueFd process_lock;
   UniqueFd terminal;
+  std::vector<UniqueFd> preserved;
 };
 
 // `report` is the reading end, `lifeline` the writing one.
@@ -193,6 +198,10 @@ Expected<ChildFds> open_child_fds(const Options& options, const LaunchRequest& r
   for (UniqueFd* fd :
        {&fds.spec, &fds.report, &fds.state, &fds.log, &fds.control, &fds.lifeline, &fds.process_lock}) {
     if (*fd) *fd = OCI_TRY(move_up(*fd));
+  }
+  for (const int fd : request.preserved.fds) {
+    fds.preserved.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, kAboveChildFds));
+    if (!fds.preserved.back()) return fail_errno("--preserve-fds");
   }
   return fds;
 }
@@ -274,6 +283,7 @@ Expected<pid_t> start_alone(const Options& options, const LaunchRequest& request
                fds.control.get(),
                fds.lifeline.get(),
                fds.process_lock.get()};
+  for (const UniqueFd& fd : fds.preserved) setup.fds.push_back(fd.get());
   if (terminal.shared) terminal.raw.emplace(OCI_TRY(RawTerminal::enter(*terminal.shared)));
   const Resources resources = OCI_TRY(sandbox_resources(request.spec));
   OCI_TRY_VOID(launch.cgroups.make(resources));
@@ -307,7 +317,8 @@ Expected<pid_t> start_in_pod(const Options& options, const LaunchRequest& reques
                        std::move(report),
                        std::move(lifeline.child),
                        OCI_TRY(launch.state_dir.open_process_lock()),
-                       way.create_hooks};
+                       way.create_hooks,
+                       request.preserved};
   Expected<pid_t> pid = start_member(std::move(member));
   terminal.console.reset();
   return pid;

@@ -6,6 +6,7 @@
 
 #include "oci/cmd/options.h"
 #include "oci/host/error.h"
+#include "oci/sandbox/preserved_fds.h"
 #include "oci/sandbox/state_dir.h"
 #include "oci/spec/spec.h"
 
@@ -19,6 +20,7 @@ struct LaunchRequest {
   std::string pid_file;                // empty: none
   std::string console_socket;          // empty: the terminal is the caller's
   std::optional<std::string> sandbox;  // the container whose sandbox it joins: pod.h
+  PreservedFds preserved;              // what else the container has open
 };
 
 // The exit status that the command ends with: the container's own, or 128 and the number of the signal that

@@ -66,11 +66,12 @@ Expected<Donation> donate(const MemberRequest& request) {
   Donation donation;
   donation.flags = own_namespaces(spec);
   const ContainerPlan plan = OCI_TRY(plan_container(spec));
-  if (plan.sources.size() + 4 > kMaxControlFds - 1)
+  if (plan.sources.size() + request.preserved.fds.size() + 4 > kMaxControlFds - 1)
     return fail("config.json: mounts: too many bind mounts for a container of a pod");
   const UniqueFd state(::open(request.state_directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!state) return fail_errno(request.state_directory);
   std::vector<UniqueFd> streams = OCI_TRY(take_streams(request.terminal));
+  for (const int fd : request.preserved.fds) streams.push_back(OCI_TRY(take_stream(fd)));
   // A mount namespace of this process: what it opens there stays as it is, whatever happens to the paths.
   OCI_TRY_VOID(HostTree::make_namespace());
   if (request.create_hooks) {
@@ -83,6 +84,10 @@ Expected<Donation> donate(const MemberRequest& request) {
   form.terminal = spec.process->console_size.value_or(WindowSize{});
   if (request.terminal >= 0) form.terminal = window_size(request.terminal).value_or(form.terminal);
   form.wait_for_start = true;
+  form.preserved = static_cast<uint32_t>(request.preserved.fds.size());
+  if (request.preserved.listening != 0)
+    for (const std::string& entry : listening_environment(request.preserved.listening))
+      spec.process->env.push_back(entry);
   form.keep_host_name = (donation.flags & hostcall::kOwnUts) == 0;
   const std::string description = container_description(spec, plan, form);
   donation.fds.push_back(OCI_TRY(memory_file("container", description)));
@@ -107,6 +112,7 @@ Expected<int> stand(const MemberRequest& request, pid_t launcher) {
   std::vector<int> kept = {request.report.get(), request.lifeline.get(), request.process_lock.get()};
   if (request.terminal >= 0) kept.push_back(request.terminal);
   for (const UniqueFd& door : request.cgroups) kept.push_back(door.get());
+  kept.insert(kept.end(), request.preserved.fds.begin(), request.preserved.fds.end());
   close_all_but(std::move(kept));
   ::signal(SIGPIPE, SIG_IGN);
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail_errno("PR_SET_PDEATHSIG");
@@ -122,6 +128,7 @@ Expected<int> stand(const MemberRequest& request, pid_t launcher) {
   Donation donation = OCI_TRY(donate(request));
   ControlClient client = OCI_TRY(create(request, donation));
   donation.fds.clear();
+  for (const int fd : request.preserved.fds) ::close(fd);
   close_standard_streams();
   // The lifeline does it from here on: its end cannot be missed.
   if (request.detached && ::prctl(PR_SET_PDEATHSIG, 0) != 0) return fail_errno("PR_SET_PDEATHSIG");

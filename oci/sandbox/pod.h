@@ -10,6 +10,7 @@
 
 #include "oci/host/error.h"
 #include "oci/host/unique_fd.h"
+#include "oci/sandbox/preserved_fds.h"
 #include "oci/spec/spec.h"
 
 namespace runsc::oci {
@@ -32,6 +33,7 @@ struct MemberRequest {
   UniqueFd lifeline;              // lifeline.h
   UniqueFd process_lock;          // StateDir::open_process_lock()
   bool create_hooks = false;      // the caller runs hooks when the namespaces are made
+  PreservedFds preserved = {};    // what else the container has open
 };
 
 // The process: hands signals on, ends as the container's init does and takes the container along if it is

@@ -43,11 +43,6 @@ constexpr OptionName kOptions[] = {
     {"relatime", Effect::set, MS_RELATIME},
     {"remount", Effect::set, MS_REMOUNT},
     {"ro", Effect::set, MS_RDONLY},
-    {"rro", Effect::set, MS_RDONLY},
-    {"rrw", Effect::clear, MS_RDONLY},
-    {"rnodev", Effect::set, MS_NODEV},
-    {"rnoexec", Effect::set, MS_NOEXEC},
-    {"rnosuid", Effect::set, MS_NOSUID},
     {"rw", Effect::clear, MS_RDONLY},
     {"silent", Effect::set, MS_SILENT},
     {"strictatime", Effect::set, MS_STRICTATIME},
@@ -66,10 +61,20 @@ constexpr OptionName kOptions[] = {
     {"ridmap", Effect::unsupported, 0},
 };
 
+// Those that may have an r in front.
+constexpr std::string_view kRecursive[] = {
+    "atime",      "dev",    "diratime",   "exec",          "noatime", "nodev",
+    "nodiratime", "noexec", "norelatime", "nostrictatime", "nosuid",  "nosymfollow",
+    "relatime",   "ro",     "rw",         "strictatime",   "suid",    "symfollow",
+};
+
 }  // namespace
 
 void add_mount_option(MountOptions& options, std::string_view option) {
   if (option.empty()) return;
+  // What is mounted below a source is of the same mount here: a recursive option is the option.
+  for (const std::string_view known : kRecursive)
+    if (option.starts_with('r') && option.substr(1) == known) option = known;
   if (option == "bind" || option == "rbind") {
     options.bind = true;
     options.recursive = option == "rbind";
@@ -122,6 +127,7 @@ std::vector<std::string> mount_option_names() {
   std::vector<std::string> names = {"bind", "rbind"};
   for (const OptionName& option : kOptions)
     if (option.effect != Effect::unsupported) names.emplace_back(option.name);
+  for (const std::string_view option : kRecursive) names.push_back("r" + std::string(option));
   return names;
 }
 

@@ -1,5 +1,6 @@
 #include "oci/spec/parse.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "oci/spec/parse_parts.h"
@@ -48,10 +49,31 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
+// MAJOR.MINOR.PATCH, and what comes behind a minus or a plus (semver.org).
+bool is_semantic_version(std::string_view text) {
+  const size_t more = text.find_first_of("-+");
+  if (more != std::string_view::npos) {
+    const std::string_view behind = text.substr(more + 1);
+    constexpr std::string_view kAllowed = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-+";
+    if (behind.empty() || behind.find_first_not_of(kAllowed) != std::string_view::npos) return false;
+    text = text.substr(0, more);
+  }
+  for (int part = 0; part < 3; ++part) {
+    const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    if (digits == 0 || (digits > 1 && text[0] == '0')) return false;
+    text.remove_prefix(digits);
+    if (part == 2) return text.empty();
+    if (!text.starts_with('.')) return false;
+    text.remove_prefix(1);
+  }
+  return false;
+}
+
 std::string parse_version(const JsonReader& root) {
   const JsonReader field = root.required("ociVersion");
   std::string version = field.string();
-  // Semantic versioning: 1.anything is the version of this parser.
+  if (!is_semantic_version(version)) field.refuse("must be a version such as 1.0.2, not " + version);
+  // 1.anything is the version of this parser.
   if (!version.starts_with("1.")) field.refuse("version " + version + " is not supported, only 1.x is");
   return version;
 }
@@ -74,10 +96,8 @@ Root parse_root(const JsonReader& document) {
 
 // Properties of the specification that mean something, but nothing here.
 void name_what_is_ignored(const JsonReader& document, std::vector<std::string>& warnings) {
-  constexpr std::pair<const char*, const char*> kIgnored[] = {
-      {"linux", "intelRdt"},         {"linux", "mountLabel"},  {"linux", "personality"},
-      {"linux", "timeOffsets"},      {"process", "scheduler"}, {"process", "ioPriority"},
-      {"process", "execCPUAffinity"}};
+  constexpr std::pair<const char*, const char*> kIgnored[] = {{"linux", "mountLabel"},
+                                                              {"process", "execCPUAffinity"}};
   for (const auto& [section, name] : kIgnored) {
     const auto node = document.member(section);
     if (node && node->member(name))
@@ -105,7 +125,10 @@ Spec parse_document(const JsonReader& document) {
   spec.domainname = parse_host_name(document, "domainname");
   if (const auto mounts = document.member("mounts")) spec.mounts = parse_mounts(*mounts);
   if (const auto hooks = document.member("hooks")) spec.hooks = parse_hooks(*hooks);
-  if (const auto map = document.member("annotations")) spec.annotations = parse_string_map(*map);
+  if (const auto map = document.member("annotations")) {
+    spec.annotations = parse_string_map(*map);
+    if (spec.annotations.contains("")) map->refuse("a key must not be empty");
+  }
   if (const auto node = document.member("linux")) spec.linux_ = parse_linux(*node);
   name_what_is_ignored(document, spec.warnings);
   if (document.member("windows") || document.member("solaris") || document.member("vm")) {

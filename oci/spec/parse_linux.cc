@@ -1,3 +1,8 @@
+#include <sys/personality.h>
+
+#include <nlohmann/json.hpp>
+
+#include "oci/spec/mount_options.h"
 #include "oci/spec/parse_parts.h"
 
 namespace runsc::oci {
@@ -60,12 +65,33 @@ Device parse_device(const JsonReader& node) {
   const std::string text = type.string();
   if (text != "c" && text != "u" && text != "b" && text != "p") type.refuse("must be one of c, u, b, p");
   device.type = text[0];
-  if (const auto field = node.member("major")) device.major = field->i64();
-  if (const auto field = node.member("minor")) device.minor = field->i64();
+  if (device.type != 'p') {
+    device.major = node.required("major").i64();
+    device.minor = node.required("minor").i64();
+  }
   if (const auto field = node.member("fileMode")) device.file_mode = field->u32();
   if (const auto field = node.member("uid")) device.uid = field->u32();
   if (const auto field = node.member("gid")) device.gid = field->u32();
   return device;
+}
+
+uint64_t parse_propagation(const JsonReader& node) {
+  const std::string text = node.string();
+  if (text.empty()) return 0;
+  MountOptions options;
+  add_mount_option(options, text);
+  if (options.propagation == 0)
+    node.refuse("must be one of private, shared, slave, unbindable, or one of these after an r");
+  return options.propagation;
+}
+
+uint32_t parse_personality(const JsonReader& node) {
+  const JsonReader domain = node.required("domain");
+  const std::string name = domain.string();
+  if (name != "LINUX" && name != "LINUX32") domain.refuse("must be LINUX or LINUX32");
+  if (const auto flags = node.member("flags"); flags && flags->must_be_array().size() != 0)
+    flags->refuse("there are no flags that are supported");
+  return name == "LINUX32" ? PER_LINUX32 : PER_LINUX;
 }
 
 std::vector<std::string> parse_paths(const JsonReader& list) {
@@ -91,12 +117,13 @@ Linux parse_linux(const JsonReader& node) {
   if (const auto field = node.member("maskedPaths")) result.masked_paths = parse_paths(*field);
   if (const auto field = node.member("readonlyPaths")) result.readonly_paths = parse_paths(*field);
   if (const auto field = node.member("rootfsPropagation")) {
-    result.rootfs_propagation = field->string();
-    const std::string& text = result.rootfs_propagation;
-    const std::string_view base = std::string_view(text).substr(text.starts_with('r') ? 1 : 0);
-    if (!text.empty() && base != "private" && base != "shared" && base != "slave" && base != "unbindable") {
-      field->refuse("must be one of private, shared, slave, unbindable, or one of these after an r");
-    }
+    result.rootfs_propagation = parse_propagation(*field);
+  }
+  if (const auto field = node.member("personality")) result.personality = parse_personality(*field);
+  // What a container would miss without a word.
+  for (const char* name : {"intelRdt", "netDevices", "memoryPolicy", "timeOffsets"}) {
+    const auto field = node.member(name);
+    if (field && !field->json().empty()) field->refuse("is not supported");
   }
   return result;
 }

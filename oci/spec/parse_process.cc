@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
 #include "oci/spec/names.h"
 #include "oci/spec/parse_parts.h"
 
@@ -92,6 +96,47 @@ WindowSize parse_console_size(const JsonReader& node) {
   return size;
 }
 
+Scheduler parse_scheduler(const JsonReader& node) {
+  struct Policy {
+    std::string_view name;
+    int number;
+  };
+  // sched(7). SCHED_ISO is nothing that Linux has.
+  constexpr Policy kPolicies[] = {
+      {"SCHED_OTHER", 0}, {"SCHED_FIFO", 1}, {"SCHED_RR", 2}, {"SCHED_BATCH", 3}, {"SCHED_IDLE", 5}};
+  const JsonReader policy = node.required("policy");
+  const std::string name = policy.string();
+  Scheduler scheduler{-1, 0, 0};
+  for (const Policy& known : kPolicies)
+    if (known.name == name) scheduler.policy = known.number;
+  if (scheduler.policy < 0) policy.refuse("policy " + name + " is not supported");
+  if (const auto field = node.member("nice")) scheduler.nice = static_cast<int>(field->integer(-20, 19));
+  const bool real_time = name == "SCHED_FIFO" || name == "SCHED_RR";
+  if (const auto field = node.member("priority"); field && (real_time || field->integer(0, 99) != 0)) {
+    if (!real_time) field->refuse("only SCHED_FIFO and SCHED_RR have one");
+    scheduler.priority = static_cast<int>(field->integer(1, 99));
+  }
+  if (real_time && scheduler.priority == 0) node.refuse("SCHED_FIFO and SCHED_RR need a priority");
+  for (const char* field : {"flags", "runtime", "deadline", "period"}) {
+    const auto value = node.member(field);
+    if (value && !value->json().empty() && value->json() != 0) value->refuse("is not supported");
+  }
+  return scheduler;
+}
+
+uint32_t parse_io_priority(const JsonReader& node) {
+  constexpr std::string_view kClasses[] = {"IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"};
+  constexpr uint32_t kClassShift = 13;  // ioprio_set(2)
+  const JsonReader field = node.required("class");
+  const std::string name = field.string();
+  const auto* found = std::find(std::begin(kClasses), std::end(kClasses), name);
+  if (found == std::end(kClasses)) field.refuse("unknown class " + name);
+  uint32_t level = 0;
+  if (const auto priority = node.member("priority"))
+    level = static_cast<uint32_t>(priority->unsigned_integer(7));
+  return static_cast<uint32_t>(found - std::begin(kClasses) + 1) << kClassShift | level;
+}
+
 }  // namespace
 
 Process parse_process(const JsonReader& node, std::vector<std::string>& warnings) {
@@ -110,6 +155,8 @@ Process parse_process(const JsonReader& node, std::vector<std::string>& warnings
   if (const auto field = node.member("oomScoreAdj")) {
     process.oom_score_adj = static_cast<int>(field->integer(-1000, 1000));
   }
+  if (const auto field = node.member("scheduler")) process.scheduler = parse_scheduler(*field);
+  if (const auto field = node.member("ioPriority")) process.io_priority = parse_io_priority(*field);
   if (const auto field = node.member("apparmorProfile")) process.apparmor_profile = field->string();
   if (const auto field = node.member("selinuxLabel")) process.selinux_label = field->string();
   return process;

@@ -37,6 +37,11 @@ struct WindowSize {
   uint16_t columns = 0;
 };
 
+// process.scheduler: SCHED_* of sched(7), no deadlines.
+struct Scheduler {
+  int policy = 0, nice = 0, priority = 0;
+};
+
 struct Process {
   bool terminal = false;
   std::optional<WindowSize> console_size;
@@ -48,6 +53,8 @@ struct Process {
   std::vector<Rlimit> rlimits;
   bool no_new_privileges = false;
   std::optional<int> oom_score_adj;
+  std::optional<Scheduler> scheduler;
+  std::optional<uint32_t> io_priority;  // as ioprio_set(2) takes it
   std::string apparmor_profile;
   std::string selinux_label;
 };
@@ -143,7 +150,8 @@ struct Linux {
   std::map<std::string, std::string> sysctl;
   std::vector<std::string> masked_paths;
   std::vector<std::string> readonly_paths;
-  std::string rootfs_propagation;
+  uint64_t rootfs_propagation = 0;      // MS_SHARED...; 0: not said
+  std::optional<uint32_t> personality;  // as personality(2) takes it
 };
 
 struct Hook {

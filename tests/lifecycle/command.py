@@ -180,25 +180,16 @@ def test_install(box):
 
 
 @ours
-def test_preserve_fds(box):
-    folder = str(box.bundle(box.config(["true"])))
-    box.runsc("run", "--preserve-fds", "0", "--bundle", folder, "lc-fds").ok()
-    refused = box.runsc("run", "--preserve-fds", "1", "--bundle", folder, "lc-fds")
-    expect(refused.status, 1)
-    expect_in("descriptors of the host are not passed", refused.err)
-
-
-@ours
 def test_what_is_not_applied_is_said(box):
     def change(config):
-        config["linux"]["personality"] = {"domain": "LINUX"}
+        config["linux"]["mountLabel"] = "label"
         config["linux"]["resources"] = {"blockIO": {"weight": 0}, "network": {"classID": 5}}
-        config["process"]["ioPriority"] = {"class": "IOPRIO_CLASS_IDLE"}
+        config["process"]["execCPUAffinity"] = {"initial": "0"}
         config["mounts"].append({"destination": "/etc", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"]})
         config["mounts"].append({"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"]})
     ended = box.run("echo ran", change=change)
     expect(ended.ok(), "ran\n")
-    for word in ("linux.personality", "linux.resources.network", "process.ioPriority", "/etc: tmpcopyup"):
+    for word in ("linux.mountLabel", "linux.resources.network", "process.execCPUAffinity", "/etc: tmpcopyup"):
         expect_in(word, ended.err)
     for word in ("blockIO", "/mnt"):
         expect(word in ended.err, False, word)
