@@ -415,7 +415,7 @@ Expected<void> become_running(const Options& options, Launch& launch, const Laun
 Expected<void> stay(const Options& options, Launch& launch, const LaunchRequest& request, bool gated) {
   if (gated) {
     OCI_TRY_VOID(become_created(options, launch, request));
-    show_warnings(options, OCI_TRY(start_created(launch.state_dir)));
+    OCI_TRY_VOID(start_created(launch.state_dir));
     launch.state_dir.unlock();
   }
   bool running = gated;
@@ -456,7 +456,7 @@ Expected<void> launch_created(const Options& options, const LaunchRequest& reque
   return {};
 }
 
-Expected<std::vector<std::string>> start_created(const StateDir& dir) {
+Expected<void> start_created(const StateDir& dir) {
   ContainerState state = OCI_TRY(dir.read());
   const std::string status = current_status(dir, state);
   if (status == "stopped") return fail("cannot start a container that has stopped");
@@ -470,8 +470,11 @@ Expected<std::vector<std::string>> start_created(const StateDir& dir) {
   OCI_TRY(control(dir.sandbox_path(state), {{"op", "start"}, {"container", state.id}}, -1));
   state.status = "running";
   OCI_TRY_VOID(dir.write(state));
-  // The specification: a failure is logged, the container goes on.
-  return run_all_hooks("poststart", spec.hooks.poststart, state_document(state, state.status));
+  // The specification (1.2.1, and runc before it): a failure ends the container.
+  const Expected<void> ran =
+      run_hooks("poststart", spec.hooks.poststart, state_document(state, state.status));
+  if (!ran) kill_process(state);
+  return ran;
 }
 
 }  // namespace runsc::oci

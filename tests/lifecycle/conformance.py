@@ -111,7 +111,7 @@ def test_delete_takes_what_create_made(box):
     mount = {"destination": "/mnt", "type": "bind", "source": str(folder), "options": ["rbind", "rw"]}
     name, bundle = box.create("echo x > /mnt/file; exec sleep 1000", lambda config: config["mounts"].append(mount))
     box.ask("start", name).ok()
-    box.until(lambda: (folder / "file").exists(), "the file")
+    box.until(lambda: (folder / "file").exists() and (folder / "file").read_text() == "x\n", "the file")
     box.ask("delete", "--force", name).ok()
     expect((folder / "file").read_text(), "x\n")
     expect((bundle / "config.json").exists(), True)

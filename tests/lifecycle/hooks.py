@@ -149,9 +149,18 @@ def test_hooks_in_the_foreground(box):
 
 
 @ours
-def test_failing_poststart_hook_is_told_alone(box):
+def test_failing_poststart_hook_ends_the_container(box):
+    """As the specification has it since 1.2.1, and runc before that."""
+    subreaper()
+    log = box.work / "log"
+
     def change(config):
-        config["hooks"] = {"poststart": [hook(box, "bad", "exit 3")]}
-    ended = box.run("echo out", change=change)
-    expect(ended.ok(), "out\n")
-    expect_in("poststart hook", ended.err)
+        config["hooks"] = {"poststart": [hook(box, "bad", "exit 3")], "poststop": [hook(box, "last", f"echo poststop > {log}")]}
+    name, folder = box.create(["sleep", "1000"], change)
+    started = box.ask("start", name)
+    expect(started.status, 1)
+    expect_in("poststart hook", started.err)
+    reap(box, pid_of(folder))
+    expect(box.status(name), "stopped")
+    box.ask("delete", name).ok()
+    expect(log.read_text(), "poststop\n")
