@@ -15,6 +15,7 @@
 #include "oci/cmd/command.h"
 #include "oci/cmd/messages.h"
 #include "oci/control/client.h"
+#include "oci/host/debug_log.h"
 #include "oci/host/file_io.h"
 #include "oci/sandbox/accompany.h"
 #include "oci/sandbox/removal.h"
@@ -117,8 +118,8 @@ Expected<int> cmd_list(const Options& options, std::span<const std::string> args
     if (!state) continue;
     ordered_json one = ordered_json::parse(state_document(*state, current_status(*dir, *state)));
     one["owner"] = user_name(state->owner);
-    rows.push_back({id, std::to_string(one["pid"].get<int>()), one["status"], state->bundle, state->created,
-                    one["owner"]});
+    rows.push_back({id, std::to_string(one["pid"].get<int>()), one["status"], printable(state->bundle),
+                    state->created, one["owner"]});
     all.push_back(std::move(one));
     ids += id + "\n";
   }

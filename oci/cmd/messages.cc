@@ -9,7 +9,9 @@ namespace runsc::oci {
 namespace {
 
 // A message that cannot be delivered has nowhere else to go: failures are silent here.
-void to_stderr(const std::string& text) { (void)write_all(STDERR_FILENO, "runsc: " + text + "\n", "stderr"); }
+void to_stderr(const std::string& text) {
+  (void)write_all(STDERR_FILENO, "runsc: " + printable(text, "\n\t") + "\n", "stderr");
+}
 
 void to_log(const Options& options, const char* level, const std::string& text) {
   const Expected<UniqueFd> file = open_debug_log(options.log, "", "");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
@@ -45,9 +46,26 @@ Expected<UniqueFd> open_debug_log(const std::string& pattern, const std::string&
   return fd;
 }
 
+std::string printable(std::string_view text, std::string_view kept) {
+  std::string shown;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte >= 0x20 && byte != 0x7f) || kept.find(c) != std::string_view::npos) {
+      shown += c;
+    } else if (c == '\n') {
+      shown += "\\n";
+    } else {
+      char code[8];
+      std::snprintf(code, sizeof code, "\\x%02x", byte);
+      shown += code;
+    }
+  }
+  return shown;
+}
+
 std::string log_line(bool json, const std::string& level, const std::string& message) {
   const std::string time = format_now("%Y-%m-%dT%H:%M:%SZ");
-  if (!json) return time + " " + level + ": " + message + "\n";
+  if (!json) return time + " " + level + ": " + printable(message) + "\n";
   const nlohmann::ordered_json entry = {{"level", level}, {"msg", message}, {"time", time}};
   return entry.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "oci/host/error.h"
 #include "oci/host/unique_fd.h"
@@ -16,5 +17,9 @@ Expected<UniqueFd> open_debug_log(const std::string& pattern, const std::string&
 
 // One line for the file of --log: plain text, or JSON with level, msg and time as callers of runc read it.
 std::string log_line(bool json, const std::string& level, const std::string& message);
+
+// Control characters, but for those in `kept`, as \n or \x1b: names of files and values of configurations may
+// hold anything.
+std::string printable(std::string_view text, std::string_view kept = "");
 
 }  // namespace runsc::oci
