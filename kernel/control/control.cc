@@ -7,6 +7,7 @@
 #include "kernel/clone.h"
 #include "kernel/control/freezer.h"
 #include "kernel/exit.h"
+#include "kernel/network_setup.h"
 #include "kernel/pid.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/signal/signal.h"
@@ -67,6 +68,22 @@ void start(Container& container, const Command& c) {
   container.start_wait.wake_all();
 }
 
+Result<void> take_interfaces(Container& container, const Command& c) {
+  const Vec<std::byte> body = TRY(read_body(c.id, c.body_size));
+  const Ref<Namespaces> namespaces = TRY(namespaces_of_init(container));
+  return set_up_network(namespaces->net(), {reinterpret_cast<const char*>(body.data()), body.size()});
+}
+
+void take_network(Container& container, const Command& c) {
+  if (auto r = take_interfaces(container, c); !r) {
+    char room[160];
+    FixedText text(room);
+    format(text, "network interfaces: {}", reason(r.error()));
+    return refuse_command(c.id, StartFailure::kFailed, text.view());
+  }
+  answer_command(c.id, {}, true);
+}
+
 void obey_for(Container& container, const Command& c) {
   switch (c.kind) {
     case CommandKind::start:
@@ -86,6 +103,8 @@ void obey_for(Container& container, const Command& c) {
       return update_limits(container, c);
     case CommandKind::statistics:
       return tell_statistics(container, c.id);
+    case CommandKind::network:
+      return take_network(container, c);
     case CommandKind::pause:
       freeze_tasks(container);
       return answer_command(c.id, {}, true);

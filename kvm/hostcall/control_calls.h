@@ -27,6 +27,7 @@ enum class CommandKind : uint32_t {
                // with the pid of its init when that waits for `start`
   update,      // new limits; body: container_spec.h, Limits. Refused where more memory than that is in use
   statistics,  // answered with lines "NAME VALUE" (kernel/control/statistics.cc)
+  network,     // interfaces of the host for the sandbox; body: network_spec.h; answered when they are there
 };
 inline constexpr uint32_t kSignalAll = 1;  // every process of the container
 // What a further container does not share with the first one.

@@ -158,7 +158,7 @@ std::optional<std::string> run_toy(const char* begin, const char* end, Meanwhile
   HostWatches watches;
   auto commands = CommandQueue::create().value();
   Ended ended;
-  std::vector<std::unique_ptr<WirePump>> wires;
+  WireSet wires;
   Services services{
       vm->memory(), files, *events, watches, *commands, wires, runner, ended, {vm->memory().limit(), kCpus},
       -1,           offset};

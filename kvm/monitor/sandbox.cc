@@ -71,11 +71,6 @@ Expected<void> SandboxBase::make_vm() {
   commands_ = MON_TRY(CommandQueue::create());
   MON_TRY(Vcpu::install_kick_handler());
   vm_ = MON_TRY(Vm::create(*kvm_, config_.memory_limit, config_.cpus));
-  for (unsigned i = 0; i < config_.wires.size(); ++i) {
-    wires_.push_back(MON_TRY(WirePump::create(
-        UniqueFd(config_.wires[i]), vm_->memory(), [this, i] { events_->wire(i); },
-        [this](const std::string& line) { log_line(line); })));
-  }
   tsc_hz_ = MON_TRY(tsc_frequency(*kvm_, vm_->fd()));
   return {};
 }
@@ -106,7 +101,7 @@ std::expected<int, Error> SandboxBase::run() {
   events_->run();
   timer_->stop();
   stop_cpus();
-  for (const auto& wire : wires_) wire->stop();
+  for (unsigned i = 0; WirePump* wire = wires_.find(i); ++i) wire->stop();
   log_line("monitor: hostcalls by number: " + server_->describe_counts());
   std::scoped_lock lock(end_mutex_);
   if (crashed_) return fail(*crashed_);
@@ -133,6 +128,17 @@ std::expected<Donation, Error> SandboxBase::donate(std::vector<UniqueFd> fds) {
     return fail_errno("a descriptor for the sandbox", static_cast<int>(handle.error()));
   }
   return donation;
+}
+
+std::expected<void, Error> SandboxBase::add_wires(std::vector<WireFds> wires) {
+  for (WireFds& fds : wires) {
+    auto pump = std::make_unique<WirePump>(
+        std::move(fds), vm_->memory(), [this, number = wires_.count()] { events_->wire(number); },
+        [this](const std::string& line) { log_line(line); });
+    if (const auto added = wires_.add(std::move(pump)); !added)
+      return fail_errno("a network interface for the sandbox", static_cast<int>(added.error()));
+  }
+  return {};
 }
 
 void SandboxBase::withdraw(const Donation& donation) {

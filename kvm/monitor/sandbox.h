@@ -9,6 +9,7 @@
 
 #include "kvm/monitor/error.h"
 #include "kvm/monitor/services/commands.h"
+#include "kvm/monitor/wire/wire_pump.h"
 
 namespace runsc::monitor {
 
@@ -19,8 +20,7 @@ struct SandboxConfig {
   unsigned cpus = 1;          // 1..hostcall::kMaxCpus
   std::string container;      // hostcall/container_spec.h bytes
   std::vector<int> donated;   // fds, taken over; handle i = donated[i]. Directories, files, stdio
-  std::vector<int> wires;  // packet sockets of network interfaces (wire/wire_pump.h), taken over; by number
-  int debug_log_fd = -1;   // sentry log and strace lines go here; -1: nowhere
+  int debug_log_fd = -1;      // sentry log and strace lines go here; -1: nowhere
   unsigned log_level = 2;  // LogLevel
   bool strace = false;
   bool host_fifo = false;  // FIFOs beneath donated directories may be opened
@@ -52,6 +52,9 @@ class Sandbox {
   virtual std::expected<Donation, Error> donate(std::vector<UniqueFd> fds) = 0;
   // Takes back what is still there of it, after the sentry refused what it was for.
   virtual void withdraw(const Donation& donation) = 0;
+  // Network interfaces, taken over; they get the next numbers. Before the sentry hears of them; also in the
+  // jail. By one thread at a time. EMFILE.
+  virtual std::expected<void, Error> add_wires(std::vector<WireFds> wires) = 0;
 };
 
 }  // namespace runsc::monitor

@@ -31,6 +31,7 @@ class SandboxBase : public Sandbox, public SandboxEnd {
   CommandQueue& commands() override { return *commands_; }
   std::expected<Donation, Error> donate(std::vector<UniqueFd> fds) override;
   void withdraw(const Donation& donation) override;
+  std::expected<void, Error> add_wires(std::vector<WireFds> wires) override;
 
   // SandboxEnd
   void finish(std::uint32_t wait_status) override;
@@ -64,7 +65,7 @@ class SandboxBase : public Sandbox, public SandboxEnd {
   std::unique_ptr<EventLoop> events_;
   HostWatches watches_;
   std::unique_ptr<CommandQueue> commands_;
-  std::vector<std::unique_ptr<WirePump>> wires_;
+  WireSet wires_;
   std::unique_ptr<FileTable> files_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<HostcallServer> server_;

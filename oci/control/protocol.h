@@ -7,6 +7,8 @@
 // directory.
 //
 //   {"op": "start"}                    lets a created container's init execute
+//   {"op": "network"}                  before that; descriptors: a description (hostcall/network_spec.h), a
+//                                      claim to be kept, then a packet socket and an eventfd of each interface
 //   {"op": "create", "pid", "flags"}   a further container; descriptors: its description (container_bytes.h),
 //   root,
 //                                      sources of bind mounts, then its streams or terminal; it is killed if
@@ -19,7 +21,7 @@
 //   {"op": "signal", "signal", "all"}  to the init, or the process that the connection stands for
 //   {"op": "resize", "rows", "columns"}
 //   {"op": "processes"}, {"op": "pause"}, {"op": "resume"}
-//   {"op": "status"}                   text: created, running or paused
+//   {"op": "status"}                   text: created, running or paused; value: 1, "network" is waited for
 //   {"op": "statistics"}               answered with text, lines "NAME VALUE"
 //   {"op": "update", "resources"}      as linux.resources of config.json, as text; "sandbox": bytes that the
 //                                      sandbox may use on the host

@@ -212,13 +212,17 @@ void ControlServer::obey(Connection& connection, const std::string& text, std::v
   if (id.empty()) return obey_for(connection, hostcall::kFirstContainer, name, request, std::move(fds));
   const auto it = containers_.find(id);
   if (it == containers_.end()) return refuse(connection, "container not running");
-  if (name == "status") return send(connection, dump({{"ok", true}, {"text", it->second.status()}}));
+  if (name == "status") {
+    const bool waits = it->second.number == hostcall::kFirstContainer && awaits_network_;
+    return send(connection, dump({{"ok", true}, {"text", it->second.status()}, {"value", waits ? 1 : 0}}));
+  }
   obey_for(connection, it->second.number, name, request, std::move(fds));
 }
 
 void ControlServer::obey_for(Connection& connection, hostcall::ContainerNumber container,
                              const std::string& name, const json& request, std::vector<UniqueFd> fds) {
   if (name == "start") return change(connection, container, CommandKind::start);
+  if (name == "network") return take_network(connection, std::move(fds));
   if (name == "exec") return execute(connection, container, request, std::move(fds));
   if (name == "pause") return change(connection, container, CommandKind::pause);
   if (name == "resume") return change(connection, container, CommandKind::resume);
@@ -321,6 +325,23 @@ void ControlServer::execute(Connection& connection, hostcall::ContainerNumber co
   command.body = joining_process_bytes(*process, size_of(request), donation->handles);
   submit(connection, std::move(command));
   donations_.emplace(connection.command, *std::move(donation));
+}
+
+void ControlServer::take_network(Connection& connection, std::vector<UniqueFd> fds) {
+  if (!awaits_network_ || connection.command != 0) return refuse(connection, "the sandbox has its network");
+  if (fds.size() < 2 || fds.size() % 2 != 0) return refuse(connection, "network: descriptors are missing");
+  Expected<std::string> description = read_given(fds[0]);
+  if (!description) return refuse(connection, "network: " + description.error().text);
+  std::vector<monitor::WireFds> wires;
+  for (size_t i = 2; i < fds.size(); i += 2)
+    wires.push_back({monitor::UniqueFd(fds[i].release()), monitor::UniqueFd(fds[i + 1].release())});
+  awaits_network_ = false;
+  fds_.claim = std::move(fds[1]);
+  if (const auto added = sandbox_.add_wires(std::move(wires)); !added)
+    return refuse(connection, added.error().message);
+  monitor::Command command = command_of(CommandKind::network, hostcall::kFirstContainer);
+  command.body = *std::move(description);
+  submit(connection, std::move(command));
 }
 
 void ControlServer::submit(Connection& connection, monitor::Command command) {

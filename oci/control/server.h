@@ -27,15 +27,20 @@ struct ControlFds {
   UniqueFd lifeline;  // oci/sandbox/lifeline.h
   UniqueFd terminal;  // of the container's init, if it has one
   int report = -1;    // where "ready" goes; borrowed
+  UniqueFd claim;     // on the network namespace whose interfaces the sandbox has: its until the process ends
 };
 
 class ControlServer {
  public:
-  // `id`: of the container that the sandbox starts and ends with; `held`: its init waits to be told to start.
-  // Before the jail: it asks for its own pid.
-  ControlServer(monitor::Sandbox& sandbox, std::string id, ControlFds fds, bool held)
-      : sandbox_(sandbox), pid_(::getpid()), fds_(std::move(fds)) {
-    containers_.emplace(std::move(id), KnownContainer{hostcall::kFirstContainer, !held, false});
+  // What the sandbox waits for.
+  struct Waits {
+    bool start = false;    // its init is to be told
+    bool network = false;  // interfaces may come before that
+  };
+  // `id`: of the container that the sandbox starts and ends with. Before the jail: it asks for its own pid.
+  ControlServer(monitor::Sandbox& sandbox, std::string id, ControlFds fds, Waits waits)
+      : sandbox_(sandbox), pid_(::getpid()), fds_(std::move(fds)), awaits_network_(waits.network) {
+    containers_.emplace(std::move(id), KnownContainer{hostcall::kFirstContainer, !waits.start, false});
   }
   // Starts the one thread, which lives as long as the process.
   Expected<void> start();
@@ -90,6 +95,7 @@ class ControlServer {
   void create(Connection& connection, const nlohmann::json& request, std::vector<UniqueFd> fds);
   void execute(Connection& connection, hostcall::ContainerNumber container, const nlohmann::json& request,
                std::vector<UniqueFd> fds);
+  void take_network(Connection& connection, std::vector<UniqueFd> fds);
   void signal(Connection& connection, hostcall::ContainerNumber container, const nlohmann::json& request);
   void update(Connection& connection, hostcall::ContainerNumber container, const nlohmann::json& request);
   // Its process gets a number, and goes when the connection does.
@@ -113,6 +119,7 @@ class ControlServer {
   std::map<uint32_t, monitor::Donation> donations_;   // for commands without an answer yet
   std::map<uint32_t, Change> changes_;                // by the commands that bring them about
   uint32_t last_process_ = 0;
+  bool awaits_network_;
 };
 
 }  // namespace runsc::oci

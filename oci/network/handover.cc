@@ -9,6 +9,7 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -129,7 +130,7 @@ bool leave_other_vlans_out(int socket) {
   return ::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
 }
 
-Expected<UniqueFd> open_wire(const HostInterface& interface) {
+Expected<HostWire> open_wire(const HostInterface& interface) {
   const auto failed = [&] {
     return fail_errno("network interface " + interface.name + ": packet socket", kExitSandbox);
   };
@@ -153,22 +154,14 @@ Expected<UniqueFd> open_wire(const HostInterface& interface) {
   name.sll_protocol = htons(ETH_P_ALL);
   name.sll_ifindex = static_cast<int>(interface.index);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) return failed();
-  return fd;
+  UniqueFd doorbell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!doorbell) return fail_errno("eventfd", kExitSandbox);
+  return HostWire{std::move(fd), std::move(doorbell)};
 }
 
 bool wants_network(const Spec& spec) {
   return std::any_of(spec.linux_.namespaces.begin(), spec.linux_.namespaces.end(),
                      [](const Namespace& ns) { return ns.kind == NamespaceKind::network; });
-}
-
-// Why the interfaces stay with the host; empty: they do not.
-std::string reason_to_leave(const Spec& spec, const NetworkNamespaceId& before) {
-  if (!wants_network(spec)) return "config.json: linux.namespaces: names no network namespace";
-  const NetworkNamespaceId here = network_namespace_here();
-  const Expected<NetworkNamespaceId> machine = id_of("/proc/1/ns/net");
-  if (here == before || (machine && here == *machine))
-    return "config.json: linux.namespaces: the network namespace is the host's own";
-  return {};
 }
 
 }  // namespace
@@ -177,14 +170,21 @@ NetworkNamespaceId network_namespace_here() {
   return id_of("/proc/self/ns/net").value_or(NetworkNamespaceId{});
 }
 
-Expected<TakenNetwork> take_network(const Spec& spec, const NetworkNamespaceId& before) {
+std::string why_left_alone(const Spec& spec, const NetworkNamespaceId& before) {
+  if (!wants_network(spec)) return "config.json: linux.namespaces: names no network namespace";
+  const NetworkNamespaceId here = network_namespace_here();
+  const Expected<NetworkNamespaceId> machine = id_of("/proc/1/ns/net");
+  if (here == before || (machine && here == *machine))
+    return "config.json: linux.namespaces: the network namespace is the host's own";
+  return {};
+}
+
+std::string loopback_only(const std::string& why) {
+  return why + ": the container has the loopback interface only";
+}
+
+Expected<TakenNetwork> take_network() {
   TakenNetwork taken;
-  const auto leave = [&](const std::string& why) {
-    taken.network = {};
-    taken.warnings.push_back(why + ": the container has the loopback interface only");
-    return std::move(taken);
-  };
-  if (const std::string why = reason_to_leave(spec, before); !why.empty()) return leave(why);
   Netlink netlink = OCI_TRY(Netlink::open());
   taken.network = OCI_TRY(read_host_network(netlink));
   taken.warnings = taken.network.left_out;
@@ -193,7 +193,11 @@ Expected<TakenNetwork> take_network(const Spec& spec, const NetworkNamespaceId& 
   if (taken.network.interfaces.size() > kMostInterfaces)
     return fail("the network namespace has too many interfaces for a sandbox", kExitSandbox);
   taken.claim = OCI_TRY(claim_namespace());
-  if (!taken.claim) return leave("the network namespace is another sandbox's");
+  if (!taken.claim) {
+    taken.network = {};
+    taken.warnings.push_back(loopback_only("the network namespace is another sandbox's"));
+    return taken;
+  }
   for (const HostInterface& interface : taken.network.interfaces) {
     // In this order: what is answered by both is broken off by one.
     OCI_TRY_VOID(hush(netlink, interface));

@@ -25,17 +25,28 @@ struct NetworkNamespaceId {
 };
 NetworkNamespaceId network_namespace_here();
 
+// What a sandbox works on an interface with.
+struct HostWire {
+  UniqueFd socket;    // packet(7)
+  UniqueFd doorbell;  // eventfd(2)
+};
+
 struct TakenNetwork {
   HostNetwork network;
-  std::vector<UniqueFd> wires;  // one for each interface
+  std::vector<HostWire> wires;  // one for each interface
   UniqueFd claim;               // to be kept open for as long as the sandbox has it
   std::vector<std::string> warnings;
 };
 
-// The interfaces of the namespace that the calling process has gone to, from `before`. A namespace that is
-// the caller's or the machine's own keeps its interfaces, and so does one that another sandbox has: there the
-// container has lo alone, with a warning.
-Expected<TakenNetwork> take_network(const Spec& spec, const NetworkNamespaceId& before);
+// Why the interfaces of the namespace that the calling process has gone to, from `before`, are none of the
+// container's: it is the caller's or the machine's own. Empty: they are.
+std::string why_left_alone(const Spec& spec, const NetworkNamespaceId& before);
+// `why`, with what comes of it.
+std::string loopback_only(const std::string& why);
+
+// The interfaces of the namespace that the calling process is in. One that another sandbox has keeps its
+// interfaces: there the container has lo alone, with a warning.
+Expected<TakenNetwork> take_network();
 
 // After the end of the sandbox: the host's protocols hear again what comes. `path`: of the namespace. Nothing
 // happens where it is gone, the machine's own, or another sandbox's. The calling process, of one thread, is

@@ -137,9 +137,38 @@ Expected<std::vector<int>> donate(HostTree& tree, bool terminal, unsigned preser
   return donated;
 }
 
+Expected<void> give_wires(monitor::Sandbox& sandbox, std::vector<HostWire> wires) {
+  std::vector<monitor::WireFds> given;
+  for (HostWire& wire : wires)
+    given.push_back({monitor::UniqueFd(wire.socket.release()), monitor::UniqueFd(wire.doorbell.release())});
+  const auto added = sandbox.add_wires(std::move(given));
+  if (!added) return fail(added.error().message, kExitSandbox);
+  return {};
+}
+
+struct SandboxNetwork {
+  TakenNetwork taken;
+  bool later = false;  // `start` hands it over
+};
+
+// A container that is created first has its network when it is started: until then engines may set it up.
+Expected<SandboxNetwork> network_at_boot(const BootRequest& request, const Spec& spec,
+                                         const NetworkNamespaceId& before) {
+  SandboxNetwork network;
+  if (request.options.network != NetworkKind::sandbox) return network;
+  if (const std::string why = why_left_alone(spec, before); !why.empty()) {
+    report_warning(kReportFd, loopback_only(why));
+    return network;
+  }
+  network.later = request.wait_for_start;
+  if (!network.later) network.taken = OCI_TRY(take_network());
+  for (const std::string& warning : network.taken.warnings) report_warning(kReportFd, warning);
+  return network;
+}
+
 Expected<std::unique_ptr<monitor::Sandbox>> create_sandbox(const BootRequest& request, Spec& spec,
                                                            const ContainerPlan& plan, HostTree& tree,
-                                                           TakenNetwork network) {
+                                                           TakenNetwork& network) {
   add_home(*spec.process, tree.opened()[0].get());
   if (request.listening != 0)
     for (const std::string& entry : listening_environment(request.listening))
@@ -159,15 +188,13 @@ Expected<std::unique_ptr<monitor::Sandbox>> create_sandbox(const BootRequest& re
                  request.preserved};
   config.container = container_bytes(spec, plan, form);
   config.donated = OCI_TRY(donate(tree, spec.process->terminal, request.preserved));
-  for (UniqueFd& wire : network.wires) config.wires.push_back(wire.release());
   config.debug_log_fd = request.debug_log ? kDebugLogFd : -1;
   config.log_level = request.options.debug ? kLogDebug : kLogInfo;
   config.strace = request.options.strace;
   config.host_fifo = request.options.host_fifo == HostFifo::open;
   auto sandbox = monitor::Sandbox::create(std::move(config));
   if (!sandbox) return fail(sandbox.error().message, kExitSandbox);
-  // The namespace is this process's until that ends.
-  (void)network.claim.release();
+  OCI_TRY_VOID(give_wires(**sandbox, std::move(network.wires)));
   return *std::move(sandbox);
 }
 
@@ -209,12 +236,9 @@ Expected<void> start_and_run(const BootRequest& request) {
   }
   HostTree tree = OCI_TRY(HostTree::build(plan.sources, kStateFd));
   ::close(kStateFd);
-  // After the hooks, which may have made it.
-  TakenNetwork network;
-  if (request.options.network == NetworkKind::sandbox) network = OCI_TRY(take_network(spec, network_before));
-  for (const std::string& warning : network.warnings) report_warning(kReportFd, warning);
+  SandboxNetwork network = OCI_TRY(network_at_boot(request, spec, network_before));
   const std::unique_ptr<monitor::Sandbox> sandbox =
-      OCI_TRY(create_sandbox(request, spec, plan, tree, std::move(network)));
+      OCI_TRY(create_sandbox(request, spec, plan, tree, network.taken));
 
   // The container has streams of its own. Reports of crashes go to whoever waits for it, else to the debug
   // log.
@@ -234,8 +258,9 @@ Expected<void> start_and_run(const BootRequest& request) {
 #endif
   ControlServer control(
       *sandbox, request.id,
-      {std::move(signals), UniqueFd(kControlFd), UniqueFd(kLifelineFd), std::move(terminal), kReportFd},
-      request.wait_for_start);
+      {std::move(signals), UniqueFd(kControlFd), UniqueFd(kLifelineFd), std::move(terminal), kReportFd,
+       std::move(network.taken.claim)},
+      {request.wait_for_start, network.later});
   OCI_TRY_VOID(tree.enter());
   OCI_TRY_VOID(drop_privileges());
   OCI_TRY_VOID(close_jail());

@@ -25,6 +25,7 @@
 #include "oci/sandbox/child.h"
 #include "oci/sandbox/hooks.h"
 #include "oci/sandbox/lifeline.h"
+#include "oci/sandbox/network_handover.h"
 #include "oci/sandbox/pid_file.h"
 #include "oci/sandbox/pod.h"
 #include "oci/sandbox/removal.h"
@@ -463,18 +464,22 @@ Expected<void> start_created(const StateDir& dir) {
   if (status == "creating") return fail("cannot start a container that is being created");
   if (status != "created") return fail("cannot start an already running container");
   const Spec spec = OCI_TRY(parse_spec(OCI_TRY(dir.read_spec())));
-  if (const auto ran = run_start_hooks(dir, state, spec); !ran) {
+  Expected<std::vector<std::string>> warnings = hand_network_over(dir, state);
+  const Expected<void> prepared =
+      warnings ? run_start_hooks(dir, state, spec) : std::unexpected(warnings.error());
+  if (!prepared) {
     kill_process(state);
-    return std::unexpected(ran.error());
+    return std::unexpected(prepared.error());
   }
   OCI_TRY(control(dir.sandbox_path(state), {{"op", "start"}, {"container", state.id}}, -1));
   state.status = "running";
   OCI_TRY_VOID(dir.write(state));
   // The specification (1.2.1, and runc before it): a failure ends the container.
-  const Expected<void> ran =
-      run_hooks("poststart", spec.hooks.poststart, state_document(state, state.status));
-  if (!ran) kill_process(state);
-  return ran;
+  if (auto ran = run_hooks("poststart", spec.hooks.poststart, state_document(state, state.status)); !ran) {
+    kill_process(state);
+    return std::unexpected(ran.error());
+  }
+  return warnings;
 }
 
 }  // namespace runsc::oci

@@ -1,6 +1,7 @@
 """Interfaces of the host in the hands of a sandbox: whose they are, and what becomes of them."""
 
 import os
+import subprocess
 
 from cable import CLIENT, SERVER, Link, ping_inside, run, shape
 from command import ours
@@ -63,6 +64,72 @@ def test_what_a_hook_puts_into_the_namespace(box):
     name = link.start(change=change)
     expect_in("2 packets received", ping_inside(box, name, "10.79.0.1").ok())
     expect_in("2 packets received", link.ping("10.79.0.2").ok())
+
+
+def late_cable(link, inner):
+    """eth7 of a namespace, by name or by the pid of a process in it, as engines make it."""
+    run("ip", "link", "add", "name", "late", "netns", link.peer, "type", "veth", "peer", "name", "eth7", "netns", inner)
+    for words in (("addr", "add", "10.79.0.1/24", "dev", "late"), ("link", "set", "late", "up")):
+        run("ip", "-n", link.peer, *words)
+    enter = ("nsenter", f"--net=/proc/{inner}/ns/net") if inner.isdigit() else ("ip", "netns", "exec", inner)
+    for words in (("addr", "add", "10.79.0.2/24", "dev", "eth7"), ("link", "set", "eth7", "up"),
+                  ("route", "add", "default", "via", "10.79.0.1")):
+        run(*enter, "ip", *words)
+
+
+@ours
+def test_what_comes_between_create_and_start(box):
+    """As Docker does from 28.0 on: the namespace is the created container's, and is filled before it is started."""
+    link = Link(box)
+
+    def change(config):
+        link.change(config)
+        for namespace in config["linux"]["namespaces"]:
+            namespace.pop("path", None)
+        # It is there before the first process of the container, also one that a hook starts.
+        config["hooks"] = {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "busybox ping -c 1 -W 5 10.79.0.1"],
+                                               "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}]}
+    name, folder = box.create(["busybox", "ping", "-c", "2", "-W", "5", "10.79.0.1"], change)
+    expect(box.ask("exec", name, "sh", "-c", "ip -br link | cut -d' ' -f1").ok(), "lo\n")
+    late_cable(link, (folder / "pid").read_text())
+    expect(box.ask("start", name).ok(), "")
+    box.until(lambda: box.status(name) == "stopped", "the end of the container")
+    expect_in("2 packets received", (folder / "out").read_text())
+
+
+@ours
+def test_a_named_namespace_is_looked_at_when_started(box):
+    link = Link(box)
+    run("ip", "-n", link.inner, "link", "del", "eth0")
+    for change in (None, of_pod("unused", "sandbox")):
+        def both(config, change=change):
+            link.change(config)
+            if change:
+                change(config)
+        name, _ = box.create(["sleep", "1000"], both)
+        late_cable(link, link.inner)
+        box.ask("start", name).ok()
+        expect_in("2 packets received", ping_inside(box, name, "10.79.0.1").ok())
+        box.ask("delete", "--force", name).ok()
+        expect(run("tc", "-n", link.inner, "filter", "show", "dev", "eth7", "ingress"), "")
+        run("ip", "-n", link.inner, "link", "del", "eth7")
+
+
+@ours
+def test_a_start_that_was_killed_can_be_made_again(box):
+    """The network is the container's by then, and is not asked for twice."""
+    link = Link(box)
+    name, _ = box.create(["sleep", "1000"], lambda config: (link.change(config), config.update(
+        hooks={"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "test -e /tmp/again || exec sleep 1000"]}]})))
+    first = box.start(box.manage("start", name), stdin=subprocess.DEVNULL)
+    inside = ("exec", name, "sh", "-c", "ip -br link | grep -c eth0")
+    box.until(lambda: box.ask(*inside).out == "1\n" and "sleep" in box.ask("ps", name).ok(), "the hook")
+    first.kill()
+    first.wait()
+    box.ask("exec", name, "touch", "/tmp/again").ok()
+    expect(box.ask("start", name).ok(), "")
+    expect_in("2 packets received", ping_inside(box, name, "10.77.0.1").ok())
+    expect_in("2 packets received", link.ping("10.77.0.2").ok())
 
 
 @ours

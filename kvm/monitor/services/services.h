@@ -15,7 +15,7 @@
 #include "kvm/monitor/services/file_table.h"
 #include "kvm/monitor/services/host_watches.h"
 #include "kvm/monitor/services/valid.h"
-#include "kvm/monitor/wire/wire_pump.h"
+#include "kvm/monitor/wire/wire_set.h"
 
 namespace runsc::monitor {
 
@@ -35,7 +35,7 @@ struct Services {
   EventLoop& events;
   HostWatches& watches;
   CommandQueue& commands;
-  std::vector<std::unique_ptr<WirePump>>& wires;
+  const WireSet& wires;
   CpuControl& cpus;
   SandboxEnd& end;
   Bounds bounds;

@@ -1,19 +1,21 @@
 // Hostcalls of network interfaces.
+#include <bit>
+
 #include "kvm/monitor/services/services.h"
 
 namespace runsc::monitor {
 
 Result<void> serve_wire_attach(Services& s, const hc::WireAttach::Request& request) {
-  if (request.wire >= s.wires.size()) return Errno::badf;
-  WirePump& pump = *s.wires[request.wire];
-  TRY(pump.attach(request.ring_phys));
-  pump.start();
+  WirePump* pump = s.wires.find(request.wire);
+  if (pump == nullptr) return Errno::badf;
+  TRY(pump->attach(request.ring_phys));
+  pump->start();
   return {};
 }
 
 Result<void> serve_wire_kick(Services& s, const hc::WireKick::Request& request) {
-  for (std::size_t i = 0; i < s.wires.size(); ++i)
-    if ((request.wires >> i & 1) != 0) s.wires[i]->kick();
+  for (std::uint32_t left = request.wires; left != 0; left &= left - 1)
+    if (WirePump* pump = s.wires.find(static_cast<unsigned>(std::countr_zero(left)))) pump->kick();
   return {};
 }
 

@@ -60,7 +60,7 @@ class ServiceFixture {
   HostWatches watches;
   std::unique_ptr<EventLoop> events;
   std::unique_ptr<CommandQueue> commands;
-  std::vector<std::unique_ptr<WirePump>> wires;
+  WireSet wires;
   std::unique_ptr<Services> services;
   std::unique_ptr<HostcallServer> server;
 

@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -90,15 +89,6 @@ WireOffload offload_of(const VnetHeader& header) {
     offload.header_size = header.hdr_len;
   }
   return offload;
-}
-
-Expected<std::unique_ptr<WirePump>> WirePump::create(UniqueFd socket, GuestMemory& memory,
-                                                     std::function<void()> tell, Complain complain) {
-  std::unique_ptr<WirePump> pump(
-      new WirePump(std::move(socket), memory, std::move(tell), std::move(complain)));
-  pump->doorbell_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!pump->doorbell_.valid()) return fail_errno("eventfd", errno);
-  return pump;
 }
 
 WirePump::~WirePump() { stop(); }

@@ -46,14 +46,24 @@ Result<VnetHeader> parse_offload(const hostcall::WireOffload& offload, std::uint
 // The other way: from the kernel to the sentry.
 hostcall::WireOffload offload_of(const VnetHeader& header);
 
+// What the pump works with. It is made outside the jail.
+struct WireFds {
+  UniqueFd socket;    // packet(7), with PACKET_VNET_HDR and O_NONBLOCK
+  UniqueFd doorbell;  // eventfd(2), with O_NONBLOCK
+};
+
 class WirePump {
  public:
-  // `socket`: a packet(7) socket with PACKET_VNET_HDR and O_NONBLOCK. `tell`: there is something for a sentry
+  // `tell`: there is something for a sentry
   // that wanted to know; called by the pump's thread. `memory` outlives the pump. `complain`: a line for the
   // log, once.
   using Complain = std::function<void(const std::string&)>;
-  static Expected<std::unique_ptr<WirePump>> create(UniqueFd socket, GuestMemory& memory,
-                                                    std::function<void()> tell, Complain complain);
+  WirePump(WireFds fds, GuestMemory& memory, std::function<void()> tell, Complain complain)
+      : socket_(std::move(fds.socket)),
+        doorbell_(std::move(fds.doorbell)),
+        memory_(memory),
+        tell_(std::move(tell)),
+        complain_(std::move(complain)) {}
   ~WirePump();
 
   // EFAULT: not RAM; EINVAL: not at the start of a page; EBUSY: there is a ring already.
@@ -69,8 +79,6 @@ class WirePump {
   bool broken() const { return broken_; }
 
  private:
-  WirePump(UniqueFd socket, GuestMemory& memory, std::function<void()> tell, Complain complain)
-      : socket_(std::move(socket)), memory_(memory), tell_(std::move(tell)), complain_(std::move(complain)) {}
   void run();
   void sleep();
   bool send_some();
@@ -82,8 +90,7 @@ class WirePump {
   Result<ValidFrame> next_frame(std::uint32_t filled);
   void give_up(const char* why);
 
-  const UniqueFd socket_;
-  UniqueFd doorbell_;  // eventfd
+  const UniqueFd socket_, doorbell_;
   GuestMemory& memory_;
   const std::function<void()> tell_;
   const Complain complain_;

@@ -1,5 +1,6 @@
 #include "kvm/monitor/wire/wire_pump.h"
 
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <catch2/catch.hpp>
@@ -9,6 +10,7 @@
 #include <string>
 
 #include "kvm/monitor/testing/service_fixture.h"
+#include "kvm/monitor/wire/wire_set.h"
 
 namespace runsc::monitor {
 namespace {
@@ -16,6 +18,10 @@ namespace {
 namespace hc = hostcall;
 using hc::WireOffload;
 using hc::WireRing;
+
+WireFds fds_of(int socket) {
+  return {UniqueFd(socket), UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))};
+}
 
 // A ring as a sentry makes it, and a datagram socket where the packet socket would be.
 struct PumpFixture {
@@ -25,11 +31,9 @@ struct PumpFixture {
     int ends[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     peer.reset(ends[1]);
-    auto made = WirePump::create(
-        UniqueFd(ends[0]), guest.memory(), [this] { tells.fetch_add(1); },
+    pump = std::make_unique<WirePump>(
+        fds_of(ends[0]), guest.memory(), [this] { tells.fetch_add(1); },
         [this](const std::string&) { complaints.fetch_add(1); });
-    REQUIRE(made);
-    pump = std::move(*made);
     ring = new (guest.memory().at(kRing)) WireRing{};
     for (std::uint32_t i = 0; i < hc::kWireBuffers; ++i)
       ring->rx_buffers[i] = kBuffers + i * hc::kWireBufferSize;
@@ -197,13 +201,12 @@ TEST_CASE("what a sentry says of segments and checksums is judged", "[monitor][w
 
 TEST_CASE("a ring has a page to start at, lies in RAM, and is the only one", "[monitor][wire]") {
   PumpFixture f;
-  auto other = WirePump::create(
-      UniqueFd(::dup(f.peer.get())), f.guest.memory(), [] {}, [](const std::string&) {});
-  REQUIRE(other);
-  CHECK((*other)->attach(f.kRing + 64).error() == Errno::inval);
-  CHECK((*other)->attach(f.guest.memory().limit()).error() == Errno::fault);
-  CHECK((*other)->attach(f.guest.memory().limit() - hc::kWireBufferSize).error() == Errno::fault);
-  CHECK((*other)->attach(hc::kWindowBase).error() == Errno::fault);
+  WirePump other(
+      fds_of(::dup(f.peer.get())), f.guest.memory(), [] {}, [](const std::string&) {});
+  CHECK(other.attach(f.kRing + 64).error() == Errno::inval);
+  CHECK(other.attach(f.guest.memory().limit()).error() == Errno::fault);
+  CHECK(other.attach(f.guest.memory().limit() - hc::kWireBufferSize).error() == Errno::fault);
+  CHECK(other.attach(hc::kWindowBase).error() == Errno::fault);
   CHECK(f.pump->attach(f.kRing).error() == Errno::busy);
 }
 
@@ -226,13 +229,12 @@ TEST_CASE("a ring that changes under the monitor's eyes moves nothing but RAM", 
     int ends[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     f.peer.reset(ends[1]);
-    auto pump = WirePump::create(
-        UniqueFd(ends[0]), f.guest.memory(), [] {}, [](const std::string&) {});
-    REQUIRE(pump);
+    WirePump pump(
+        fds_of(ends[0]), f.guest.memory(), [] {}, [](const std::string&) {});
     f.ring->tx_filled.store(256);
-    REQUIRE((*pump)->attach(f.kRing));
+    REQUIRE(pump.attach(f.kRing));
     f.deliver(frame_of(5000, 'x'));
-    while ((*pump)->step() && !(*pump)->broken()) {
+    while (pump.step() && !pump.broken()) {
       for (std::string frame = f.sent(); !frame.empty(); frame = f.sent())
         CHECK(frame.size() <= sizeof(VnetHeader) + hc::kMaxFrame);
     }
@@ -255,6 +257,19 @@ TEST_CASE("a pump's thread sleeps until it is kicked, and sends what is left at 
   f.queue(f.kFrames, 60);
   f.pump->stop();
   CHECK(f.sent().size() == sizeof(VnetHeader) + 60);
+}
+
+TEST_CASE("wires are known by number, and are as many as have a bit each", "[monitor][wire]") {
+  PumpFixture f;
+  WireSet set;
+  CHECK(set.find(0) == nullptr);
+  for (unsigned i = 0; i < hc::kMaxWires; ++i) {
+    REQUIRE(set.add(std::make_unique<WirePump>(
+        fds_of(::dup(f.peer.get())), f.guest.memory(), [] {}, [](const std::string&) {})));
+    CHECK(set.find(i) != nullptr);
+    CHECK(set.find(i + 1) == nullptr);
+  }
+  CHECK(set.add(std::move(f.pump)).error() == Errno::mfile);
 }
 
 }  // namespace runsc::monitor
