@@ -69,7 +69,40 @@ PacketPtr Packet::create(uint32_t room, uint32_t headroom) {
   return PacketPtr(packet);
 }
 
+bool has_room_for_received(AccountId id, size_t bytes, bool first) {
+  const Account& account = g_accounts[id];
+  const int64_t limit = account.limit.load(std::memory_order_relaxed);
+  if (limit == Account::kUnlimited) return true;
+  constexpr int64_t kPart = 16;
+  const AccountStock& stock = arch::cpu_local().stock;
+  const int64_t untold = stock.id == id ? stock.bytes : 0;
+  const int64_t used = account.bytes.load(std::memory_order_relaxed) + untold + static_cast<int64_t>(bytes);
+  return used <= (first ? limit : limit - limit / kPart);
+}
+
+size_t Packet::kept() const {
+  size_t all = sizeof(Packet) + room_;
+  for (const Slice& s : slices()) all += s.block_size();
+  return all;
+}
+
+bool Packet::bill(AccountId account, bool first) {
+  if (payer_ != kNoAccount || billed_ != kNoAccount || account == kNoAccount) return true;
+  if (!has_room_for_received(account, kept(), first)) return false;
+  billed_ = account;
+  bill_anew();
+  return true;
+}
+
+void Packet::bill_anew() {
+  if (billed_ == kNoAccount) return;
+  const auto now = static_cast<uint32_t>(kept());
+  account_add(arch::cpu_local().stock, billed_, int64_t{now} - int64_t{bill_});
+  bill_ = now;
+}
+
 void Packet::destroy(Packet* packet) {
+  account_add(arch::cpu_local().stock, packet->billed_, -int64_t{packet->bill_});
   const size_t size = sizeof(Packet) + packet->room_;
   packet->~Packet();
   kfree(packet, size);

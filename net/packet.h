@@ -58,6 +58,10 @@ class Slice {
   uint32_t offset_ = 0, size_ = 0;
 };
 
+// Whether what came from outside may be kept at the expense of the account: a part of its limit is left to its
+// own tasks. `first`: whoever asks keeps next to nothing so far, and gets on with a little.
+bool has_room_for_received(AccountId account, size_t bytes, bool first);
+
 class Packet;
 using PacketPtr = Unique<Packet>;
 
@@ -166,6 +170,13 @@ class Packet {
   const std::byte* at(uint32_t buffer_offset) const { return buffer() + buffer_offset; }
   // For whom it was made: pays, too, for what comes of it on its way up, whoever it is that works on that.
   AccountId payer() const { return payer_; }
+  // Who keeps a packet that nobody pays for, one from outside, pays for it from now on until it goes.
+  // False, nothing done: see has_room_for_received().
+  bool bill(AccountId account, bool first);
+  // It keeps more, or less, than when it was billed.
+  void bill_anew();
+  // Memory of the packet and the blocks that it has a part of.
+  size_t kept() const;
   uint32_t here() const { return head_; }  // for info.network_at and the like
 
   PacketInfo info;
@@ -182,6 +193,8 @@ class Packet {
   uint32_t slice_bytes_ = 0;
   uint32_t slice_count_ = 0;
   const AccountId payer_ = arch::cpu_local().account;
+  AccountId billed_ = kNoAccount;
+  uint32_t bill_ = 0;
   Slice slices_[kMaxSlices];
 };
 

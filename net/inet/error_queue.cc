@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kvm/arch/paid_by.h"
 #include "net/inet/inet_endpoint.h"
 #include "net/inet/wire.h"
 
@@ -49,6 +50,8 @@ uint32_t InetEndpoint::error_poll() const {
 }
 
 void InetEndpoint::queue_error(const IcmpError& error, uint16_t port, uint32_t payload) {
+  if (!has_room_for_received(owner_, kRecordCharge, received_memory() == 0)) return;
+  const PaidBy pays(payer());
   Unique<ErrorRecord> record = make<ErrorRecord>();
   if (!record) return;
   record->error = {

@@ -11,7 +11,10 @@ using fs::Cap;
 
 InetEndpoint::InetEndpoint(const Caller& caller, NetworkNamespace& net, int domain, int type, int protocol,
                            PortTable* table)
-    : Endpoint(Ref<NetworkNamespace>(net), domain, type, protocol), table_(table), uid_(caller.creds.fsuid) {
+    : Endpoint(Ref<NetworkNamespace>(net), domain, type, protocol),
+      table_(table),
+      uid_(caller.creds.fsuid),
+      owner_(arch::cpu_local().account) {
   LockGuard guard(lock_);
   local_.address = asked_local_ = peer_.address = any_address(v6());
   if (stack().settings.bindv6only.load(std::memory_order_relaxed)) ip.set(ip_bit::v6only, true);
@@ -21,7 +24,8 @@ InetEndpoint::InetEndpoint(InetEndpoint& listener)
     : Endpoint(Ref<NetworkNamespace>(listener.net()), listener.domain(), listener.type(),
                listener.protocol()),
       table_(listener.table_),
-      uid_(listener.uid_) {
+      uid_(listener.uid_),
+      owner_(listener.owner_) {
   constexpr auto kRelaxed = std::memory_order_relaxed;
   const Options& o = listener.options;
   options.bits = o.bits.load(kRelaxed);
@@ -293,7 +297,9 @@ bool InetEndpoint::charge_receive(Packet& packet) {
   const uint32_t charge = packet.memory() + packet.idle_memory();
   if (!charge_receive(charge)) return false;
   packet.info.charge = charge;
-  return true;
+  if (packet.bill(owner_, received_memory() == charge)) return true;
+  uncharge_receive(charge);
+  return false;
 }
 
 bool InetEndpoint::charge_receive(uint32_t charge) {

@@ -110,7 +110,14 @@ class InetEndpoint : public Endpoint, public PortEntry {
   // What poll(2) says of pending errors: POLLERR, POLLPRI.
   uint32_t error_poll() const;
 
-  // SO_RCVBUF: counts `packet.info.charge`. False: no room.
+  // Who made the socket pays for what comes to it from outside.
+  AccountId owner() const { return owner_; }
+  // For whom what is done about a packet is done: whoever sent it, else the owner.
+  AccountId payer() const {
+    const AccountId now = arch::cpu_local().account;
+    return now != kNoAccount ? now : owner_;
+  }
+  // SO_RCVBUF, and what the owner may keep: counts `packet.info.charge`. False: no room.
   bool charge_receive(Packet& packet);
   bool charge_receive(uint32_t charge);
   void uncharge_receive(uint32_t charge) { received_.fetch_sub(charge, std::memory_order_relaxed); }
@@ -164,6 +171,7 @@ class InetEndpoint : public Endpoint, public PortEntry {
 
   PortTable* const table_;
   const uint32_t uid_;
+  const AccountId owner_;
   std::atomic<uint64_t> ino_{0};
   std::atomic<uint32_t> device_{0}, received_{0};
   ErrorQueue errors_;

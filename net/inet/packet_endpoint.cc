@@ -229,9 +229,9 @@ bool PacketEndpoint::passes_filter(Packet& packet) {
 void PacketEndpoint::tap_packet(PacketPtr packet) {
   packet->info.original = static_cast<uint32_t>(packet->size());
   if (!passes_filter(*packet)) return;
-  const uint32_t charge = packet->memory();
+  const uint32_t charge = packet->memory(), before = charged_.load(std::memory_order_relaxed);
   seen_.fetch_add(1, std::memory_order_relaxed);
-  if (charged_.load(std::memory_order_relaxed) > options.receive_buffer.load(std::memory_order_relaxed)) {
+  if (before > options.receive_buffer.load(std::memory_order_relaxed) || !packet->bill(owner_, before == 0)) {
     dropped_.fetch_add(1, std::memory_order_relaxed);
     return;
   }

@@ -53,6 +53,7 @@ class PacketEndpoint final : public Endpoint, public TapReceiver {
   std::atomic<uint16_t> ether_;         // what it wants, host order; 0: nothing
   std::atomic<uint32_t> interface_{0};  // 0: all
   const uint32_t uid_;
+  const AccountId owner_ = arch::cpu_local().account;  // pays for what comes from outside
   std::atomic<uint64_t> ino_{0};
   std::atomic<uint32_t> charged_{0};
   std::atomic<uint32_t> seen_{0}, dropped_{0};  // PACKET_STATISTICS

@@ -29,6 +29,7 @@ class PacketPiece final : public tcp::Piece {
     if (next.packet_->linear_size() != 0 || next.packet_->slices().size() != 1) return false;
     if (!packet_->add_slice(next.packet_->slices()[0].part(next.offset, next.size))) return false;
     size += next.size;
+    packet_->bill_anew();
     charge = packet_->memory() + sizeof(PacketPiece);
     return true;
   }

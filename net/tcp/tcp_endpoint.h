@@ -86,6 +86,7 @@ class TcpEndpoint final : public InetEndpoint, private tcp::Driver {
   uint32_t mss_of(uint32_t mtu, const IpAddress& peer) const;
   const TcpSettings& sysctls() const { return stack().settings.tcp; }
   void on_alarm();
+  bool keep(Packet& packet);
   // What waits until lock_ is free.
   struct Later {
     uint32_t wake = 0;
@@ -100,6 +101,7 @@ class TcpEndpoint final : public InetEndpoint, private tcp::Driver {
                        const tcp::Seq* first);
   void input_cookie(const PortKey& key, const tcp::Segment& s, uint32_t header, PacketPtr packet);
   void send_cookie(const PortKey& key, const tcp::Segment& syn, const Route& route);
+  bool has_room_for_connection();
   Ref<TcpEndpoint> make_child(const PortKey& key, const Route& route);
   void stop_listening() REQUIRES(send_lock_);
   void let_go(TcpEndpoint& child);

@@ -1,5 +1,6 @@
 #include "net/tcp/tcp_input.h"
 
+#include "kvm/arch/paid_by.h"
 #include "net/inet/neighbours.h"
 #include "net/socket_filter.h"
 #include "net/tcp/packet_piece.h"
@@ -88,6 +89,18 @@ bool tcp_error(Stack& stack, const IcmpError& error) {
   return endpoint && endpoint->icmp_error(error);
 }
 
+// Data from outside is the owner's to pay for; where that has no room, what the peer will send again gives way.
+bool TcpEndpoint::keep(Packet& packet) {
+  if (packet.bill(owner(), false)) return true;
+  bool nothing_else;
+  {
+    Section section(*this);
+    connection_.pieces().prune_early(static_cast<uint32_t>(packet.kept()));
+    nothing_else = connection_.pieces().memory() == 0;
+  }
+  return packet.bill(owner(), nothing_else);
+}
+
 void TcpEndpoint::handle(const PortKey& key, const tcp::Segment& s, uint32_t header, PacketPtr packet,
                          const tcp::Seq* first) {
   bool for_listener = false, known = true;
@@ -98,9 +111,15 @@ void TcpEndpoint::handle(const PortKey& key, const tcp::Segment& s, uint32_t hea
     LockGuard guard(lock_);
     for_listener = stage_ == Stage::listening;
   }
-  if (for_listener) return input_listening(key, s, header, std::move(packet), first);
+  const bool from_outside = packet->payer() == kNoAccount;
+  const PaidBy pays(payer());
+  if (for_listener) {
+    // As if the segment had been lost.
+    if (from_outside && !has_room_for_connection()) return;
+    return input_listening(key, s, header, std::move(packet), first);
+  }
   if (s.size > 0) {
-    if (!packet->pull(header)) return;
+    if (!packet->pull(header) || !keep(*packet)) return;
     piece =
         Unique<tcp::Piece>(new (std::nothrow) PacketPiece(std::move(packet), s.seq + s.has(tcp::flag::syn)));
     if (!piece) return;  // as if it had been lost

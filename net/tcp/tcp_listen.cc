@@ -139,6 +139,17 @@ bool TcpEndpoint::may_establish() NO_THREAD_SAFETY_ANALYSIS {
   return true;
 }
 
+// A few connections wait in any case.
+bool TcpEndpoint::has_room_for_connection() {
+  constexpr uint32_t kFew = 16;
+  bool few;
+  {
+    LockGuard accept(accept_lock_);
+    few = half_count_ + ready_count_ < kFew;
+  }
+  return has_room_for_received(owner(), sizeof(TcpEndpoint), few);
+}
+
 // An endpoint for a connection to this listener, listed. Null: no memory, or the four addresses are in use.
 Ref<TcpEndpoint> TcpEndpoint::make_child(const PortKey& key, const Route& route) {
   Ref<TcpEndpoint> child = make_ref<TcpEndpoint>(*this);

@@ -10,6 +10,7 @@ import subprocess
 from cable import Link, in_namespace, ping_inside, run, shape, transfer
 from command import ours
 from harness import expect, expect_in
+from pod import of_pod
 
 
 @ours
@@ -204,6 +205,84 @@ def test_garbage_and_floods_break_nothing(box):
     expect_in("2 packets received", link.ping("10.77.0.2").ok())
     expect_in("2 packets received", ping_inside(box, name, "fd77::1").ok())
     transfer(box, link, name, 1 << 20)
+
+
+MANY = """
+import socket, sys
+socks = []
+for port in range(10000, 10000 + int(sys.argv[1])):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("10.77.0.2", port))
+    socks.append(s)
+listener = socket.create_server(("10.77.0.2", 9000), backlog=1000)
+print("ready", flush=True)
+sys.stdin.readline()
+read = 0
+for s in socks:
+    s.setblocking(False)
+    try:
+        while True:
+            read += len(s.recv(2000))
+    except BlockingIOError:
+        pass
+print("read", read > 0, flush=True)
+sys.stdin.readline()
+"""
+
+
+@ours
+def test_a_flood_is_paid_for_by_who_it_is_for(box):
+    """Thousands of sockets with full buffers: no more than the container's limit lets them, and nobody is killed for it."""
+    link = Link(box)
+    count, rounds, limit = (500, 30, 48 << 20) if box.mode == "ring0" else (2000, 60, 64 << 20)
+    pod = link.start(change=of_pod("unused", "sandbox"))
+
+    def change(config):
+        link.change(config)
+        of_pod(pod, "container")(config)
+        config["linux"]["resources"] = {"memory": {"limit": limit}}
+        config["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 5000, "hard": 5000}]
+    name, _ = box.create(["sleep", "1000"], change)
+    box.ask("start", name).ok()
+    inside = box.start(box.manage("exec", name, "python3", "-c", MANY, str(count)), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    expect(inside.stdout.readline(), b"ready\n")
+
+    def used(which):
+        return json.loads(box.ask("events", "--stats", which).ok())["data"]["memory"]
+    before = used(name)["usage"]["usage"]
+
+    def connect():
+        return [socket.create_connection(("10.77.0.2", 9000), 30) for _ in range(200)]
+
+    def work():
+        data = b"x" * 1400
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            for _ in range(rounds):
+                for port in range(10000, 10000 + count):
+                    s.sendto(data, ("10.77.0.2", port))
+        for connection in kept:
+            connection.setblocking(False)
+            connection.send(b"y" * 100_000)
+        return True
+    kept = in_namespace(link.peer, connect)
+    connected = used(name)["usage"]["usage"]
+    expect(connected - before > len(kept) * 1000, True, "connections that nobody has accepted")
+    in_namespace(link.peer, work)
+    full = used(name)
+    expect((full["usage"]["usage"] - before > limit // 8, full["usage"]["usage"] < limit, full.get("oom", 0)), (True, True, 0),
+           (before, full))
+    # Others do not notice.
+    expect_in("2 packets received", ping_inside(box, pod, "10.77.0.1").ok())
+    expect_in("2 packets received", link.ping("10.77.0.2").ok())
+    inside.stdin.write(b"\n")
+    inside.stdin.flush()
+    expect(inside.stdout.readline(), b"read True\n")
+    expect(box.status(name), "running")
+    for connection in kept:
+        connection.close()
+    inside.kill()
+    inside.wait()
+    box.until(lambda: used(name)["usage"]["usage"] < before, "what was received is given back")
 
 
 @ours
