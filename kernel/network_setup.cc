@@ -44,6 +44,12 @@ Result<void> unless_refused(Result<void> result, std::string_view what) {
   return {};
 }
 
+// When a life of so many seconds from now ends; 0: never.
+uint64_t end_of(uint32_t seconds) {
+  constexpr uint64_t kSecond = 1'000'000'000;
+  return seconds == hostcall::kForEver ? 0 : net::monotonic_ns() + uint64_t{seconds} * kSecond + 1;
+}
+
 Result<void> add_address(net::NetConfig& config, net::Interface& interface, ContainerReader& reader) {
   net::InterfaceAddress a;
   a.address = TRY(read_address(reader));
@@ -52,6 +58,9 @@ Result<void> add_address(net::NetConfig& config, net::Interface& interface, Cont
   const uint32_t prefix = reader.u32();
   a.scope = static_cast<uint8_t>(reader.u32());
   a.flags = reader.u32();
+  a.protocol = static_cast<uint8_t>(reader.u32());
+  a.valid_ns = end_of(reader.u32());
+  a.preferred_ns = end_of(reader.u32());
   const std::string_view label = reader.string();
   if (!reader.ok() || prefix > a.address.bits() || label.size() >= sizeof a.label) return Errno::inval;
   a.prefix = static_cast<uint8_t>(prefix);
@@ -84,10 +93,12 @@ Result<uint32_t> add_interface(net::NetworkNamespace& net, uint32_t number, Cont
   // Ours has the number of lo.
   if (!added && added.error() == Errno::busy) added = config.add_interface(link);
   TRY(added);
+  // The interface has it, whatever comes of the rest.
+  net::RingWire& stays = *wire.release();
   config.set_queue_length(*link, queue_length);
   for (uint32_t n = TRY(read_count(reader)); n > 0; --n) TRY(add_address(config, *link, reader));
   for (uint32_t n = TRY(read_count(reader)); n > 0; --n) TRY(add_neighbour(*link, reader));
-  TRY(net::RingWire::connect(std::move(wire), Ref<net::NetworkNamespace>(net), link));
+  TRY(stays.connect(Ref<net::NetworkNamespace>(net), link));
   TRY(config.set_flags(*link, net::interface_flag::up, net::interface_flag::up));
   return link->index();
 }
@@ -107,6 +118,8 @@ Result<void> add_route(net::NetworkNamespace& net, const Vec<uint32_t>& indexes,
   r.mtu = reader.u32();
   r.tos = static_cast<uint8_t>(reader.u32());
   r.flags = reader.u32();
+  r.expires_ns = end_of(reader.u32());
+  r.by_prefix = !r.v4() && r.protocol == net::RouteEntry::kByKernel && r.expires_ns != 0;
   if (!reader.ok() || length > r.destination.bits()) return Errno::inval;
   if (place != hostcall::kNoPlace && place >= indexes.size()) return Errno::inval;
   if (place != hostcall::kNoPlace) r.interface = indexes[place];
@@ -125,6 +138,9 @@ Result<void> set_up_network(net::NetworkNamespace& net, std::string_view bytes) 
   for (uint32_t i = 0; i < interfaces; ++i) TRY(indexes.push_back(TRY(add_interface(net, i, reader))));
   for (uint32_t n = TRY(read_count(reader)); n > 0; --n) TRY(add_route(net, indexes, reader));
   if (!reader.at_end()) return Errno::inval;
+  for (const uint32_t index : indexes)
+    if (auto link = net.inet().config.interface(index); link && link->neighbours())
+      link->neighbours()->link().autoconf().watch_times();
   net.inet().drain();
   return {};
 }

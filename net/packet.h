@@ -58,8 +58,8 @@ class Slice {
   uint32_t offset_ = 0, size_ = 0;
 };
 
-// Whether what came from outside may be kept at the expense of the account: a part of its limit is left to its
-// own tasks. `first`: whoever asks keeps next to nothing so far, and gets on with a little.
+// Whether what came from outside may be kept at the expense of the account: a part of its limit is left to
+// its own tasks. `first`: whoever asks keeps next to nothing so far, and gets on with a little.
 bool has_room_for_received(AccountId account, size_t bytes, bool first);
 
 class Packet;

@@ -24,6 +24,8 @@ inline constexpr uint32_t kWireBufferSize = 4096;  // whole pages
 // A frame whose IP packet has 64 KiB, with its Ethernet header and a VLAN tag.
 inline constexpr uint32_t kMaxFrame = 65535 + 18;
 inline constexpr uint32_t kMinFrame = 14;
+// So many packets may one frame stand for (WireOffload::segments), when the sentry sends it.
+inline constexpr uint32_t kMaxSegments = 128;
 // Of one frame.
 inline constexpr uint32_t kMaxWirePieces = 40;
 inline constexpr uint32_t kMaxFrameBuffers = (kMaxFrame + kWireBufferSize - 1) / kWireBufferSize;

@@ -21,7 +21,7 @@ struct SandboxConfig {
   std::string container;      // hostcall/container_spec.h bytes
   std::vector<int> donated;   // fds, taken over; handle i = donated[i]. Directories, files, stdio
   int debug_log_fd = -1;      // sentry log and strace lines go here; -1: nowhere
-  unsigned log_level = 2;  // LogLevel
+  unsigned log_level = 2;     // LogLevel
   bool strace = false;
   bool host_fifo = false;  // FIFOs beneath donated directories may be opened
 };

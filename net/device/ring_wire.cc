@@ -5,6 +5,7 @@
 
 #include "kvm/arch/seam.h"
 #include "kvm/hostcall/client.h"
+#include "net/device/split_datagrams.h"
 #include "net/inet/stack.h"
 #include "net/inet/wire.h"
 
@@ -66,18 +67,15 @@ RingWire::~RingWire() {
   if (piece_block_) mm::put_page(*piece_block_);
 }
 
-Result<void> RingWire::connect(Unique<RingWire> wire, Ref<NetworkNamespace> net, Ref<Ethernet> link) {
-  if (wire->number_ >= hc::kMaxWires) return Errno::badf;
-  wire->net_ = std::move(net);
-  wire->link_ = std::move(link);
+Result<void> RingWire::connect(Ref<NetworkNamespace> net, Ref<Ethernet> link) {
+  if (number_ >= hc::kMaxWires) return Errno::badf;
+  net_ = std::move(net);
+  link_ = std::move(link);
   RingWire* none = nullptr;
-  std::atomic<RingWire*>& place = g_wires[wire->number_];
-  if (!place.compare_exchange_strong(none, wire.get(), std::memory_order_acq_rel)) return Errno::busy;
-  // From here on it stays: the monitor writes into its buffers.
-  RingWire& stays = *wire.release();
+  if (!g_wires[number_].compare_exchange_strong(none, this, std::memory_order_acq_rel)) return Errno::busy;
   auto reply = hostcall::call<hc::WireAttach>([&](auto& request) {
-    request.wire = stays.number_;
-    request.ring_phys = mm::page_phys(*stays.ring_block_);
+    request.wire = number_;
+    request.ring_phys = mm::page_phys(*ring_block_);
   });
   if (!reply) return reply.error();
   return {};
@@ -176,6 +174,12 @@ bool RingWire::refill(uint32_t count, std::span<Slice> fresh) {
   return true;
 }
 
+// As network cards do: frames for other stations are nobody's, unless somebody wants all.
+bool RingWire::wanted(const std::byte* frame) const {
+  const MacAddress to = MacAddress::from(frame);
+  return to.is_group() || to == link_->mac() || promiscuous_.load(std::memory_order_relaxed);
+}
+
 // Null: there is no memory for it.
 PacketPtr RingWire::take_frame(const hc::WireFrame& frame) {
   Slice& first = buffers_[rx_buffers_ % kBuffers];
@@ -234,12 +238,13 @@ bool RingWire::work(unsigned& budget) {
       broken_ = true;
       return true;
     }
-    PacketPtr frame = take_frame(about);
+    const bool taken = wanted(buffers_[rx_buffers_ % kBuffers].data());
+    PacketPtr frame = taken ? take_frame(about) : PacketPtr();
     ++rx_frames_;
     rx_buffers_ += (about.size + hc::kWireBufferSize - 1) / hc::kWireBufferSize;
     if (frame)
       give(std::move(frame), about);
-    else
+    else if (taken)
       link_->received.dropped.fetch_add(1, std::memory_order_relaxed);
   }
   return true;
@@ -283,45 +288,6 @@ void poll_wires() {
     const auto number = static_cast<unsigned>(std::countr_zero(wires));
     if (RingWire* wire = g_wires[number].load(std::memory_order_acquire)) wire->poll();
   }
-}
-
-bool split_datagrams(const Packet& frame, uint32_t transport, PacketQueue& out) {
-  constexpr uint32_t kEthernet = 14, kTypeAt = 12, kV4Header = 20, kV6Header = 40, kUdp = 8;
-  const uint32_t headers = transport + kUdp;
-  // What is cut off each time is told by the frame's maker, not by its headers.
-  const uint32_t step = frame.info.segment_size;
-  if (frame.linear_size() < headers || step == 0) return false;
-  // As many as Linux makes one of (UDP_MAX_SEGMENTS): who sends more wants to fill our memory.
-  constexpr size_t kMostSegments = 128;
-  if ((frame.size() - headers + step - 1) / step > kMostSegments) return false;
-  const uint16_t ether = header_at<Be16>(frame.data() + kTypeAt);
-  const bool v4 = ether == ether_type::ipv4;
-  if ((!v4 && ether != ether_type::ipv6) || transport < kEthernet + (v4 ? kV4Header : kV6Header))
-    return false;
-  for (size_t at = headers; at < frame.size(); at += step) {
-    const auto size = static_cast<uint32_t>(std::min<size_t>(step, frame.size() - at));
-    PacketPtr part = Packet::create(Packet::kHeaderRoom + headers);
-    if (!part) return true;
-    __builtin_memcpy(part->put(headers), frame.data(), headers);
-    if (!part->append(frame, at, size)) return true;
-    std::byte* ip = part->data() + kEthernet;
-    if (v4) {
-      constexpr uint32_t kLengthAt = 2, kSumAt = 10;
-      header_at<Be16>(ip + kLengthAt) = static_cast<uint16_t>(headers - kEthernet + size);
-      __builtin_memset(ip + kSumAt, 0, sizeof(uint16_t));
-      const uint16_t sum = checksum_of({ip, transport - kEthernet});
-      __builtin_memcpy(ip + kSumAt, &sum, sizeof sum);
-    } else {
-      constexpr uint32_t kLengthAt = 4;
-      header_at<Be16>(ip + kLengthAt) = static_cast<uint16_t>(headers - kEthernet - kV6Header + size);
-    }
-    constexpr uint32_t kUdpLengthAt = 4;
-    header_at<Be16>(part->data() + transport + kUdpLengthAt) = static_cast<uint16_t>(kUdp + size);
-    // The sum of the whole, of which this is a part, was never made or was right.
-    part->info.checksum = ChecksumState::verified;
-    out.push_back(std::move(part));
-  }
-  return true;
 }
 
 }  // namespace runsc::net

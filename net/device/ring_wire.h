@@ -17,11 +17,14 @@ class RingWire final : public Wire, public HeapObject {
 
   // Where its frames go; the namespace lives as long as the wire from then on, as both do until the sandbox
   // ends. The monitor starts: whoever is connected gets frames in poll_wires(). EBUSY, EBADF: no such wire.
-  static Result<void> connect(Unique<RingWire> wire, Ref<NetworkNamespace> net, Ref<Ethernet> link);
+  Result<void> connect(Ref<NetworkNamespace> net, Ref<Ethernet> link);
 
   bool send(PacketPtr frame) override;
   bool checksum_offload() const override { return true; }
   uint32_t segment_max() const override { return kSegmentMax; }
+  void set_receive_filter(bool promiscuous) override {
+    promiscuous_.store(promiscuous, std::memory_order_relaxed);
+  }
 
   // Takes frames that came, up to a budget (the rest soon), and has the stack deliver them. No locks held.
   void poll();
@@ -45,6 +48,7 @@ class RingWire final : public Wire, public HeapObject {
   // What the ring needs no more of stays with the caller, to be freed without the lock.
   bool put_locked(PacketPtr& frame) REQUIRES(lock_);
   bool work(unsigned& budget);
+  bool wanted(const std::byte* frame) const;
   PacketPtr take_frame(const hostcall::WireFrame& frame);
   bool refill(uint32_t count, std::span<Slice> fresh);
   void give(PacketPtr frame, const hostcall::WireFrame& about);
@@ -67,6 +71,7 @@ class RingWire final : public Wire, public HeapObject {
   Ref<NetworkNamespace> net_;
   Ref<Ethernet> link_;
   Again again_{*this};
+  std::atomic<bool> promiscuous_{false};
 
   SpinLock lock_;  // of sending; nothing is freed under it
   uint32_t tx_filled_ GUARDED_BY(lock_) = 0, tx_reaped_ GUARDED_BY(lock_) = 0;
@@ -78,10 +83,6 @@ class RingWire final : public Wire, public HeapObject {
   uint32_t rx_frames_ = 0, rx_buffers_ = 0;
   bool broken_ = false;  // the monitor said what cannot be: nothing more is taken
 };
-
-// Cuts a UDP datagram that stands for several (frame with headers; its UDP header `transport` bytes behind
-// its start) into those, in `out`. False: it is none.
-bool split_datagrams(const Packet& frame, uint32_t transport, PacketQueue& out);
 
 // For Shared::wires_pending: takes what came. Idle context or task, no locks held.
 void poll_wires();

@@ -293,29 +293,40 @@ void Autoconf::prefix(std::span<const std::byte> option, uint64_t now) {
     address_of_prefix(address, valid, preferred, now);
 }
 
+// RFC 4862, 5.5.3 (e).
+void Autoconf::refresh(const InterfaceAddress& address, uint32_t valid_s, uint32_t preferred_s,
+                       uint64_t now) {
+  InterfaceAddress own = address;
+  const uint64_t left = own.valid_ns > now ? (own.valid_ns - now) / kSecond : 0;
+  // Nobody ends an address at once who cannot prove who he is.
+  valid_s = std::max(valid_s, static_cast<uint32_t>(std::min<uint64_t>(left, kTwoHours)));
+  own.valid_ns = end_of_address(now, valid_s);
+  own.preferred_ns = after(now, preferred_s);
+  own.changed_ns = now;
+  const uint32_t old = preferred_s == 0 ? address_flag::deprecated : 0;
+  (void)stack_.config.change_address(link_, own.address, old, address_flag::deprecated, &own);
+}
+
 // RFC 4862, 5.5.3.
 void Autoconf::address_of_prefix(const IpAddress& prefix, uint32_t valid_s, uint32_t preferred_s,
                                  uint64_t now) {
   const IpAddress address(prefix.high, eui64(link_.mac()));
-  InterfaceAddress own;
-  if (stack_.config.find_address(address, link_.index(), own)) {
-    if (own.flags & address_flag::permanent) return;
-    const uint64_t left = own.valid_ns > now ? (own.valid_ns - now) / kSecond : 0;
-    // Nobody ends an address at once who cannot prove who he is.
-    valid_s = std::max(valid_s, static_cast<uint32_t>(std::min<uint64_t>(left, kTwoHours)));
-    own.valid_ns = end_of_address(now, valid_s);
-    own.preferred_ns = after(now, preferred_s);
-    own.changed_ns = now;
-    const uint32_t old = preferred_s == 0 ? address_flag::deprecated : 0;
-    (void)stack_.config.change_address(link_, address, old, address_flag::deprecated, &own);
-    return;
-  }
   Vec<InterfaceAddress> all;
-  if (valid_s == 0 || !stack_.config.list_addresses(link_, all)) return;
-  if (std::count_if(all.begin(), all.end(), [](const InterfaceAddress& a) { return !a.address.is_v4(); }) >=
-      static_cast<ptrdiff_t>(kMostAddresses))
-    return;
-  own = {};
+  if (!stack_.config.list_addresses(link_, all)) return;
+  size_t count = 0;
+  bool known = false;
+  for (const InterfaceAddress& a : all) {
+    if (a.address.is_v4()) continue;
+    ++count;
+    // Whoever made it of this prefix: the host may have done so by another rule.
+    const bool made = a.flags & address_flag::manage_temporary && a.prefix == kPrefixLength &&
+                      a.address.high == prefix.high;
+    if (a.address != address && !made) continue;
+    known = true;
+    if (!(a.flags & address_flag::permanent)) refresh(a, valid_s, preferred_s, now);
+  }
+  if (known || valid_s == 0 || count >= kMostAddresses) return;
+  InterfaceAddress own;
   own.address = own.peer = address;
   own.prefix = kPrefixLength;
   own.protocol = kFromAdvert;

@@ -57,6 +57,7 @@ class Autoconf {
   void ask_routers_locked(uint64_t now) REQUIRES(lock_);
   void router(const IpAddress& router, uint32_t lifetime_s, uint64_t now);
   void prefix(std::span<const std::byte> option, uint64_t now);
+  void refresh(const InterfaceAddress& address, uint32_t valid_s, uint32_t preferred_s, uint64_t now);
   void address_of_prefix(const IpAddress& prefix, uint32_t valid_s, uint32_t preferred_s, uint64_t now);
 
   Stack& stack_;

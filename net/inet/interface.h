@@ -69,6 +69,8 @@ class Interface : public RefCounted<Interface> {
   virtual bool completes_checksums() const { return false; }
   // Payload that one Packet with `segment_size` may have; 0: it takes no such packets.
   virtual uint32_t segment_max() const { return 0; }
+  // And how many such packets it may stand for: more would be made work for others by little of one's own.
+  static constexpr uint32_t kMostSegments = 128;
 
   // Who has which link-layer address; null: the link has none (lo).
   virtual Neighbours* neighbours() { return nullptr; }

@@ -18,9 +18,13 @@ using N = NeighbourSettings;
 constexpr uint32_t kMost = 0x7fffffff;
 
 constexpr SettingRow kConf4[] = {
-    {"accept_local", conf<&I::accept_local>}, {"arp_accept", conf<&I::arp_accept>},
-    {"arp_announce", conf<&I::arp_announce>}, {"arp_ignore", conf<&I::arp_ignore>},
-    {"arp_notify", conf<&I::arp_notify>},     {"force_igmp_version", conf<&I::force_igmp_version>},
+    {"accept_local", conf<&I::accept_local>},
+    {"arp_accept", conf<&I::arp_accept>},
+    {"arp_announce", conf<&I::arp_announce>},
+    {"arp_ignore", conf<&I::arp_ignore>},
+    {"arp_notify", conf<&I::arp_notify>},
+    {"force_igmp_version", conf<&I::force_igmp_version>},
+    {"promote_secondaries", conf<&I::promote_secondaries>},
     {"rp_filter", conf<&I::rp_filter>},
 };
 constexpr SettingRow kConf6[] = {

@@ -22,7 +22,7 @@ struct InterfaceSettings {
 
   // conf/IF of IPv4. Of these what `all` says counts too.
   Setting arp_accept{0}, arp_ignore{0}, arp_announce{0}, arp_notify{0}, rp_filter{0}, accept_local{0},
-      force_igmp_version{0};
+      force_igmp_version{0}, promote_secondaries{0};
 
   // conf/IF of IPv6. disable_ipv6: no addresses, nothing is taken or sent (see NetConfig::switch_ipv6()).
   Setting disable_ipv6{0}, accept_ra{1}, accept_ra_defrtr{1}, accept_ra_pinfo{1}, accept_ra_mtu{1},

@@ -174,37 +174,66 @@ void MulticastReports::has_link_local() {
   arm_locked();
 }
 
+struct MulticastReports::Due {
+  Group group;
+  unsigned version = 0;
+};
+
+// What is due from place `from` on, which is moved behind what has been looked at.
+size_t MulticastReports::take_due_locked(uint64_t now, size_t& from, std::span<Due> out) {
+  size_t count = 0;
+  while (from < groups_.size() && count < out.size()) {
+    Group& g = groups_[from];
+    if (g.at_ns > now) {
+      ++from;
+      continue;
+    }
+    const bool v6 = !g.group.is_v4();
+    const unsigned version = version_locked(v6, now);
+    out[count++] = {g, version};
+    const bool newest = version == (v6 ? 2 : 3);
+    if (g.change && g.times) --g.times;
+    if (g.gone && !newest) g.times = 0;
+    g.reporter = true;
+    g.at_ns = kNever;
+    if (g.change && g.times)
+      g.at_ns = now + kLeastDelay + some_of(newest ? kUnsolicited3 : kUnsolicited2);
+    else
+      g.change = false;
+    if (g.gone && g.times == 0) {
+      // The last one takes its place, and is the next to be looked at.
+      std::swap(g, groups_.back());
+      groups_.pop_back();
+    } else {
+      ++from;
+    }
+  }
+  return count;
+}
+
 void MulticastReports::tick() {
   if (!stack_.net().try_ref()) return;
   Ref<NetworkNamespace> keep = Ref<NetworkNamespace>::adopt(&stack_.net());
   const uint64_t now = monotonic_ns();
-  for (bool more = true; more;) {
-    more = false;
-    Group due;
-    unsigned version = 0;
+  constexpr size_t kAtOnce = 16;
+  Due due[kAtOnce];
+  size_t from = 0, count;
+  do {
     {
       LockGuard guard(lock_);
-      for (size_t i = 0; i < groups_.size() && !more; ++i) {
-        Group& g = groups_[i];
-        if (g.at_ns > now) continue;
-        more = true;
-        due = g;
-        const bool v6 = !g.group.is_v4();
-        version = version_locked(v6, now);
-        const bool newest = version == (v6 ? 2 : 3);
-        if (g.change && g.times) --g.times;
-        if (g.gone && !newest) g.times = 0;
-        g.reporter = true;
-        g.at_ns = kNever;
-        if (g.change && g.times)
-          g.at_ns = now + kLeastDelay + some_of(newest ? kUnsolicited3 : kUnsolicited2);
-        else
-          g.change = false;
-        if (g.gone && g.times == 0) groups_.erase(i);
-      }
+      count = take_due_locked(now, from, due);
     }
-    if (more) report(due, version);
-  }
+    for (const Due& d : std::span(due, count)) {
+      // Two who joined and left at the same time may have told us in the wrong order.
+      const bool member = stack_.config.is_member(link_.index(), d.group.group);
+      if (member != d.group.gone)
+        report(d.group, d.version);
+      else if (member)
+        joined(d.group.group);
+      else
+        left(d.group.group);
+    }
+  } while (count == kAtOnce);
   {
     LockGuard guard(lock_);
     arm_locked();

@@ -60,7 +60,9 @@ class MulticastReports {
     void fire() override { owner_.tick(); }
     MulticastReports& owner_;
   };
+  struct Due;
   void tick();
+  size_t take_due_locked(uint64_t now, size_t& from, std::span<Due> out) REQUIRES(lock_);
   void arm_locked() REQUIRES(lock_);
   unsigned version_locked(bool v6, uint64_t now) const REQUIRES(lock_);
   void queried_locked(const IpAddress& group, bool v6, uint64_t within_ns, uint64_t now) REQUIRES(lock_);

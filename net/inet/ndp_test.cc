@@ -253,6 +253,52 @@ TEST_CASE("ndp: routers and their prefixes") {
   }
 }
 
+TEST_CASE("ndp: what the host had of a router is refreshed by it, or ends") {
+  World w;
+  w.two();
+  Host& h = w.a();
+  // Made by another rule than ours (RFC 7217), and the routes that came with it.
+  InterfaceAddress a;
+  a.address = a.peer = ip("2001:db8:1::1234:5678");
+  a.prefix = 64;
+  a.protocol = 2;
+  a.flags = address_flag::manage_temporary | address_flag::no_dad;
+  a.valid_ns = monotonic_ns() + 30 * kSecond;
+  a.preferred_ns = monotonic_ns() + 20 * kSecond;
+  REQUIRE(h.config().add_address(*h.link, a));
+  RouteEntry net;
+  net.destination = ip("2001:db8:1::");
+  net.length = 64;
+  net.gateway = net.source = kAnyV6;
+  net.interface = h.link->index();
+  net.metric = 256;
+  net.protocol = RouteEntry::kByKernel;
+  net.by_prefix = true;
+  net.expires_ns = a.valid_ns;
+  REQUIRE(h.config().add_route(net, false, true));
+  h.link->autoconf().watch_times();
+  const char* text = "2001:db8:1::1234:5678";
+  SECTION("nobody tells of it") {
+    w.run(25 * kSecond);
+    uint32_t flags = 0;
+    REQUIRE(has_address(h, text, &flags));
+    CHECK(flags & address_flag::deprecated);
+    w.run(10 * kSecond);
+    CHECK_FALSE(has_address(h, text));
+    CHECK(way(h, "2001:db8:1::77") == "none");
+  }
+  SECTION("its router does") {
+    from_router(
+        h, router("40 00 0708 00000000 00000000", prefix("2001:db8:1::", "40c0", "00015180", "00003840")));
+    w.run(60 * kSecond);
+    uint32_t flags = 0;
+    REQUIRE(has_address(h, text, &flags));
+    CHECK_FALSE(flags & address_flag::deprecated);
+    CHECK_FALSE(has_address(h, kMine));
+    CHECK(way(h, "2001:db8:1::77") == "2001:db8:1::77");
+  }
+}
+
 TEST_CASE("ndp: redirects, and routers that mean harm") {
   World w;
   w.two();

@@ -14,6 +14,7 @@ namespace {
 constexpr uint32_t kSettable = interface_flag::up | interface_flag::debug | interface_flag::promisc |
                                interface_flag::allmulti | interface_flag::multicast | interface_flag::noarp;
 constexpr uint32_t kLeastMtu4 = 68, kLeastMtu6 = 1280;
+constexpr uint32_t kAnyPrefix = ~0u;
 
 bool valid_name(std::string_view name) {
   if (name.empty() || name.size() > Interface::kNameMax || name == "." || name == "..") return false;
@@ -100,19 +101,22 @@ Result<void> NetConfig::routes_follow_locked(Interface& interface) {
     drop_routes_locked(interface, nullptr, false);
     return {};
   }
-  for (const InterfaceAddress& a : interface.addresses_) TRY(add_implied_locked(interface, a));
-  return {};
+  return add_implied_locked(interface, interface.addresses_.span());
 }
 
 Result<void> NetConfig::set_flags(Interface& interface, uint32_t flags, uint32_t mask) {
   bool went;
   {
     LockGuard guard(lock_);
-    const bool was_up = interface.up();
+    const uint32_t before = interface.flags();
     if (!change_flags_locked(interface, flags, mask & kSettable)) return {};
+    went = ((before ^ interface.flags()) & interface_flag::up) != 0;
+    if (went)
+      if (auto followed = routes_follow_locked(interface); !followed) {
+        interface.flags_.store(before, std::memory_order_relaxed);
+        return followed;
+      }
     changed();
-    went = was_up != interface.up();
-    if (went) TRY(routes_follow_locked(interface));
   }
   interface.flags_changed();
   if (ConfigWatcher* w = watcher()) w->link_changed(interface);
@@ -179,7 +183,11 @@ Result<void> NetConfig::add_address(Interface& interface, const InterfaceAddress
       if (v4 && a.address.is_v4() && a.prefix == fresh.prefix && a.address.matches(fresh.address, a.prefix))
         fresh.flags |= secondary;
     TRY(interface.addresses_.push_back(fresh));
-    if (interface.up()) TRY(add_implied_locked(interface, fresh));
+    if (interface.up())
+      if (auto added = add_implied_locked(interface, {&fresh, 1}); !added) {
+        interface.addresses_.pop_back();
+        return added;
+      }
     changed();
   }
   if (ConfigWatcher* w = watcher(); w && !fresh.tentative()) w->address_changed(interface, fresh, false);
@@ -187,22 +195,71 @@ Result<void> NetConfig::add_address(Interface& interface, const InterfaceAddress
   return {};
 }
 
+InterfaceAddress* NetConfig::find_address_locked(Interface& interface, const IpAddress& address,
+                                                 uint32_t prefix) {
+  for (InterfaceAddress& a : interface.addresses_)
+    if (a.address == address && (prefix == kAnyPrefix || a.prefix == prefix)) return &a;
+  return nullptr;
+}
+
 Result<void> NetConfig::remove_address(Interface& interface, const IpAddress& address, uint32_t prefix) {
+  InterfaceAddress first, other;
+  {
+    LockGuard guard(lock_);
+    const InterfaceAddress* found = find_address_locked(interface, address, prefix);
+    if (!found) return Errno::addrnotavail;
+    first = *found;
+  }
+  const bool primary = address.is_v4() && !(first.flags & address_flag::secondary);
+  const bool heir = interface.with_all(&InterfaceSettings::promote_secondaries) != 0;
+  while (primary && !heir && find_secondary(interface, first, other))
+    (void)remove_one(interface, other.address, other.prefix);
+  TRY(remove_one(interface, address, first.prefix));
+  if (primary && heir && find_secondary(interface, first, other)) promote(interface, other);
+  return {};
+}
+
+Result<void> NetConfig::remove_one(Interface& interface, const IpAddress& address, uint32_t prefix) {
   InterfaceAddress gone;
   {
     LockGuard guard(lock_);
-    Vec<InterfaceAddress>& all = interface.addresses_;
-    size_t i = 0;
-    while (i < all.size() && !(all[i].address == address && (prefix == ~0u || all[i].prefix == prefix))) ++i;
-    if (i == all.size()) return Errno::addrnotavail;
-    gone = all[i];
-    all.erase(i);
+    const InterfaceAddress* found = find_address_locked(interface, address, prefix);
+    if (!found) return Errno::addrnotavail;
+    gone = *found;
+    interface.addresses_.erase(static_cast<size_t>(found - interface.addresses_.data()));
     drop_routes_locked(interface, &gone, false);
     changed();
   }
   if (ConfigWatcher* w = watcher()) w->address_changed(interface, gone, true);
   interface.address_removed(gone);
   return {};
+}
+
+// The first one that is secondary because of `primary`.
+bool NetConfig::find_secondary(Interface& interface, const InterfaceAddress& primary, InterfaceAddress& out) {
+  LockGuard guard(lock_);
+  for (const InterfaceAddress& a : interface.addresses_) {
+    if (!a.address.is_v4() || !(a.flags & address_flag::secondary) || a.prefix != primary.prefix) continue;
+    if (!a.address.matches(primary.address, primary.prefix)) continue;
+    out = a;
+    return true;
+  }
+  return false;
+}
+
+void NetConfig::promote(Interface& interface, const InterfaceAddress& secondary) {
+  InterfaceAddress now;
+  {
+    LockGuard guard(lock_);
+    InterfaceAddress* found = find_address_locked(interface, secondary.address, secondary.prefix);
+    if (!found) return;
+    found->flags &= ~address_flag::secondary;
+    now = *found;
+    // Without memory for its routes it is an address all the same.
+    if (interface.up()) (void)add_implied_locked(interface, {&now, 1});
+    changed();
+  }
+  if (ConfigWatcher* w = watcher()) w->address_changed(interface, now, false);
 }
 
 bool NetConfig::find_address(const IpAddress& address, uint32_t interface, InterfaceAddress& out) const {

@@ -72,7 +72,8 @@ class NetConfig {
   Ref<Interface> interface(std::string_view name) const;
   Interface* loopback() const { return loopback_; }  // there is always one
   Result<void> list_interfaces(Vec<Ref<Interface>>& out) const;
-  // The flags that can be set (IFF_UP, ...). Going down takes IPv6 addresses and routes away.
+  // The flags that can be set (IFF_UP, ...). Going down takes IPv6 addresses and routes away. ENOMEM: all is
+  // as it was.
   Result<void> set_flags(Interface& interface, uint32_t flags, uint32_t mask);
   Result<void> set_mtu(Interface& interface, uint32_t mtu);  // EINVAL
   // disable_ipv6: going off takes the addresses of IPv6 away, coming on brings those that come by themselves.
@@ -85,7 +86,8 @@ class NetConfig {
   // EEXIST, ENOMEM; EACCES: an IPv6 one, where that is off. An IPv6 address of an Ethernet that has neither
   // address_flag::permanent nor no_dad is tentative until nobody else is found to have it (RFC 4862).
   Result<void> add_address(Interface& interface, const InterfaceAddress& address);
-  // The address with its prefix (prefix ~0: any). EADDRNOTAVAIL.
+  // The address with its prefix (prefix ~0: any). EADDRNOTAVAIL. With a primary one of IPv4 the secondary
+  // ones of its subnet go, or the first of them takes its place (promote_secondaries).
   Result<void> remove_address(Interface& interface, const IpAddress& address, uint32_t prefix);
   Result<void> list_addresses(const Interface& interface, Vec<InterfaceAddress>& out) const;
   // An address of ours; on `interface` only, if that is not 0. IPv4: all of 127/8 too.
@@ -146,8 +148,13 @@ class NetConfig {
   Interface* find_locked(uint32_t index) const REQUIRES(lock_);
   bool change_flags_locked(Interface& interface, uint32_t flags, uint32_t mask) REQUIRES(lock_);
   Result<void> routes_follow_locked(Interface& interface) REQUIRES(lock_);
-  Result<void> add_implied_locked(const Interface& interface, const InterfaceAddress& address)
+  Result<void> add_implied_locked(const Interface& interface, std::span<const InterfaceAddress> addresses)
       REQUIRES(lock_);
+  InterfaceAddress* find_address_locked(Interface& interface, const IpAddress& address, uint32_t prefix)
+      REQUIRES(lock_);
+  Result<void> remove_one(Interface& interface, const IpAddress& address, uint32_t prefix);
+  bool find_secondary(Interface& interface, const InterfaceAddress& primary, InterfaceAddress& out);
+  void promote(Interface& interface, const InterfaceAddress& secondary);
   bool is_local_locked(const IpAddress& address, uint32_t interface) const REQUIRES(lock_);
   Interface* owner_locked(const IpAddress& address, uint32_t interface) const REQUIRES(lock_);
   bool is_broadcast_locked(const IpAddress& address, uint32_t interface) const REQUIRES(lock_);

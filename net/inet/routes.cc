@@ -25,19 +25,51 @@ bool same_route(const RouteEntry& a, const RouteEntry& b) {
 
 }  // namespace
 
-// What an address brings along when its interface is up.
-Result<void> NetConfig::add_implied_locked(const Interface& interface, const InterfaceAddress& address) {
+// What addresses bring along when their interface is up: all of it, or ENOMEM. There may be many of either.
+Result<void> NetConfig::add_implied_locked(const Interface& interface,
+                                           std::span<const InterfaceAddress> addresses) {
   Result<void> status;
   Vec<RouteEntry> implied;
-  implied_routes(interface, address, implied, status);
-  for (const RouteEntry& r : implied) {
-    const bool there = std::any_of(routes_.begin(), routes_.end(), [&](const RouteEntry& o) {
-      return same_route(o, r) && o.interface == r.interface && o.metric == r.metric && o.gateway.is_any() &&
-             o.protocol == kByKernel && !r.v4();
-    });
-    if (status && r.table == RouteEntry::kMain && !there) status = insert_route_locked(r);
+  for (const InterfaceAddress& a : addresses) implied_routes(interface, a, implied, status);
+  TRY(status);
+  Vec<size_t> order;  // of those for the main table
+  for (size_t i = 0; i < implied.size(); ++i)
+    if (implied[i].table == RouteEntry::kMain) TRY(order.push_back(i));
+  const auto in_order = [&](const RouteEntry& a, const RouteEntry& b) {
+    if (before(a, b) || before(b, a)) return before(a, b);
+    return a.destination.high != b.destination.high ? a.destination.high < b.destination.high
+                                                    : a.destination.low < b.destination.low;
+  };
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return in_order(implied[a], implied[b]) || (!in_order(implied[b], implied[a]) && a < b);
+  });
+  // A route of IPv6 stands for all addresses of its prefix.
+  const auto twins = [&](const RouteEntry& a, const RouteEntry& b) {
+    return !a.v4() && same_route(a, b) && a.interface == b.interface && a.metric == b.metric;
+  };
+  auto end = std::unique(order.begin(), order.end(),
+                         [&](size_t a, size_t b) { return twins(implied[a], implied[b]); });
+  for (const RouteEntry& r : routes_) {
+    if (r.v4() || r.interface != interface.index() || r.protocol != kByKernel || !r.gateway.is_any())
+      continue;
+    auto at = std::lower_bound(order.begin(), end, r,
+                               [&](size_t a, const RouteEntry& b) { return in_order(implied[a], b); });
+    if (at != end && twins(implied[*at], r)) end = std::move(at + 1, end, at);
   }
-  return status;
+  const std::span<const size_t> fresh(order.begin(), end);
+  if (fresh.empty()) return {};
+  if (fresh.size() == 1) return insert_route_locked(implied[fresh[0]]);
+  Vec<RouteEntry> merged;
+  TRY(merged.reserve(routes_.size() + fresh.size()));
+  size_t next = 0;
+  for (const RouteEntry& r : routes_) {
+    while (next < fresh.size() && before(implied[fresh[next]], r))
+      TRY(merged.push_back(implied[fresh[next++]]));
+    TRY(merged.push_back(r));
+  }
+  while (next < fresh.size()) TRY(merged.push_back(implied[fresh[next++]]));
+  routes_ = std::move(merged);
+  return {};
 }
 
 void implied_routes(const Interface& interface, const InterfaceAddress& a, Vec<RouteEntry>& out,
@@ -164,14 +196,15 @@ void NetConfig::drop_routes_locked(const Interface& interface, const InterfaceAd
       std::any_of(interface.addresses_.begin(), interface.addresses_.end(), [&](const auto& a) {
         return !a.address.is_v4() && a.prefix == of->prefix && a.address.matches(of->address, a.prefix);
       });
-  for (size_t i = routes_.size(); i-- > 0;) {
-    const RouteEntry& r = routes_[i];
-    if (r.interface != interface.index() || (v6only && r.v4())) continue;
+  const auto goes = [&](const RouteEntry& r) {
+    if (r.interface != interface.index() || (v6only && r.v4())) return false;
     const bool implied = of && !shared && r.protocol == kByKernel && r.length == of->prefix &&
                          r.destination == of->address.masked(of->prefix);
     const bool from_it = of && r.source == of->address && of->address.is_v4();
-    if (!of || implied || from_it) routes_.erase(i);
-  }
+    return !of || implied || from_it;
+  };
+  const auto end = std::remove_if(routes_.begin(), routes_.end(), goes);
+  (void)routes_.resize(static_cast<size_t>(end - routes_.begin()));  // no more than there were
 }
 
 Result<void> NetConfig::list_routes(Vec<RouteEntry>& out) const {

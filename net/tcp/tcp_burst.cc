@@ -42,7 +42,7 @@ void TcpEndpoint::emit(const Segment& segment) NO_THREAD_SAFETY_ANALYSIS {
   }
   burst_ = segment;
   burst_piece_ = segment.size;
-  burst_most_ = route_.interface->segment_max();
+  burst_most_ = std::min(route_.interface->segment_max(), burst_piece_ * Interface::kMostSegments);
 }
 
 void TcpEndpoint::send_burst_locked() {

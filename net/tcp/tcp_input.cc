@@ -89,7 +89,8 @@ bool tcp_error(Stack& stack, const IcmpError& error) {
   return endpoint && endpoint->icmp_error(error);
 }
 
-// Data from outside is the owner's to pay for; where that has no room, what the peer will send again gives way.
+// Data from outside is the owner's to pay for; where that has no room, what the peer will send again gives
+// way.
 bool TcpEndpoint::keep(Packet& packet) {
   if (packet.bill(owner(), false)) return true;
   bool nothing_else;

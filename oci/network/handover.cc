@@ -8,6 +8,7 @@
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -38,17 +39,70 @@ Expected<NetworkNamespaceId> id_of(const char* path) {
   return NetworkNamespaceId{st.st_dev, st.st_ino};
 }
 
-// Null: somebody has it.
-Expected<UniqueFd> claim_namespace() {
-  UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!fd) return fail_errno("the claim on the network namespace", kExitSandbox);
+// Who gives a namespace back has a socket of this name around the claim: whoever connects to it hears when it
+// is gone.
+constexpr std::string_view kGiver("\0runsc-network-back", 19);
+
+struct AbstractName {
   sockaddr_un name{};
-  name.sun_family = AF_UNIX;
-  std::copy(kClaim.begin(), kClaim.end(), name.sun_path);
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + kClaim.size());
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), size) == 0) return fd;
-  if (errno == EADDRINUSE) return UniqueFd();
+  socklen_t size;
+  explicit AbstractName(std::string_view text)
+      : size(static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + text.size())) {
+    name.sun_family = AF_UNIX;
+    std::copy(text.begin(), text.end(), name.sun_path);
+  }
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&name); }
+};
+
+std::unexpected<Error> claim_failed() {
   return fail_errno("the claim on the network namespace", kExitSandbox);
+}
+
+// Null: somebody has the name.
+Expected<UniqueFd> take_name(std::string_view text, int type) {
+  const AbstractName name(text);
+  UniqueFd fd(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+  if (!fd) return claim_failed();
+  if (::bind(fd.get(), name.get(), name.size) == 0) return fd;
+  if (errno == EADDRINUSE) return UniqueFd();
+  return claim_failed();
+}
+
+Expected<UniqueFd> claim_namespace() { return take_name(kClaim, SOCK_DGRAM); }
+
+// Null: somebody else is giving it back.
+Expected<UniqueFd> become_giver() {
+  UniqueFd fd = OCI_TRY(take_name(kGiver, SOCK_STREAM));
+  if (fd && ::listen(fd.get(), SOMAXCONN) != 0) return claim_failed();
+  return fd;
+}
+
+// Until whoever is giving the namespace back is done. False: nobody is.
+Expected<bool> wait_for_giver() {
+  const AbstractName name(kGiver);
+  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return claim_failed();
+  if (::connect(fd.get(), name.get(), name.size) != 0) {
+    if (errno == ECONNREFUSED) return false;
+    return claim_failed();
+  }
+  // Nothing is ever sent.
+  pollfd end{fd.get(), 0, 0};
+  constexpr int kPatienceMs = 10'000;
+  int n;
+  while ((n = ::poll(&end, 1, kPatienceMs)) < 0 && errno == EINTR) continue;
+  if (n == 0) return fail("the network namespace is being given back, and that does not end", kExitSandbox);
+  return true;
+}
+
+// For a sandbox. Null: another one has it.
+Expected<UniqueFd> claim_for_sandbox() {
+  for (;;) {
+    UniqueFd claim = OCI_TRY(claim_namespace());
+    if (claim) return claim;
+    // Who is not there any more may have had it a moment ago.
+    if (!OCI_TRY(wait_for_giver())) return claim_namespace();
+  }
 }
 
 tcmsg filter_place(uint32_t interface) {
@@ -192,7 +246,7 @@ Expected<TakenNetwork> take_network() {
   constexpr size_t kMostInterfaces = 32;
   if (taken.network.interfaces.size() > kMostInterfaces)
     return fail("the network namespace has too many interfaces for a sandbox", kExitSandbox);
-  taken.claim = OCI_TRY(claim_namespace());
+  taken.claim = OCI_TRY(claim_for_sandbox());
   if (!taken.claim) {
     taken.network = {};
     taken.warnings.push_back(loopback_only("the network namespace is another sandbox's"));
@@ -216,12 +270,14 @@ void give_network_back(const std::string& path) {
   if (target == network_namespace_here()) return;
   if (const auto machine = id_of("/proc/1/ns/net"); machine && *machine == target) return;
   if (::setns(there.get(), CLONE_NEWNET) != 0) return;
-  // Nobody else takes it meanwhile.
-  if (const Expected<UniqueFd> claim = claim_namespace(); claim && *claim) {
-    Expected<Netlink> netlink = Netlink::open();
-    // Also of those that have gone down since.
-    if (netlink)
-      for (const uint32_t interface : all_interfaces(*netlink)) let_hear(*netlink, interface);
+  // The claim is let go of first: whoever finds it taken finds the giver.
+  if (const Expected<UniqueFd> giver = become_giver(); giver && *giver) {
+    if (const Expected<UniqueFd> claim = claim_namespace(); claim && *claim) {
+      Expected<Netlink> netlink = Netlink::open();
+      // Also of those that have gone down since.
+      if (netlink)
+        for (const uint32_t interface : all_interfaces(*netlink)) let_hear(*netlink, interface);
+    }
   }
   if (::setns(here.get(), CLONE_NEWNET) != 0) ::_exit(kExitSandbox);
 }

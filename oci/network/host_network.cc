@@ -107,6 +107,15 @@ Expected<void> read_addresses(Netlink& netlink, HostNetwork& network) {
                         address.prefix = row.ifa_prefixlen;
                         address.scope = row.ifa_scope;
                         address.flags = answer.number<uint32_t>(sizeof row, IFA_FLAGS, row.ifa_flags);
+                        // Linux before 5.18 does not say it.
+                        const bool by_router = (address.flags & IFA_F_MANAGETEMPADDR) != 0;
+                        constexpr uint8_t kFromRouter = 2;  // IFAPROT_KERNEL_RA
+                        address.protocol =
+                            answer.number<uint8_t>(sizeof row, IFA_PROTO, by_router ? kFromRouter : 0);
+                        constexpr ifa_cacheinfo kNoEnd{hostcall::kForEver, hostcall::kForEver, 0, 0};
+                        const auto times = answer.number<ifa_cacheinfo>(sizeof row, IFA_CACHEINFO, kNoEnd);
+                        address.valid_s = times.ifa_valid;
+                        address.preferred_s = times.ifa_prefered;
                         // The host may still be looking whether somebody else has it; nobody has.
                         address.flags &= ~uint32_t{IFA_F_TENTATIVE | IFA_F_OPTIMISTIC};
                         if (row.ifa_family == AF_INET6 && (address.flags & IFA_F_PERMANENT) == 0)
@@ -122,6 +131,14 @@ uint32_t route_mtu(const NetlinkAnswer& answer) {
   uint32_t value = 0;
   if (mtu.size() == sizeof value) std::copy(mtu.begin(), mtu.end(), reinterpret_cast<char*>(&value));
   return value;
+}
+
+// Those that routers have told of end, unless they tell of them again.
+uint32_t seconds_left(const NetlinkAnswer& answer) {
+  constexpr int kTicks = 100;  // USER_HZ
+  const auto times = answer.number<rta_cacheinfo>(sizeof(rtmsg), RTA_CACHEINFO);
+  if (times.rta_expires == 0) return hostcall::kForEver;
+  return times.rta_expires < 0 ? 0 : static_cast<uint32_t>(times.rta_expires) / kTicks;
 }
 
 // Empty: it is. Why it is not one that is handed over.
@@ -152,6 +169,7 @@ void add_route(HostNetwork& network, const NetlinkAnswer& answer) {
   route.scope = row.rtm_scope;
   route.type = row.rtm_type;
   route.mtu = route_mtu(answer);
+  route.lasts_s = seconds_left(answer);
   route.tos = row.rtm_tos;
   route.flags = row.rtm_flags & RTNH_F_ONLINK;
   if (route.interface != 0 && find(network, route.interface) == nullptr) return;
@@ -209,6 +227,9 @@ void write_interface(Writer& writer, const HostInterface& interface) {
     writer.u32(address.prefix);
     writer.u32(address.scope);
     writer.u32(address.flags);
+    writer.u32(address.protocol);
+    writer.u32(address.valid_s);
+    writer.u32(address.preferred_s);
     writer.string(address.label);
   }
   writer.u32(static_cast<uint32_t>(interface.neighbours.size()));
@@ -271,8 +292,8 @@ std::string network_bytes(const HostNetwork& network) {
     writer.string(route.gateway);
     writer.string(route.source);
     writer.u32(place_of(network, route.interface));
-    for (const uint32_t number :
-         {route.metric, route.protocol, route.scope, route.type, route.mtu, route.tos, route.flags})
+    for (const uint32_t number : {route.metric, route.protocol, route.scope, route.type, route.mtu, route.tos,
+                                  route.flags, route.lasts_s})
       writer.u32(number);
   }
   return bytes;

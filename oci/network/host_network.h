@@ -12,7 +12,8 @@ namespace runsc::oci {
 // IP addresses are 4 or 16 bytes, hardware addresses 6; empty: there is none.
 struct HostAddress {
   std::string address, peer, broadcast, label;
-  uint32_t prefix = 0, scope = 0, flags = 0;
+  uint32_t prefix = 0, scope = 0, flags = 0, protocol = 0;
+  uint32_t valid_s = 0, preferred_s = 0;  // what is left; hostcall::kForEver
 };
 
 struct HostNeighbour {
@@ -31,7 +32,7 @@ struct HostInterface {
 struct HostRoute {
   std::string destination, gateway, source;
   uint32_t prefix = 0, interface = 0, metric = 0, protocol = 0, scope = 0, type = 0, mtu = 0, tos = 0,
-           flags = 0;
+           flags = 0, lasts_s = 0;  // hostcall::kForEver
 };
 
 struct HostNetwork {

@@ -1,9 +1,12 @@
 """Interfaces of the host in the hands of a sandbox: whose they are, and what becomes of them."""
 
+import json
 import os
+import select
+import socket
 import subprocess
 
-from cable import CLIENT, SERVER, Link, ping_inside, run, shape
+from cable import CLIENT, SERVER, Link, in_namespace, ping_inside, run, shape
 from command import ours
 from harness import expect, expect_in
 from hooks import hook
@@ -45,6 +48,85 @@ def test_a_namespace_that_another_sandbox_has(box):
     # That it has ended changes nothing for the first one.
     expect_in("2 packets received", link.ping("10.77.0.2").ok())
     expect_in("2 packets received", ping_inside(box, first, "10.77.0.1").ok())
+
+
+@ours
+def test_a_namespace_that_is_being_given_back(box):
+    """Whoever takes it waits for that: it is nobody's."""
+    link = Link(box)
+
+    def give():
+        giver, claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        giver.bind(b"\0runsc-network-back")
+        giver.listen()
+        claim.bind(b"\0runsc-network")
+        return giver, claim
+    giver, claim = in_namespace(link.inner, give)
+    name, _ = box.create(["sleep", "1000"], link.change)
+    started = box.start(box.manage("start", name), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    expect(len(select.select([giver], [], [], 60 * box.slow)[0]), 1, "it waits")
+    expect(started.poll(), None)
+    claim.close()
+    giver.close()
+    expect((started.wait(60 * box.slow), started.stderr.read()), (0, b""))
+    expect_in("2 packets received", ping_inside(box, name, "10.77.0.1").ok())
+
+
+@ours
+def test_what_is_there_for_a_time_ends_inside_too(box):
+    link = Link(box)
+    for words in (("addr", "add", "10.77.5.2/24", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "2000"),
+                  ("addr", "add", "fd77:5::2/64", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "2000", "nodad"),
+                  ("addr", "add", "10.77.6.2/24", "dev", "eth0", "valid_lft", "9", "preferred_lft", "5"),
+                  ("-6", "route", "add", "fd99::/64", "via", "fd77::1", "expires", "4000")):
+        run("ip", "-n", link.inner, *words)
+    name = link.start()
+    shown = {a["local"]: (a["valid_life_time"], a["preferred_life_time"])
+             for a in json.loads(box.ask("exec", name, "ip", "-j", "addr", "show", "dev", "eth0").ok())[0]["addr_info"]}
+    for address in ("10.77.5.2", "fd77:5::2"):
+        valid, preferred = shown[address]
+        expect((2900 < valid <= 3000, 1900 < preferred <= 2000), (True, True), shown)
+    expect(shown["10.77.0.2"], (0xFFFFFFFF, 0xFFFFFFFF))
+    route = json.loads(box.ask("exec", name, "ip", "-6", "-j", "route", "show", "fd99::/64").ok())[0]
+    expect(3900 < int(route["expires"]) <= 4000, True, route)
+    box.until(lambda: "10.77.6.2" not in box.ask("exec", name, "ip", "addr").ok(), "the end of an address")
+
+
+@ours
+def test_what_a_container_sees_and_sets_of_its_interface(box):
+    link = Link(box)
+    run("ip", "-n", link.inner, "neigh", "add", "10.77.0.9", "lladdr", "02:00:00:00:00:09", "dev", "eth0", "nud", "permanent")
+    name = link.start()
+
+    def ip(*words):
+        return box.ask("exec", name, "ip", *words).ok()
+    expect_in("2 packets received", ping_inside(box, name, "10.77.0.1").ok())
+    expect_in("2 packets received", ping_inside(box, name, "fd77::1").ok())
+    mac = json.loads(run("ip", "-n", link.peer, "-j", "link", "show", "eth0"))[0]["address"]
+    for family, address in (("-4", "10.77.0.1"), ("-6", "fd77::1")):
+        entry = [n for n in json.loads(ip(family, "-j", "neigh")) if n["dst"] == address][0]
+        expect((entry["lladdr"], entry["dev"], entry["state"][0] in ("REACHABLE", "STALE", "DELAY", "PROBE")),
+               (mac, "eth0", True), entry)
+    expect_in("02:00:00:00:00:09 PERMANENT", ip("neigh", "show", "10.77.0.9"))
+    for words, seen in ((("replace", "10.77.0.8", "lladdr", "02:00:00:00:00:08", "dev", "eth0", "nud", "permanent"), "02:00:00:00:00:08 PERMANENT"),
+                        (("replace", "10.77.0.8", "lladdr", "02:00:00:00:00:18", "dev", "eth0", "nud", "reachable"), "02:00:00:00:00:18 REACHABLE"),
+                        (("del", "10.77.0.8", "dev", "eth0"), "")):
+        ip("neigh", *words)
+        expect_in(seen, ip("neigh", "show", "10.77.0.8") or "none")
+    expect("02:00" in ip("neigh", "show", "10.77.0.8", "nud", "all").replace("FAILED", ""), False)
+    sent = json.loads(ip("-j", "-s", "link", "show", "eth0"))[0]
+    expect((sent["link_type"], sent["mtu"], "LOWER_UP" in sent["flags"], sent["stats64"]["rx"]["packets"] >= 4,
+            sent["stats64"]["tx"]["packets"] >= 4), ("ether", 1500, True, True, True), sent)
+    got = json.loads(ip("-j", "route", "get", "192.0.2.1"))[0]
+    expect((got["gateway"], got["dev"], got["prefsrc"]), ("10.77.0.1", "eth0", "10.77.0.2"))
+    ip("route", "add", "198.51.100.0/24", "via", "10.77.0.1", "metric", "7")
+    expect_in("198.51.100.0/24 via 10.77.0.1 dev eth0 metric 7", ip("route"))
+    # With a primary address go the secondary ones.
+    for host in (1, 2):
+        ip("addr", "add", f"10.79.0.{host}/24", "dev", "eth0")
+    expect_in("scope global secondary eth0", ip("addr", "show", "dev", "eth0", "secondary"))
+    ip("addr", "del", "10.79.0.1/24", "dev", "eth0")
+    expect("10.79" in ip("addr"), False)
 
 
 @ours

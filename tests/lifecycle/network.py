@@ -1,16 +1,12 @@
 """The network: frames between a container and a namespace at the other end of a cable."""
 
-import json
 import platform
-import random
 import socket
-import struct
 import subprocess
 
 from cable import Link, in_namespace, ping_inside, run, shape, transfer
 from command import ours
 from harness import expect, expect_in
-from pod import of_pod
 
 
 @ours
@@ -158,131 +154,6 @@ def test_a_link_that_goes_does_no_harm(box):
     expect(ping_inside(box, name, "10.77.0.1").status, 1)
     expect(box.ask("exec", name, "echo", "alive").ok(), "alive\n")
     box.ask("delete", "--force", name).ok()
-
-
-def flood(link, count):
-    """Frames of random bytes, and frames that start well and end badly, from the peer."""
-    def work():
-        chance = random.Random(7)
-        inside = json.loads(run("ip", "-n", link.inner, "-j", "link", "show", "eth0"))[0]["address"]
-        mac = bytes.fromhex(inside.replace(":", ""))
-        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
-            raw.bind(("eth0", 0))
-            own = raw.getsockname()[4]
-            for _ in range(count):
-                ether = chance.choice((0x0800, 0x86DD, 0x0806, 0x8100, 0x88CC, chance.randrange(65536)))
-                size = chance.choice((0, 1, 20, 40, 46, 100, chance.randrange(1487)))
-                body = bytearray(chance.randbytes(size))
-                if ether == 0x0800 and size >= 20:
-                    body[0] = 0x45
-                    body[2:4] = struct.pack("!H", chance.choice((size, chance.randrange(65536))))
-                    body[9] = chance.choice((1, 6, 17, 2, 255))
-                    body[16:20] = bytes((10, 77, 0, 2))
-                    if chance.random() < 0.8:
-                        body[10:12] = b"\0\0"
-                        total = sum(struct.unpack("!10H", body[:20]))
-                        total = (total >> 16) + (total & 65535)
-                        body[10:12] = struct.pack("!H", ~(total + (total >> 16)) & 65535)
-                if ether == 0x86DD and size >= 40:
-                    body[0] = 0x60
-                    body[4:6] = struct.pack("!H", chance.choice((size - 40, chance.randrange(65536))))
-                    body[6] = chance.choice((0, 6, 17, 43, 44, 58, 60))
-                    body[24:40] = bytes.fromhex("fd770000000000000000000000000002")
-                to = chance.choice((mac, mac, b"\xff" * 6, b"\x33\x33\0\0\0\1", chance.randbytes(6)))
-                try:
-                    raw.send(to + own + struct.pack("!H", ether) + body)
-                except OSError:
-                    pass  # the host's kernel takes none so short
-        return True
-    in_namespace(link.peer, work)
-
-
-@ours
-def test_garbage_and_floods_break_nothing(box):
-    link = Link(box)
-    name = link.start()
-    flood(link, 3000 if box.mode == "ring0" else 100_000)
-    expect_in("2 packets received", link.ping("10.77.0.2").ok())
-    expect_in("2 packets received", ping_inside(box, name, "fd77::1").ok())
-    transfer(box, link, name, 1 << 20)
-
-
-MANY = """
-import socket, sys
-socks = []
-for port in range(10000, 10000 + int(sys.argv[1])):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.bind(("10.77.0.2", port))
-    socks.append(s)
-listener = socket.create_server(("10.77.0.2", 9000), backlog=1000)
-print("ready", flush=True)
-sys.stdin.readline()
-read = 0
-for s in socks:
-    s.setblocking(False)
-    try:
-        while True:
-            read += len(s.recv(2000))
-    except BlockingIOError:
-        pass
-print("read", read > 0, flush=True)
-sys.stdin.readline()
-"""
-
-
-@ours
-def test_a_flood_is_paid_for_by_who_it_is_for(box):
-    """Thousands of sockets with full buffers: no more than the container's limit lets them, and nobody is killed for it."""
-    link = Link(box)
-    count, rounds, limit = (500, 30, 48 << 20) if box.mode == "ring0" else (2000, 60, 64 << 20)
-    pod = link.start(change=of_pod("unused", "sandbox"))
-
-    def change(config):
-        link.change(config)
-        of_pod(pod, "container")(config)
-        config["linux"]["resources"] = {"memory": {"limit": limit}}
-        config["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 5000, "hard": 5000}]
-    name, _ = box.create(["sleep", "1000"], change)
-    box.ask("start", name).ok()
-    inside = box.start(box.manage("exec", name, "python3", "-c", MANY, str(count)), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    expect(inside.stdout.readline(), b"ready\n")
-
-    def used(which):
-        return json.loads(box.ask("events", "--stats", which).ok())["data"]["memory"]
-    before = used(name)["usage"]["usage"]
-
-    def connect():
-        return [socket.create_connection(("10.77.0.2", 9000), 30) for _ in range(200)]
-
-    def work():
-        data = b"x" * 1400
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            for _ in range(rounds):
-                for port in range(10000, 10000 + count):
-                    s.sendto(data, ("10.77.0.2", port))
-        for connection in kept:
-            connection.setblocking(False)
-            connection.send(b"y" * 100_000)
-        return True
-    kept = in_namespace(link.peer, connect)
-    connected = used(name)["usage"]["usage"]
-    expect(connected - before > len(kept) * 1000, True, "connections that nobody has accepted")
-    in_namespace(link.peer, work)
-    full = used(name)
-    expect((full["usage"]["usage"] - before > limit // 8, full["usage"]["usage"] < limit, full.get("oom", 0)), (True, True, 0),
-           (before, full))
-    # Others do not notice.
-    expect_in("2 packets received", ping_inside(box, pod, "10.77.0.1").ok())
-    expect_in("2 packets received", link.ping("10.77.0.2").ok())
-    inside.stdin.write(b"\n")
-    inside.stdin.flush()
-    expect(inside.stdout.readline(), b"read True\n")
-    expect(box.status(name), "running")
-    for connection in kept:
-        connection.close()
-    inside.kill()
-    inside.wait()
-    box.until(lambda: used(name)["usage"]["usage"] < before, "what was received is given back")
 
 
 @ours

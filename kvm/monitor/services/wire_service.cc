@@ -9,8 +9,7 @@ Result<void> serve_wire_attach(Services& s, const hc::WireAttach::Request& reque
   WirePump* pump = s.wires.find(request.wire);
   if (pump == nullptr) return Errno::badf;
   TRY(pump->attach(request.ring_phys));
-  pump->start();
-  return {};
+  return pump->start();
 }
 
 Result<void> serve_wire_kick(Services& s, const hc::WireKick::Request& request) {

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <bit>
 #include <cerrno>
+#include <system_error>
 #include <type_traits>
 
 namespace runsc::monitor {
@@ -66,6 +67,8 @@ Result<VnetHeader> parse_offload(const WireOffload& offload, std::uint64_t size)
   if (offload.segment_size == 0 || offload.header_size <= offload.checksum_start ||
       offload.header_size >= size)
     return Errno::inval;
+  // The host cuts it up, and would for a byte each.
+  if ((size - offload.header_size - 1) / offload.segment_size >= hc::kMaxSegments) return Errno::inval;
   header.gso_type = kind->theirs;
   header.gso_size = offload.segment_size;
   header.hdr_len = offload.header_size;
@@ -103,9 +106,14 @@ Result<void> WirePump::attach(std::uint64_t ring_phys) {
   return {};
 }
 
-void WirePump::start() {
-  if (ring_.load() == nullptr || thread_.joinable()) return;
-  thread_ = std::thread([this] { run(); });
+Result<void> WirePump::start() {
+  if (ring_.load() == nullptr || thread_.joinable()) return {};
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {
+    return Errno::again;
+  }
+  return {};
 }
 
 void WirePump::kick() {
@@ -120,7 +128,9 @@ void WirePump::stop() {
   // What the container sent last: it has ended.
   if (ring_.load() == nullptr) return;
   congested_ = false;
-  while (!broken_ && !congested_ && send_some()) continue;
+  // As much as the ring holds: CPUs may still be filling it.
+  for (std::uint32_t i = 0; i < hc::kWirePieces / kBatch && !broken_ && !congested_; ++i)
+    if (!send_some()) break;
 }
 
 void WirePump::run() {

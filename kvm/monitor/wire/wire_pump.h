@@ -68,8 +68,8 @@ class WirePump {
 
   // EFAULT: not RAM; EINVAL: not at the start of a page; EBUSY: there is a ring already.
   Result<void> attach(std::uint64_t ring_phys);
-  // Starts the thread, if there is a ring. attach() does it where `start` is true.
-  void start();
+  // Starts the thread, if there is a ring. EAGAIN: the host has no thread for it.
+  Result<void> start();
   void kick();
   // The thread has ended on return. What is in the ring by then goes out, as far as the host takes it now.
   void stop();

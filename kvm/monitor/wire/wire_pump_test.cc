@@ -19,9 +19,7 @@ namespace hc = hostcall;
 using hc::WireOffload;
 using hc::WireRing;
 
-WireFds fds_of(int socket) {
-  return {UniqueFd(socket), UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))};
-}
+WireFds fds_of(int socket) { return {UniqueFd(socket), UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))}; }
 
 // A ring as a sentry makes it, and a datagram socket where the packet socket would be.
 struct PumpFixture {
@@ -196,6 +194,9 @@ TEST_CASE("what a sentry says of segments and checksums is judged", "[monitor][w
   CHECK_FALSE(judge({WireOffload::kPartial, WireOffload::tcp4, 0, 66, 34, 16, 0}, 9000));
   CHECK_FALSE(judge({WireOffload::kPartial, WireOffload::tcp4, 1448, 34, 34, 16, 0}, 9000));
   CHECK_FALSE(judge({WireOffload::kPartial, WireOffload::tcp4, 1448, 9000, 34, 16, 0}, 9000));
+  CHECK(judge({WireOffload::kPartial, WireOffload::tcp4, 100, 66, 34, 16, 0}, 66 + 12800));
+  CHECK_FALSE(judge({WireOffload::kPartial, WireOffload::tcp4, 100, 66, 34, 16, 0}, 66 + 12801));
+  CHECK_FALSE(judge({WireOffload::kPartial, WireOffload::udp, 1, 42, 34, 6, 0}, 60000));
   CHECK_FALSE(judge({WireOffload::kPartial, 9, 1448, 66, 34, 16, 0}, 9000));
 }
 
@@ -245,7 +246,7 @@ TEST_CASE("a ring that changes under the monitor's eyes moves nothing but RAM", 
 
 TEST_CASE("a pump's thread sleeps until it is kicked, and sends what is left at its end", "[monitor][wire]") {
   PumpFixture f;
-  f.pump->start();
+  REQUIRE(f.pump->start());
   while (f.ring->asleep.load() == WireRing::awake) std::this_thread::yield();
   f.queue(f.kFrames, 60);
   f.pump->kick();
@@ -257,6 +258,24 @@ TEST_CASE("a pump's thread sleeps until it is kicked, and sends what is left at 
   f.queue(f.kFrames, 60);
   f.pump->stop();
   CHECK(f.sent().size() == sizeof(VnetHeader) + 60);
+}
+
+TEST_CASE("a ring that is filled for ever does not keep its pump from ending", "[monitor][wire]") {
+  PumpFixture f;
+  std::atomic<bool> stop{false};
+  f.put(f.kFrames, frame_of(60, 'x'));
+  for (auto& piece : f.ring->tx) piece = {f.kFrames, 60, 0};
+  std::thread reader([&] {
+    while (!stop.load()) (void)f.sent();
+  });
+  std::thread writer([&] {
+    while (!stop.load()) f.ring->tx_filled.store(f.ring->tx_taken.load() + hc::kWirePieces / 2);
+  });
+  f.pump->stop();
+  stop.store(true);
+  writer.join();
+  reader.join();
+  CHECK_FALSE(f.pump->broken());
 }
 
 TEST_CASE("wires are known by number, and are as many as have a bit each", "[monitor][wire]") {
