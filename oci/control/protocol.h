@@ -8,7 +8,8 @@
 //
 //   {"op": "start"}                    lets a created container's init execute
 //   {"op": "network"}                  before that; descriptors: a description (hostcall/network_spec.h), a
-//                                      claim to be kept, then a packet socket and an eventfd of each interface
+//                                      claim to be kept, then a packet socket and an eventfd of each
+//                                      interface
 //   {"op": "create", "pid", "flags"}   a further container; descriptors: its description (container_bytes.h),
 //   root,
 //                                      sources of bind mounts, then its streams or terminal; it is killed if

@@ -256,11 +256,10 @@ Expected<void> start_and_run(const BootRequest& request) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   __sanitizer_sandbox_on_notify(nullptr);
 #endif
-  ControlServer control(
-      *sandbox, request.id,
-      {std::move(signals), UniqueFd(kControlFd), UniqueFd(kLifelineFd), std::move(terminal), kReportFd,
-       std::move(network.taken.claim)},
-      {request.wait_for_start, network.later});
+  ControlServer control(*sandbox, request.id,
+                        {std::move(signals), UniqueFd(kControlFd), UniqueFd(kLifelineFd), std::move(terminal),
+                         kReportFd, std::move(network.taken.claim)},
+                        {request.wait_for_start, network.later});
   OCI_TRY_VOID(tree.enter());
   OCI_TRY_VOID(drop_privileges());
   OCI_TRY_VOID(close_jail());
