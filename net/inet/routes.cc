@@ -103,14 +103,14 @@ void implied_routes(const Interface& interface, const InterfaceAddress& a, Vec<R
       add(net, a.prefix, RouteType::unicast, scope::universe, RouteEntry::kMain);
     return;
   }
-  constexpr uint32_t kSecondary = 1;
-  if ((a.prefix < 32 || net != a.address) && !(a.flags & kSecondary)) {
+  const bool secondary = a.flags & address_flag::secondary;
+  if ((a.prefix < 32 || net != a.address) && !secondary) {
     if (interface.is_loopback())
       add(net, a.prefix, RouteType::local, scope::host, RouteEntry::kLocal);
     else if (!no_prefix)
       add(net, a.prefix, RouteType::unicast, scope::link, RouteEntry::kMain);
   }
-  if (a.prefix < 31 && !(a.flags & kSecondary))
+  if (a.prefix < 31 && !secondary)
     add(IpAddress::v4(net.v4() | ~0u >> a.prefix), bits, RouteType::broadcast, scope::link,
         RouteEntry::kLocal);
 }
@@ -190,17 +190,22 @@ Result<void> NetConfig::remove_route(const RouteEntry& wanted) {
 }
 
 void NetConfig::drop_routes_locked(const Interface& interface, const InterfaceAddress* of, bool v6only) {
-  // Another address of the same prefix keeps its route.
+  // Another address of the same prefix keeps its route; a secondary one never had any.
+  const bool v4 = of && of->address.is_v4();
   const bool shared =
-      of && !of->address.is_v4() &&
-      std::any_of(interface.addresses_.begin(), interface.addresses_.end(), [&](const auto& a) {
-        return !a.address.is_v4() && a.prefix == of->prefix && a.address.matches(of->address, a.prefix);
-      });
+      of && (v4 ? (of->flags & address_flag::secondary) != 0
+                : std::any_of(interface.addresses_.begin(), interface.addresses_.end(), [&](const auto& a) {
+                    return !a.address.is_v4() && a.prefix == of->prefix &&
+                           a.address.matches(of->address, a.prefix);
+                  }));
+  const bool still_there = of && owner_locked(of->address, 0);
+  const IpAddress net =
+      of ? (v4 && of->peer.is_v4() ? of->peer : of->address).masked(of->prefix) : IpAddress();
   const auto goes = [&](const RouteEntry& r) {
     if (r.interface != interface.index() || (v6only && r.v4())) return false;
     const bool implied = of && !shared && r.protocol == kByKernel && r.length == of->prefix &&
-                         r.destination == of->address.masked(of->prefix);
-    const bool from_it = of && r.source == of->address && of->address.is_v4();
+                         r.destination == net && (!v4 || r.source == of->address);
+    const bool from_it = v4 && r.source == of->address && !still_there;
     return !of || implied || from_it;
   };
   const auto end = std::remove_if(routes_.begin(), routes_.end(), goes);
@@ -259,10 +264,9 @@ uint32_t NetConfig::path_mtu_locked(const IpAddress& destination, uint32_t mtu) 
 IpAddress NetConfig::source_locked(const Interface& interface, const IpAddress& destination,
                                    uint8_t max_scope) const {
   if (!destination.is_v4()) return source6_locked(interface, destination);
-  constexpr uint32_t kSecondary = 1;
   IpAddress found = kAnyV4;
   for (const InterfaceAddress& a : interface.addresses_) {
-    if (!a.address.is_v4() || (a.flags & kSecondary) || a.scope > max_scope) continue;
+    if (!a.address.is_v4() || (a.flags & address_flag::secondary) || a.scope > max_scope) continue;
     if (!destination.is_any() && destination.matches(a.address, a.prefix)) return a.address;
     if (found.is_any()) found = a.address;
   }
