@@ -61,6 +61,8 @@ void InetEndpoint::queue_error(const IcmpError& error, uint16_t port, uint32_t p
   if (error.destination.needs_scope()) record->to.scope = error.interface;
   record->offender = error.offender;
   record->interface = error.interface;
+  record->about = error.about;
+  if (options.has(option_bit::timestamp)) record->about.timestamp_ns = realtime_ns();
   const size_t quoted = std::min(error.quoted.size(), error.destination.is_v4() ? kQuoteMax4 : kQuoteMax6);
   if (quoted >= payload) {
     const auto n = static_cast<uint32_t>(quoted - payload);
@@ -107,17 +109,27 @@ bool InetEndpoint::icmp_error(const IcmpError& error) {
   }
   const bool v6_error = !error.destination.is_v4();
   if (ip.has(v6_error ? ip_bit::recv_err6 : ip_bit::recv_err)) {
+    // The header of UDP is not the application's, that of ICMP is.
+    const bool ports = protocol() == ip_protocol::udp;
     const std::span<std::byte> header = error.quoted.header(sizeof(uint32_t));
+    const uint16_t port =
+        ports && !header.empty() ? uint16_t{header_at<UdpHeader>(header.data()).destination} : uint16_t{0};
+    tell_icmp(error, what, true, port, ports ? sizeof(UdpHeader) : 0);
+  } else if (hard && connected) {
+    tell_icmp(error, what, false, 0, 0);
+  }
+  return true;
+}
+
+void InetEndpoint::tell_icmp(const IcmpError& error, Errno what, bool queued, uint16_t port,
+                             uint32_t payload) {
+  if (queued) {
     IcmpError told = error;
     told.error = what;
-    const uint16_t port = header.empty() ? uint16_t{0} : header_at<UdpHeader>(header.data()).destination;
-    queue_error(told, type() == socket_type::dgram ? port : uint16_t{0}, sizeof(UdpHeader));
-  } else if (!hard || !connected) {
-    return true;
+    queue_error(told, port, payload);
   }
   set_error(what);
   queue().wake_all(err | in | out | rdnorm | wrnorm);
-  return true;
 }
 
 Result<size_t> InetEndpoint::receive_error(ReceiveMessage& message) {
@@ -132,6 +144,16 @@ Result<size_t> InetEndpoint::receive_error(ReceiveMessage& message) {
   message.out_flags |= msg_flag::errqueue;
   message.has_address = true;
   put_address(record->to, domain(), message.address);
+  const bool from_icmp =
+      record->error.origin != error_origin::none && record->error.origin != error_origin::local;
+  if (from_icmp) {
+    // Its TTL, its time of arrival: of the message, not of what it quotes.
+    PacketPtr empty = Packet::create(0, 0);
+    if (!empty) return Errno::nobufs;
+    empty->info = record->about;
+    empty->info.transport_at = ~0u;
+    put_control(message, *empty);
+  }
   // struct sock_extended_err, then the address of who complained.
   struct {
     ExtendedError error;
@@ -140,7 +162,7 @@ Result<size_t> InetEndpoint::receive_error(ReceiveMessage& message) {
   size_t size = sizeof(ExtendedError) + kSizeV4;
   const bool v6_form = v6();
   if (v6_form) size = sizeof(ExtendedError) + kSizeV6;
-  if (record->error.origin != error_origin::local) {
+  if (from_icmp) {
     Address offender;
     SocketAddress from;
     from.address = record->offender;
@@ -154,7 +176,7 @@ Result<size_t> InetEndpoint::receive_error(ReceiveMessage& message) {
   // SO_ERROR speaks of what is left.
   if (next)
     set_error(static_cast<Errno>(next));
-  else if (record->error.origin == error_origin::icmp || record->error.origin == error_origin::icmp6)
+  else if (from_icmp)
     (void)take_error();
   message.done = n;
   return n;

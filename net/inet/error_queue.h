@@ -24,6 +24,7 @@ struct ErrorRecord final : HeapObject, boost::intrusive::list_base_hook<> {
   SocketAddress to;    // whom the packet was for
   IpAddress offender;  // any: nobody
   uint32_t interface = 0;
+  PacketInfo about;     // of the ICMP message that told it
   PacketPtr payload;    // what the application had sent, as far as it was quoted; null: nothing
   uint32_t charge = 0;  // what it counts for in the receive buffer
 };

@@ -5,6 +5,7 @@
 #include "net/inet/multicast_reports.h"
 #include "net/inet/ndp.h"
 #include "net/inet/ping_endpoint.h"
+#include "net/inet/raw_table.h"
 #include "net/inet/wire.h"
 
 namespace runsc::net {
@@ -95,6 +96,8 @@ void take_error(Stack& stack, Packet& packet, const IcmpHeader& icmp) {
                   .offender = outer.source,
                   .source = {},
                   .destination = {},
+                  .ip_size = sizeof(Ipv6Header),
+                  .about = outer,
                   .quoted = packet};
   // Nobody acts on these any more (RFC 6633; redirects are refused).
   if (!v6 && (icmp.type == icmp_type::source_quench || icmp.type == icmp_type::redirect)) return;
@@ -125,14 +128,17 @@ void take_error(Stack& stack, Packet& packet, const IcmpHeader& icmp) {
       error.info = std::max<uint32_t>(icmp.info & 0xffff, 552);  // net.ipv4.route.min_pmtu
     }
     if (icmp.type == icmp_type::parameter) error.info = icmp.info >> 24;
-    if (!packet.pull(size)) return;
+    if (packet.header(size).empty()) return;
+    (void)packet.pull(size);
+    error.ip_size = size;
   }
   // RFC 4291, 2.5.5.2: mapped addresses are no business of the wire.
   if (v6 && (error.source.is_v4() || error.destination.is_v4())) return;
   if (packet.size() < kLeastQuote || packet.header(kLeastQuote).empty()) return;
   if (!stack.config.is_local(error.source)) return;
   const auto tell = protocol_of(protocol).error;
-  const bool vouched = tell && tell(stack, error);
+  const bool raw = stack.raw().tell(error, protocol);
+  const bool vouched = (tell && tell(stack, error)) || raw;
   if (vouched && error.too_big) stack.config.path_mtu(error.destination, error.info);
 }
 

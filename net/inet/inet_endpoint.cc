@@ -285,13 +285,25 @@ IpSendOptions InetEndpoint::send_options(const IpAddress& to) const {
   out.ttl = hops > 0 ? static_cast<uint8_t>(hops) : uint8_t{0};
   out.stays = group && hops == 0;
   out.tos = ip.traffic_class.load(kRelaxed);
-  out.dont_fragment = out.dont_fragment && ip.has(ip_bit::dont_fragment6);
+  out.dont_fragment = out.dont_fragment || ip.has(ip_bit::dont_fragment6);
   out.fragment_max = ip.mtu6.load(kRelaxed);
   out.multicast_loop = ip.has(ip_bit::multicast_loop6);
   return out;
 }
 
 // ---- receive buffer ----
+
+InetEndpoint::MemoryFacts InetEndpoint::memory_facts(const Facts& facts) const {
+  constexpr uint8_t kListening = 10;
+  const bool bytes = facts.state != kListening;  // its queues are of connections
+  MemoryFacts out{};
+  out.receive_used = std::max(received_.load(std::memory_order_relaxed), bytes ? facts.receive_queue : 0);
+  out.receive_most = options.receive_buffer.load(std::memory_order_relaxed);
+  out.send_used = out.send_queued = bytes ? facts.send_queue : 0;
+  out.send_most = options.send_buffer.load(std::memory_order_relaxed);
+  out.drops = drops_.load(std::memory_order_relaxed);
+  return out;
+}
 
 bool InetEndpoint::charge_receive(Packet& packet) {
   const uint32_t charge = packet.memory() + packet.idle_memory();

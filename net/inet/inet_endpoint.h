@@ -18,6 +18,8 @@ struct InetSendControl {
   uint16_t segment_size = 0;  // UDP_SEGMENT
 };
 
+struct TcpInfo;
+
 class InetEndpoint : public Endpoint, public PortEntry {
  public:
   ~InetEndpoint() override;
@@ -64,6 +66,14 @@ class InetEndpoint : public Endpoint, public PortEntry {
     bool orphan = false;  // no file stands for it any more
   };
   virtual Facts facts() { return {}; }
+  // TCP_INFO and the algorithm's name; empty: not TCP, or no connection's full socket.
+  virtual std::string_view tcp_facts(TcpInfo&) { return {}; }
+  // SK_MEMINFO_* of sock_diag(7).
+  struct MemoryFacts {
+    uint32_t receive_used, receive_most, send_used, send_most, forward, send_queued, options, backlog, drops;
+  };
+  MemoryFacts memory_facts(const Facts& facts) const;
+  uint8_t tos(bool v6) const { return v6 ? ip.traffic_class : ip.tos; }
   bool only_v6() const { return ip.has(ip_bit::v6only); }
   uint32_t uid() const { return uid_; }
   uint64_t ino() const { return ino_.load(std::memory_order_relaxed); }
@@ -103,6 +113,8 @@ class InetEndpoint : public Endpoint, public PortEntry {
   Result<size_t> receive_error(ReceiveMessage& message);
   // `payload`: how many bytes of the quoted packet stand in front of what the application sent.
   void queue_error(const IcmpError& error, uint16_t port, uint32_t payload);
+  // icmp_error()'s end: the queue if `queued`, SO_ERROR, and whoever waits.
+  void tell_icmp(const IcmpError& error, Errno what, bool queued, uint16_t port, uint32_t payload);
   void clear_errors() { uncharge_receive(errors_.clear()); }
   // What send() itself found: EMSGSIZE.
   void queue_local_error(Errno error, const SocketAddress& to, uint32_t info);

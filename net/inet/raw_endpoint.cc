@@ -68,6 +68,32 @@ bool RawEndpoint::wants(const Packet& packet, uint8_t number) const {
   return kind >= 32 || !(icmp4_filter_.load(std::memory_order_relaxed) >> kind & 1);
 }
 
+bool RawEndpoint::wants_error(const IcmpError& error, uint8_t number) const {
+  if (error.source.is_v4() == v6() || protocol() == ip_protocol::raw || protocol() != number) return false;
+  if (bound_device() && bound_device() != error.interface) return false;
+  LockGuard guard(lock_);
+  if (!local_.address.is_any() && local_.address != error.source) return false;
+  return !has_peer_ || peer_.address == error.destination;
+}
+
+void RawEndpoint::raw_error(const IcmpError& error) {
+  const bool queued = ip.has(v6() ? ip_bit::recv_err6 : ip_bit::recv_err);
+  bool hard = error.hard;
+  Errno what = error.error;
+  if (error.too_big) {
+    what = Errno::msgsize;
+    hard = v6() ? ip.path_mtu6 == PathMtu::always : ip.path_mtu != PathMtu::dont;
+  }
+  if (!queued) {
+    LockGuard guard(lock_);
+    if (!has_peer_ || !hard) return;
+  }
+  const bool included = header_included_.load(std::memory_order_relaxed);
+  if (queued && included) (void)error.quoted.push(error.ip_size);
+  tell_icmp(error, what, queued, 0, 0);
+  if (queued && included) (void)error.quoted.pull(error.ip_size);
+}
+
 // IP_HDRINCL (raw(7)): what is zero is filled in; length and checksum always.
 Result<void> RawEndpoint::send_with_header(const Target& target, PacketPtr packet) {
   const std::span<std::byte> bytes = packet->header(sizeof(Ipv4Header));

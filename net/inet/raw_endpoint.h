@@ -20,6 +20,8 @@ class RawEndpoint final : public DatagramEndpoint, public RawReceiver {
 
   bool wants(const Packet& packet, uint8_t protocol) const override;
   void raw_packet(PacketPtr packet) override { take_packet(std::move(packet)); }
+  bool wants_error(const IcmpError& error, uint8_t protocol) const override;
+  void raw_error(const IcmpError& error) override;
   bool listener_try_ref() override { return try_ref(); }
   void listener_unref() override { unref(); }
 

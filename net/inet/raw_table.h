@@ -11,6 +11,7 @@
 namespace runsc::net {
 
 class Stack;
+struct IcmpError;
 
 // A socket in a list, which is kept alive while it is given packets.
 class Listener : public boost::intrusive::list_base_hook<> {
@@ -27,6 +28,9 @@ class RawReceiver : public Listener {
   virtual bool wants(const Packet& packet, uint8_t protocol) const = 0;
   // IPv4: at the IP header. IPv6: at the transport header. Takes a copy that is its own.
   virtual void raw_packet(PacketPtr packet) = 0;
+  // Of a packet that it may have sent.
+  virtual bool wants_error(const IcmpError& error, uint8_t protocol) const = 0;
+  virtual void raw_error(const IcmpError& error) = 0;
 
  protected:
   ~RawReceiver() = default;
@@ -92,6 +96,8 @@ class RawTable final : public HeapObject {
   ListenerList<RawReceiver, LockRank::socket_table> sockets;
   // Copies for all who want the packet. False: nobody.
   bool deliver(Stack& stack, const Packet& packet, uint8_t protocol);
+  // The same for what an ICMP message says of a packet of the protocol.
+  bool tell(const IcmpError& error, uint8_t protocol);
 };
 
 class PacketTaps final : public HeapObject {

@@ -155,6 +155,17 @@ bool RawTable::deliver(Stack& stack, const Packet& packet, uint8_t protocol) {
   return any;
 }
 
+bool RawTable::tell(const IcmpError& error, uint8_t protocol) {
+  if (sockets.empty()) return false;
+  bool any = false;
+  sockets.each([&](const RawReceiver& r) { return r.wants_error(error, protocol); },
+               [&](RawReceiver& r) {
+                 any = true;
+                 r.raw_error(error);
+               });
+  return any;
+}
+
 void PacketTaps::show(const Packet& packet, bool outgoing) {
   sockets.each([&](const TapReceiver& r) { return r.wants(packet, outgoing); },
                [&](TapReceiver& r) {

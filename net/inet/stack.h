@@ -52,6 +52,8 @@ struct IcmpError {
   uint32_t interface;             // that it came in by
   IpAddress offender;             // who sent it
   IpAddress source, destination;  // of our packet
+  uint32_t ip_size;               // of the header in front of `quoted`, which push() shows again
+  const PacketInfo& about;        // of the ICMP message itself
   // Starts at the transport header of our packet, as far as it was quoted (at least 8 bytes); borrowed.
   Packet& quoted;
 };

@@ -3,6 +3,7 @@
 #include "net/inet/raw_endpoint.h"
 #include "net/inet/wire.h"
 #include "net/network_namespace.h"
+#include "net/tcp/tcp_info.h"
 #include "net/unix/unix_endpoint.h"
 
 namespace runsc::net {
@@ -44,7 +45,8 @@ struct UnixAnswer {  // struct unix_diag_msg
 // What a unix_diag_req may ask to be shown, and the attributes that show it.
 constexpr uint32_t kShowName = 1, kShowPeer = 4, kShowQueue = 0x10;
 constexpr uint16_t kUnixName = 0, kUnixPeer = 2, kUnixQueue = 4, kUnixShutdown = 6;
-constexpr uint16_t kInetShutdown = 8, kInetV6Only = 11;
+constexpr uint16_t kInetMemory = 1, kInetInfo = 2, kInetAlgorithm = 4, kInetTos = 5, kInetClass = 6,
+                   kInetSocketMemory = 7, kInetShutdown = 8, kInetV6Only = 11;
 constexpr uint32_t kNoCookie = ~0u;
 
 template <class T>
@@ -110,7 +112,27 @@ struct InetDump {
     out.put(m);
     out.attribute(kInetShutdown, facts.shut);
     if (e.v6()) out.attribute(kInetV6Only, uint8_t{e.only_v6()});
+    show_more(e, facts);
     out.end();
+  }
+
+  // What idiag_ext asks for.
+  void show_more(InetEndpoint& e, const InetEndpoint::Facts& facts) {
+    auto asked = [&](uint16_t what) { return request.extensions >> (what - 1) & 1; };
+    if (asked(kInetTos)) out.attribute(kInetTos, e.tos(false));
+    if (asked(kInetClass) && e.v6()) out.attribute(kInetClass, e.tos(true));
+    const InetEndpoint::MemoryFacts memory = e.memory_facts(facts);
+    if (asked(kInetMemory)) {
+      const uint32_t told[4] = {memory.receive_used, memory.send_queued, memory.forward, memory.send_used};
+      out.attribute(kInetMemory, told);
+    }
+    if (asked(kInetSocketMemory)) out.attribute(kInetSocketMemory, memory);
+    if (!asked(kInetInfo) && !asked(kInetAlgorithm)) return;
+    TcpInfo info{};
+    const std::string_view algorithm = e.tcp_facts(info);
+    if (algorithm.empty()) return;
+    if (asked(kInetInfo)) out.attribute(kInetInfo, info);
+    if (asked(kInetAlgorithm)) out.attribute(kInetAlgorithm, algorithm);
   }
 };
 

@@ -44,6 +44,7 @@ class TcpEndpoint final : public InetEndpoint, private tcp::Driver {
   void release() override;
   bool icmp_error(const IcmpError& error) override;
   Facts facts() override;
+  std::string_view tcp_facts(TcpInfo& info) override;
   // IP_MINTTL, IPV6_MINHOPCOUNT (RFC 5082).
   bool came_near_enough(const PacketInfo& info) const;
   bool entry_gives_way(const PortKey& key, bool chosen) override;

@@ -34,6 +34,13 @@ void put_hex(TextSink& out, const SocketAddress& a, bool v6) {
 
 }  // namespace
 
+std::string_view TcpEndpoint::tcp_facts(TcpInfo& info) {
+  LockGuard guard(lock_);
+  if (connection_.view().state == tcp::State::time_wait) return {};
+  fill_info(info);
+  return tcp_algorithm_name(chosen_.algorithm);
+}
+
 void TcpEndpoint::fill_info(TcpInfo& info) {
   const tcp::Tcb& c = connection_.view();
   const uint64_t now = now_us();

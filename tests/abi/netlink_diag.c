@@ -1,4 +1,6 @@
 // sock_diag(7): sockets by protocol and state, one by its number.
+#include <netinet/tcp.h>
+
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
@@ -114,6 +116,35 @@ int main(void) {
   CHECK_EQ(m->id.idiag_dport, htons(net_port(client)));
   OK(fstat(accepted, &st));
   CHECK_EQ(m->idiag_inode, st.st_ino);
+  // More of each, as it is asked for.
+  t.idiag_ext = 1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_CONG - 1) | 1 << (INET_DIAG_MEMINFO - 1) |
+                1 << (INET_DIAG_SKMEMINFO - 1) | 1 << (INET_DIAG_TOS - 1);
+  net_set(accepted, SOL_IP, IP_TOS, 0x10);
+  CHECK_EQ(dump(fd, &t, sizeof(t), by_port), 2);
+  m = NLMSG_DATA(g_found);
+  struct rtattr *more = nl_find(g_found, sizeof(*m), INET_DIAG_INFO);
+  CHECK(more != NULL && RTA_PAYLOAD(more) >= 192);
+  CHECK_EQ(((struct tcp_info *)RTA_DATA(more))->tcpi_state, 1);
+  CHECK(((struct tcp_info *)RTA_DATA(more))->tcpi_snd_cwnd > 0);
+  more = nl_find(g_found, sizeof(*m), INET_DIAG_CONG);
+  char algorithm[16];
+  socklen_t length = sizeof(algorithm);
+  OK(getsockopt(accepted, SOL_TCP, TCP_CONGESTION, algorithm, &length));
+  CHECK(more != NULL);
+  CHECK_STR((char *)RTA_DATA(more), algorithm);
+  CHECK_EQ(RTA_PAYLOAD(more), strlen(algorithm) + 1);
+  more = nl_find(g_found, sizeof(*m), INET_DIAG_TOS);
+  CHECK(more != NULL);
+  CHECK_EQ(*(unsigned char *)RTA_DATA(more), 0x10);
+  more = nl_find(g_found, sizeof(*m), INET_DIAG_MEMINFO);
+  CHECK(more != NULL);
+  CHECK_EQ(RTA_PAYLOAD(more), 16);
+  more = nl_find(g_found, sizeof(*m), INET_DIAG_SKMEMINFO);
+  CHECK(more != NULL);
+  CHECK_EQ(RTA_PAYLOAD(more), 36);
+  CHECK_EQ(((unsigned *)RTA_DATA(more))[1], net_get(accepted, SOL_SOCKET, SO_RCVBUF));
+  CHECK_EQ(((unsigned *)RTA_DATA(more))[3], net_get(accepted, SOL_SOCKET, SO_SNDBUF));
+  t.idiag_ext = 0;
   t.idiag_states = 0xfff;
   g_port = net_port(named);
   dump(fd, &t, sizeof(t), by_port);

@@ -40,6 +40,50 @@ static void expect_news(int fd, int type) {
   CHECK_EQ(((struct nlmsghdr*)buffer)->nlmsg_type, type);
 }
 
+static int flags_of(int fd, const char* text) {
+  struct NetlinkRequest r;
+  static char answer[16384];
+  unsigned char raw[4];
+  int found = -1;
+  CHECK_EQ(inet_pton(AF_INET, text, raw), 1);
+  struct ifaddrmsg* m = nl_begin(&r, RTM_GETADDR, NLM_F_DUMP, sizeof(*m));
+  m->ifa_family = AF_INET;
+  nl_send(fd, &r);
+  for (;;) {
+    ssize_t n = OK(recv(fd, answer, sizeof(answer), MSG_DONTWAIT));
+    for (struct nlmsghdr* h = (struct nlmsghdr*)answer; NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n)) {
+      if (h->nlmsg_type == NLMSG_DONE) return found;
+      struct rtattr* a = nl_find(h, sizeof(*m), IFA_LOCAL);
+      if (memcmp(RTA_DATA(a), raw, 4) == 0) found = ((struct ifaddrmsg*)NLMSG_DATA(h))->ifa_flags;
+    }
+  }
+}
+
+// The second address of a network stands behind the first, goes without a trace, and goes with it or takes its place.
+static void secondary(int fd) {
+  const int flags = NLM_F_CREATE | NLM_F_EXCL;
+  CHECK_EQ(address(fd, RTM_NEWADDR, flags, "10.9.6.1", 24), 0);
+  CHECK_EQ(address(fd, RTM_NEWADDR, flags, "10.9.6.2", 24), 0);
+  CHECK_EQ(address(fd, RTM_NEWADDR, flags, "10.9.6.3", 24), 0);
+  CHECK_EQ(address(fd, RTM_NEWADDR, flags, "10.9.6.4", 25), 0);
+  CHECK_EQ(flags_of(fd, "10.9.6.1"), IFA_F_PERMANENT);
+  CHECK_EQ(flags_of(fd, "10.9.6.2"), IFA_F_PERMANENT | IFA_F_SECONDARY);
+  CHECK_EQ(flags_of(fd, "10.9.6.4"), IFA_F_PERMANENT);
+  CHECK_EQ(address(fd, RTM_DELADDR, 0, "10.9.6.2", 24), 0);
+  CHECK_EQ(reach("10.9.6.77"), 0);
+  CHECK_EQ(flags_of(fd, "10.9.6.3"), IFA_F_PERMANENT | IFA_F_SECONDARY);
+  int promote = open("/proc/sys/net/ipv4/conf/lo/promote_secondaries", O_RDONLY);
+  char on = 0;
+  CHECK_EQ(read(promote, &on, 1), 1);
+  OK(close(promote));
+  CHECK_EQ(address(fd, RTM_DELADDR, 0, "10.9.6.1", 24), 0);
+  CHECK_EQ(flags_of(fd, "10.9.6.3"), on == '1' ? IFA_F_PERMANENT : -1);
+  CHECK_EQ(flags_of(fd, "10.9.6.4"), IFA_F_PERMANENT);
+  if (on == '1') CHECK_EQ(address(fd, RTM_DELADDR, 0, "10.9.6.3", 24), 0);
+  CHECK_EQ(address(fd, RTM_DELADDR, 0, "10.9.6.4", 25), 0);
+  CHECK_EQ(reach("10.9.6.77"), ENETUNREACH);
+}
+
 int main(void) {
   net_private();
   int fd = OK(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
@@ -84,6 +128,8 @@ int main(void) {
   CHECK_EQ(route(fd, RTM_DELROUTE, 0, "192.0.2.0", 24, RTN_UNICAST), ESRCH);
   CHECK_EQ(reach("192.0.2.1"), ENETUNREACH);
 
+  secondary(fd);
+
   // A smaller MTU makes fragments, which come together again.
   struct ifreq r = {.ifr_name = "lo"};
   r.ifr_mtu = 1400;
@@ -103,6 +149,28 @@ int main(void) {
   CHECK_EQ(sendto(from, big, 1372, 0, SA(at)), 1372);
   FAILS(sendto(from, big, 1373, 0, SA(at)), EMSGSIZE);
   net_set(from, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+  // IPv6: a socket that discovers the path's MTU by itself has nothing cut, nor one that says so.
+  int to6 = net_udp6("::1", 0), from6 = net_udp6("::1", 0);
+  struct sockaddr_in6 at6 = net_v6("::1", net_port(to6));
+  CHECK_EQ(sendto(from6, big, sizeof(big), 0, SA(at6)), sizeof(big));
+  CHECK_EQ(recv(to6, got, sizeof(got), MSG_DONTWAIT), sizeof(got));
+  for (int mode = IPV6_PMTUDISC_DO; mode <= IPV6_PMTUDISC_INTERFACE; ++mode) {
+    net_set(from6, SOL_IPV6, IPV6_MTU_DISCOVER, mode);
+    FAILS(sendto(from6, big, 1353, 0, SA(at6)), EMSGSIZE);
+    CHECK_EQ(sendto(from6, big, 1352, 0, SA(at6)), 1352);
+    CHECK_EQ(recv(to6, got, sizeof(got), MSG_DONTWAIT), 1352);
+  }
+  net_set(from6, SOL_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
+  CHECK_EQ(sendto(from6, big, 1353, 0, SA(at6)), 1353);
+  CHECK_EQ(recv(to6, got, sizeof(got), MSG_DONTWAIT), 1353);
+  net_set(from6, SOL_IPV6, IPV6_DONTFRAG, 1);
+  FAILS(sendto(from6, big, 1353, 0, SA(at6)), EMSGSIZE);
+  int raw6 = OK(socket(AF_INET6, SOCK_RAW, 253));
+  at6.sin6_port = 0;
+  CHECK_EQ(sendto(raw6, big, 1361, 0, SA(at6)), 1361);
+  net_set(raw6, SOL_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO);
+  FAILS(sendto(raw6, big, 1361, 0, SA(at6)), EMSGSIZE);
+  CHECK_EQ(sendto(raw6, big, 1360, 0, SA(at6)), 1360);
   r.ifr_mtu = 65536;
   OK(ioctl(from, SIOCSIFMTU, &r));
   CHECK_EQ(recv(to, got, sizeof(got), MSG_DONTWAIT), 1372);

@@ -1,6 +1,8 @@
 // raw(7): protocols of one's own, IP_HDRINCL, fragments put together, headers that are wrong.
 #include <netinet/ip.h>
 
+#include <linux/errqueue.h>
+
 #include "net.h"
 
 static uint16_t checksum(const void* data, size_t size) {
@@ -163,11 +165,123 @@ static void no_ports(void) {
   OK(close(a));
 }
 
+// What ICMP says of packets that a raw socket has sent.
+static void errors(void) {
+  struct NetMessage m;
+  struct {
+    struct sock_extended_err e;
+    struct sockaddr_in offender;
+  } * t;
+  int gone = net_udp4("127.0.0.1", 0), fd = OK(socket(AF_INET, SOCK_RAW, IPPROTO_UDP));
+  struct sockaddr_in to = net_v4("127.0.0.1", 0);
+  struct datagram d = make(net_port(gone), 5);
+  OK(close(gone));
+  OK(bind(fd, SA(to)));
+  // Not asked, not connected: nothing.
+  CHECK_EQ(sendto(fd, &d.udp, 13, 0, SA(to)), 13);
+  CHECK_EQ(net_get(fd, SOL_SOCKET, SO_ERROR), 0);
+  // Connected: what is final.
+  OK(connect(fd, SA(to)));
+  CHECK_EQ(send(fd, &d.udp, 13, 0), 13);
+  CHECK_EQ(net_get(fd, SOL_SOCKET, SO_ERROR), ECONNREFUSED);
+  while (recv(fd, &m, sizeof(m), MSG_DONTWAIT) > 0) {
+  }
+  // Asked for: with the header, and what is told of the message itself.
+  net_set(fd, SOL_IP, IP_RECVERR, 1);
+  net_set(fd, SOL_IP, IP_RECVTTL, 1);
+  net_set(fd, SOL_SOCKET, SO_TIMESTAMP, 1);
+  CHECK_EQ(send(fd, &d.udp, 13, 0), 13);
+  CHECK_EQ(net_recvmsg(fd, &m, MSG_ERRQUEUE), 13);
+  CHECK(memcmp(m.data, &d.udp, 6) == 0 && memcmp(m.data + 8, "abcde", 5) == 0);
+  CHECK_EQ(((struct sockaddr_in*)&m.from)->sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+  CHECK_EQ(((struct sockaddr_in*)&m.from)->sin_port, 0);
+  t = net_cmsg(&m, SOL_IP, IP_RECVERR, sizeof(*t));
+  CHECK(t != NULL);
+  CHECK_EQ(t->e.ee_errno, ECONNREFUSED);
+  CHECK_EQ(t->e.ee_type, 3);
+  CHECK_EQ(t->offender.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+  CHECK_EQ(*(int*)net_cmsg(&m, SOL_IP, IP_TTL, sizeof(int)), 64);
+  CHECK(net_cmsg(&m, SOL_SOCKET, SO_TIMESTAMP, 16) != NULL);
+  // A header of one's own is part of what was sent.
+  net_set(fd, SOL_IP, IP_HDRINCL, 1);
+  CHECK_EQ(send(fd, &d, 33, 0), 33);
+  CHECK_EQ(net_recvmsg(fd, &m, MSG_ERRQUEUE), -1);
+  d.ip.saddr = htonl(INADDR_LOOPBACK);
+  CHECK_EQ(send(fd, &d, 33, 0), 33);
+  CHECK_EQ(net_recvmsg(fd, &m, MSG_ERRQUEUE), 33);
+  CHECK_EQ(((struct iphdr*)m.data)->ttl, 9);
+  OK(close(fd));
+}
+
+static void errors6(void) {
+  struct NetMessage m;
+  struct {
+    struct sock_extended_err e;
+    struct sockaddr_in6 offender;
+  } * t;
+  int gone = net_udp6("::1", 0), fd = OK(socket(AF_INET6, SOCK_RAW, IPPROTO_UDP));
+  struct sockaddr_in6 to = net_v6("::1", 0);
+  struct datagram d = make(net_port(gone), 5);
+  OK(close(gone));
+  net_set(fd, SOL_IPV6, IPV6_CHECKSUM, 6);
+  net_set(fd, SOL_IPV6, IPV6_RECVERR, 1);
+  net_set(fd, SOL_IPV6, IPV6_RECVHOPLIMIT, 1);
+  CHECK_EQ(sendto(fd, &d.udp, 13, 0, SA(to)), 13);
+  CHECK_EQ(net_recvmsg(fd, &m, MSG_ERRQUEUE), 13);
+  CHECK(memcmp(m.data, &d.udp, 6) == 0 && memcmp(m.data + 8, "abcde", 5) == 0);
+  t = net_cmsg(&m, SOL_IPV6, IPV6_RECVERR, sizeof(*t));
+  CHECK(t != NULL);
+  CHECK_EQ(t->e.ee_errno, ECONNREFUSED);
+  CHECK_EQ(t->e.ee_origin, SO_EE_ORIGIN_ICMP6);
+  CHECK(memcmp(&t->offender.sin6_addr, &in6addr_loopback, 16) == 0);
+  CHECK_EQ(*(int*)net_cmsg(&m, SOL_IPV6, IPV6_HOPLIMIT, sizeof(int)), 64);
+  OK(close(fd));
+}
+
+// How much of a packet is quoted to a ping socket, and in a way that ends nothing: by a message of our own making.
+static void ping_errors(void) {
+  struct NetMessage m;
+  int range = open("/proc/sys/net/ipv4/ping_group_range", O_WRONLY);
+  if (range >= 0) {
+    write(range, "0 2147483647", 12);
+    close(range);
+  }
+  int fd = socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
+  if (fd < 0) return;  // not for our group
+  struct {
+    unsigned char type, code;
+    uint16_t sum, id, sequence;
+    struct iphdr ip;
+    unsigned char quoted[20];
+  } error = {.type = 11};
+  struct sockaddr_in to = net_v4("127.0.0.1", 0);
+  OK(connect(fd, SA(to)));
+  net_set(fd, SOL_IP, IP_RECVERR, 1);
+  unsigned char ping[20] = {8};
+  CHECK_EQ(send(fd, ping, sizeof(ping), 0), sizeof(ping));
+  int id = net_port(fd);
+  error.ip = (struct iphdr){.version = 4, .ihl = 5, .ttl = 1, .protocol = IPPROTO_ICMP, .tot_len = htons(40)};
+  error.ip.saddr = error.ip.daddr = htonl(INADDR_LOOPBACK);
+  error.quoted[0] = 8;
+  error.quoted[4] = id >> 8;
+  error.quoted[5] = id;
+  error.sum = checksum(&error, sizeof(error));
+  int raw = OK(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+  CHECK_EQ(sendto(raw, &error, sizeof(error), 0, SA(to)), sizeof(error));
+  CHECK_EQ(net_recvmsg(fd, &m, MSG_ERRQUEUE), 20);
+  CHECK_EQ(m.data[0], 8);
+  OK(close(raw));
+  OK(close(fd));
+}
+
 int main(void) {
   net_private();
   uneven_headers();
   no_ports();
   own_protocol();
   with_header();
+  errors();
+  errors6();
+  ping_errors();
   return 0;
 }
