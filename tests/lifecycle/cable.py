@@ -31,13 +31,17 @@ class Link:
         box.network = "sandbox"
 
     def cable(self, name, v4, v6, mtu=1500):
-        run("ip", "link", "add", "name", name, "mtu", str(mtu), "netns", self.inner, "type", "veth",
-            "peer", "name", name, "mtu", str(mtu), "netns", self.peer)
+        self.lay(name, mtu)
         for namespace, host in ((self.inner, 2), (self.peer, 1)):
             run("ip", "-n", namespace, "addr", "add", f"{v4}.{host}/24", "broadcast", "+", "dev", name)
             run("ip", "-n", namespace, "addr", "add", f"{v6}:{host}/64", "dev", name, "nodad")
         for namespace in (self.inner, self.peer):
             run("ip", "-n", namespace, "link", "set", name, "up")
+
+    def lay(self, name, mtu):
+        """Interfaces of that name in both namespaces, joined."""
+        run("ip", "link", "add", "name", name, "mtu", str(mtu), "netns", self.inner, "type", "veth",
+            "peer", "name", name, "mtu", str(mtu), "netns", self.peer)
 
     def change(self, config):
         for namespace in config["linux"]["namespaces"]:

@@ -1,6 +1,7 @@
 """Containers for tests: bundles, runs, terminals, and what a test may ask of the sandbox process."""
 
 import copy
+import ctypes
 import fcntl
 import itertools
 import json
@@ -17,6 +18,8 @@ import termios
 import time
 
 from checks import Ended, Failed, expect, expect_in  # noqa: F401
+
+CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
 
 CAPS = ["CAP_" + name for name in (
     "CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP"
@@ -264,3 +267,10 @@ def sandbox_pid(pid):
 def status_fields(pid):
     lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def own_mounts():
+    """A mount namespace of its own: what others mount meanwhile is not taken for what a container left behind."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) != 0 or libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0:
+        raise OSError(ctypes.get_errno(), "a mount namespace for the tests")
