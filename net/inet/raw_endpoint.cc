@@ -119,7 +119,8 @@ Result<size_t> RawEndpoint::send(SendMessage& message) {
   DrainAtEnd draining(stack());
   const bool included = !v6() && header_included_.load(std::memory_order_relaxed);
   Target target = TRY(target_of(message));
-  if (int32_t e = take_error()) return static_cast<Errno>(e);
+  // Linux looks for an error where it makes a packet that has its header; others go out beside one.
+  if (int32_t e = included ? take_error() : 0) return static_cast<Errno>(e);
   if (included && size > target.route.mtu) return Errno::msgsize;
   PacketPtr packet = Packet::create(size <= kLinearMax ? static_cast<uint32_t>(size) : Packet::kHeaderRoom);
   if (!packet) return Errno::nobufs;

@@ -202,8 +202,17 @@ static void errors(void) {
   CHECK_EQ(t->offender.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
   CHECK_EQ(*(int*)net_cmsg(&m, SOL_IP, IP_TTL, sizeof(int)), 64);
   CHECK(net_cmsg(&m, SOL_SOCKET, SO_TIMESTAMP, 16) != NULL);
+  // An error that nobody has asked for holds up no packet, but one that has its header.
+  CHECK_EQ(send(fd, &d.udp, 13, 0), 13);
+  CHECK_EQ(send(fd, &d.udp, 13, 0), 13);
+  CHECK_EQ(net_recvmsg(fd, &m, MSG_ERRQUEUE), 13);
+  CHECK_EQ(net_recvmsg(fd, &m, MSG_ERRQUEUE), 13);
+  FAILS(net_recvmsg(fd, &m, MSG_ERRQUEUE), EAGAIN);
+  CHECK_EQ(send(fd, &d.udp, 13, 0), 13);
   // A header of one's own is part of what was sent.
   net_set(fd, SOL_IP, IP_HDRINCL, 1);
+  FAILS(send(fd, &d, 33, 0), ECONNREFUSED);
+  CHECK_EQ(net_recvmsg(fd, &m, MSG_ERRQUEUE), 13);
   CHECK_EQ(send(fd, &d, 33, 0), 33);
   CHECK_EQ(net_recvmsg(fd, &m, MSG_ERRQUEUE), -1);
   d.ip.saddr = htonl(INADDR_LOOPBACK);
