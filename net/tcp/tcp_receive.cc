@@ -66,6 +66,8 @@ Result<size_t> TcpEndpoint::no_data_locked(ReceiveMessage& message, size_t targe
     if (error() || state == tcp::State::closed || (shut_ & kReceiveShut)) return message.done;
     return message.wait.at(*this, queue(), kArrivalEvents);
   }
+  // Who has seen the end reads no error behind it: that is for who writes, and for SO_ERROR.
+  if (connection_.view().fin_received) return size_t{0};
   if (int32_t e = take_error()) return static_cast<Errno>(e);
   if (shut_ & kReceiveShut) return size_t{0};
   if (state == tcp::State::closed || state == tcp::State::listen) return Errno::notconn;

@@ -10,6 +10,30 @@ static void reset(int fd) {
   OK(close(fd));
 }
 
+// A reset behind the end: the end is what is read, as often as one likes; the error is for who writes.
+static void reset_behind_the_end(int family) {
+  int server = listener(family, 5);
+  for (int unread = 0; unread < 2; ++unread) {
+    int fd = client_of(server, family), peer = OK(accept(server, NULL, NULL));
+    char c;
+    if (unread) send_all(peer, "x");
+    OK(shutdown(peer, SHUT_WR));
+    await(fd, POLLRDHUP);
+    reset(peer);
+    await(fd, POLLHUP);
+    if (unread) CHECK_EQ(recv(fd, &c, 1, 0), 1);
+    for (int i = 0; i < 3; ++i) CHECK_EQ(recv(fd, &c, 1, 0), 0);
+    int error = 0;
+    socklen_t size = sizeof(error);
+    OK(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size));
+    CHECK_EQ(error, EPIPE);
+    FAILS(send(fd, "x", 1, MSG_NOSIGNAL), EPIPE);
+    CHECK_EQ(recv(fd, &c, 1, 0), 0);
+    OK(close(fd));
+  }
+  OK(close(server));
+}
+
 // Ended or not, it is connected until it is told otherwise.
 static void connect_again(int family) {
   int server = listener(family, 5);
@@ -115,6 +139,7 @@ static void near_enough(int family) {
 
 int main(void) {
   EACH_FAMILY(f) {
+    reset_behind_the_end(f);
     connect_again(f);
     receive_nothing(f);
     error_after_some(f);
