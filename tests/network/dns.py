@@ -58,7 +58,6 @@ def test_resolver_over_ipv6(box):
     expect(place.inside("python3", "-c", LOOK_UP).ok(), FOUND)
 
 
-@short
 def test_dig(box):
     place = with_resolver(box)
     for how in ([], ["+tcp"], ["@" + PEER6], ["+tcp", "@" + PEER6]):
@@ -78,7 +77,6 @@ def test_dig(box):
     expect(time.monotonic() - begun < 60 * box.slow, True, "an end")
 
 
-@short
 def test_second_nameserver(box):
     """The first one is not there, or has nobody at the port."""
     place = with_resolver(box, f"nameserver 10.77.0.77\nnameserver {PEER}\n")

@@ -52,7 +52,6 @@ def test_tcp(box):
             tcp(place, client, addresses[0], amount // 10, *words)
 
 
-@short
 def test_udp(box):
     """At a rate that both sides keep up with, what is sent arrives."""
     place = Iperf(box)

@@ -3,7 +3,6 @@
 from cable import transfer
 from harness import expect
 from iperf import Iperf, measure, servers, tcp
-from marks import short
 
 
 def over(box, *mangle):
@@ -20,7 +19,6 @@ def over(box, *mangle):
         expect(total["lost_percent"] < 2 * loss + 10, True, f"{total}")
 
 
-@short
 def test_delay(box):
     over(box, "delay=5")
 
@@ -41,6 +39,5 @@ def test_all_at_once(box):
     over(box, "loss=2", "delay=10", "reorder=3")
 
 
-@short
 def test_loss_without_delay(box):
     over(box, "loss=0.5")

@@ -71,7 +71,6 @@ def test_curl(box):
         expect(said, "404")
 
 
-@short
 def test_wrk(box):
     """Many connections at once, small and large files; wrk counts what went wrong."""
     for place, client, host in both(box, (100, 1 << 20)):

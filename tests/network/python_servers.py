@@ -17,7 +17,6 @@ with concurrent.futures.ThreadPoolExecutor(8) as pool:
 """
 
 
-@short
 def test_http_server(box):
     place = Place(box)
     place.contain()

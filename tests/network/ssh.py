@@ -3,7 +3,6 @@
 import hashlib
 
 from harness import expect
-from marks import short
 from place import Place
 
 SERVER = """set -e
@@ -16,7 +15,6 @@ OPTIONS = ["-q", "-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnow
            "-i", "/tmp/keys/user"]
 
 
-@short
 def test_ssh(box):
     place = Place(box)
     place.contain()

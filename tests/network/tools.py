@@ -46,7 +46,6 @@ def test_ping(box):
     expect(said.status, 1)
 
 
-@short
 def test_traceroute(box):
     place = Place(box)
     behind_the_peer(place)
@@ -66,7 +65,6 @@ def test_traceroute(box):
     expect_in("Time to live exceeded", said.out)
 
 
-@short
 def test_a_narrow_way(box):
     """A link behind the peer takes less than the container's: routers say so, and TCP sends less."""
     place = Place(box)
