@@ -9,7 +9,7 @@
 // `rx_frames` (rx_filled). All four count up for ever and wrap; a place is the count modulo the size of its
 // array.
 //
-// Who waits says so, then looks once more: the monitor by `asleep`, which the sentry answers with WireKick;
+// Who waits says so, then looks once more: the monitor by `asleep`, which the sentry answers by ring_wires();
 // the sentry by `rx_notify`, which the monitor answers with Shared::wires_pending and a wake of a CPU.
 #pragma once
 
@@ -57,6 +57,12 @@ struct WireFrame {
   uint32_t size;
   WireOffload offload;
 };
+
+// In ring 0 the bell of a wire: OUT of 32 bits, the number of the wire. KVM tells the monitor's thread
+// without leaving for the monitor.
+inline constexpr uint16_t kWirePort = 0x42;
+// To the monitor's threads of the wires whose bits are set, as WireKick. Defined by the seam; the sentry's.
+void ring_wires(uint32_t wires);
 
 struct WireRing {
   enum Asleep : uint32_t {

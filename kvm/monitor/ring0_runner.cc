@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <ctime>
 
 #include "kvm/arch/ring0/boot_protocol.h"
@@ -196,6 +197,14 @@ bool Ring0Runner::serve_exit(Cpu& cpu) {
         count(cpu.doorbells);
         auto* frames = reinterpret_cast<hostcall::Frame*>(vm_.memory().at(doors_->frames_phys));
         doors_->server.serve(cpu.number, frames[cpu.number]);
+        return true;
+      }
+      if (run.io.port == hostcall::kWirePort && run.io.direction == KVM_EXIT_IO_OUT &&
+          run.io.size == sizeof(std::uint32_t)) {
+        count(cpu.doorbells);
+        std::uint32_t wire = 0;
+        std::memcpy(&wire, reinterpret_cast<const std::byte*>(&run) + run.io.data_offset, sizeof wire);
+        doors_->server.kick_wire(wire);
         return true;
       }
       break;

@@ -2,6 +2,7 @@
 #include "kvm/monitor/ring0_runner.h"
 
 #include <elf.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 
 #include <catch2/catch.hpp>
@@ -17,7 +18,7 @@
 #include "kvm/monitor/tsc.h"
 
 extern "C" const char toy_sentry[], toy_sentry_end[], toy_crash[], toy_crash_end[], toy_kick[],
-    toy_kick_end[];
+    toy_kick_end[], toy_wires[], toy_wires_end[];
 
 // Frame: number at 0, body at 16. BootInfo: frames_phys at 104. Each starts as boot_protocol.h says.
 asm(R"(
@@ -69,6 +70,28 @@ toy_kick:
   pause
   jmp 3b
 toy_kick_end:
+toy_wires:
+  find_frame
+  test %rsi, %rsi
+  jnz 5f
+  mov $3, %ecx
+4:
+  mov $1, %eax            # KVM's
+  out %eax, $0x42
+  dec %ecx
+  jnz 4b
+  xor %eax, %eax          # the runner's
+  out %eax, $0x42
+  mov $77, %eax           # nobody's
+  out %eax, $0x42
+  movl $2, (%rbx)         # exit
+  movl $0x300, 16(%rbx)
+  out %al, $0x40
+  ud2
+5:
+  pause
+  jmp 5b
+toy_wires_end:
 .popsection
 )");
 
@@ -123,7 +146,8 @@ struct Ended final : SandboxEnd {
 
 // Runs the toy until it ends; `meanwhile` is called once it runs. Nothing where this KVM cannot run it.
 template <class Meanwhile>
-std::optional<std::string> run_toy(const char* begin, const char* end, Meanwhile&& meanwhile) {
+std::optional<std::string> run_toy(const char* begin, const char* end, Meanwhile&& meanwhile,
+                                   std::string* exits = nullptr, int bells[2] = nullptr) {
   constexpr unsigned kCpus = 2;
   auto kvm = KvmSystem::open();
   REQUIRE(kvm);
@@ -159,6 +183,10 @@ std::optional<std::string> run_toy(const char* begin, const char* end, Meanwhile
   auto commands = CommandQueue::create().value();
   Ended ended;
   WireSet wires;
+  for (int i = 0; bells != nullptr && i < 2; ++i)
+    REQUIRE(wires.add(std::make_unique<WirePump>(
+        WireFds{UniqueFd(), UniqueFd(::dup(bells[i]))}, vm->memory(), [] {}, [](const std::string&) {})));
+  if (bells != nullptr) REQUIRE(vm->hang_bell(hostcall::kWirePort, 1, bells[1]));
   Services services{
       vm->memory(), files, *events, watches, *commands, wires, runner, ended, {vm->memory().limit(), kCpus},
       -1,           offset};
@@ -169,6 +197,7 @@ std::optional<std::string> run_toy(const char* begin, const char* end, Meanwhile
   meanwhile(runner);
   std::string how = ended.wait();
   runner.stop();
+  if (exits != nullptr) *exits = runner.describe_exits();
   return how;
 }
 
@@ -188,6 +217,26 @@ TEST_CASE("a kick becomes an interrupt once the guest takes them", "[monitor][ri
     runner.wake(1);
   });
   if (how) CHECK(how->find("triple fault") != std::string::npos);
+}
+
+TEST_CASE("the bell of a wire is rung by KVM, or by the runner", "[monitor][ring0]") {
+  int bells[2];
+  for (int& bell : bells) bell = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  std::string exits;
+  auto how = run_toy(
+      toy_wires, toy_wires_end, [](Ring0Runner&) {}, &exits, bells);
+  std::uint64_t rung[2] = {};
+  for (int i = 0; i < 2; ++i) {
+    if (::read(bells[i], &rung[i], sizeof rung[i]) != sizeof rung[i]) rung[i] = 0;
+    ::close(bells[i]);
+  }
+  if (!how) return;
+  CHECK(*how == "exit 768");
+  // Each pump rings its own once more, when it ends.
+  CHECK(rung[0] == 1 + 1);
+  CHECK(rung[1] == 3 + 1);
+  CAPTURE(exits);
+  CHECK(exits.find("cpu 0: 3 hostcalls") != std::string::npos);  // with the last one: what was not KVM's
 }
 
 }  // namespace

@@ -135,8 +135,10 @@ std::expected<void, Error> SandboxBase::add_wires(std::vector<WireFds> wires) {
     auto pump = std::make_unique<WirePump>(
         std::move(fds), vm_->memory(), [this, number = wires_.count()] { events_->wire(number); },
         [this](const std::string& line) { log_line(line); });
+    const int doorbell = pump->doorbell();
     if (const auto added = wires_.add(std::move(pump)); !added)
       return fail_errno("a network interface for the sandbox", static_cast<int>(added.error()));
+    wire_added(wires_.count() - 1, doorbell);
   }
   return {};
 }

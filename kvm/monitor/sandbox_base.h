@@ -48,6 +48,11 @@ class SandboxBase : public Sandbox, public SandboxEnd {
   Expected<void> open_doors(CpuControl& cpus, std::int64_t tsc_offset);
 
   virtual void start_cpus() = 0;
+  // The sentry may wake the thread of a wire by other means than a hostcall.
+  virtual void wire_added(unsigned number, int doorbell) {
+    (void)number;
+    (void)doorbell;
+  }
   // After the end of the container: CPUs stop as far as the mode can make them.
   virtual void stop_cpus() = 0;
   // Keeps the calling CPU from running on after the sandbox has ended.

@@ -12,6 +12,17 @@ Expected<std::unique_ptr<Vm>> Vm::create(const KvmSystem& kvm, std::uint64_t mem
   return vm;
 }
 
+Expected<void> Vm::hang_bell(std::uint16_t port, std::uint32_t value, int eventfd) {
+  kvm_ioeventfd bell{};
+  bell.datamatch = value;
+  bell.addr = port;
+  bell.len = sizeof value;
+  bell.fd = eventfd;
+  bell.flags = KVM_IOEVENTFD_FLAG_PIO | KVM_IOEVENTFD_FLAG_DATAMATCH;
+  if (::ioctl(fd_.get(), KVM_IOEVENTFD, &bell) != 0) return fail_errno("KVM_IOEVENTFD", errno);
+  return {};
+}
+
 Expected<std::unique_ptr<Vcpu>> Vm::create_vcpu(unsigned cpu) {
   std::scoped_lock lock(mutex_);
   if (next_vcpu_ >= kvm_.max_vcpus())

@@ -25,6 +25,9 @@ class Vm {
   GuestMemory& memory() { return *memory_; }
   const CpuidModel& cpuid() const { return cpuid_; }
 
+  // OUT of 32 bits, `value`, to the port writes to `eventfd` instead of being an exit; the VM keeps the file.
+  Expected<void> hang_bell(std::uint16_t port, std::uint32_t value, int eventfd);
+
   // A new vCPU that shows the APIC id of `cpu`. vCPUs live as long as the VM: KVM cannot take one away.
   Expected<std::unique_ptr<Vcpu>> create_vcpu(unsigned cpu);
 

@@ -159,7 +159,7 @@ bool RingWire::send(PacketPtr frame) {
 void ring_doorbells() {
   if (g_doorbells.load(std::memory_order_relaxed) == 0) return;
   const uint32_t wires = g_doorbells.exchange(0, std::memory_order_relaxed);
-  if (wires != 0) (void)hostcall::call<hc::WireKick>([&](auto& request) { request.wires = wires; });
+  if (wires != 0) hostcall::ring_wires(wires);
 }
 
 // ---- up

@@ -55,6 +55,7 @@ constexpr Alternative kIoctls[] = {
     REQUEST_AS(monitor::kGetXsave2, "KVM_GET_XSAVE2", "vector state larger than a page"),
     REQUEST(KVM_GET_VCPU_EVENTS, "pending exception of an interrupted entry"),
     REQUEST(KVM_SET_VCPU_EVENTS, "takes back an exception of an interrupted entry"),
+    REQUEST(KVM_IOEVENTFD, "a network interface that comes when the container is started"),
     REQUEST(KVM_SET_USER_MEMORY_REGION, "memory slots grow on demand"),
     REQUEST(KVM_CREATE_VCPU, "virtual CPUs are made on demand"),
     REQUEST_AS(monitor::kSetCpuid2, "KVM_SET_CPUID2", "a new virtual CPU"),

@@ -6,6 +6,8 @@
 
 #include "kernel/base/check.h"
 #include "kvm/arch/hosted/machine.h"
+#include "kvm/hostcall/client.h"
+#include "kvm/hostcall/wire_ring.h"
 
 namespace runsc {
 
@@ -60,6 +62,10 @@ void ring(Frame& frame) {
     return;
   }
   sandbox.serve(sandbox.context, arch::hosted::this_cpu().local.id, frame);
+}
+
+void ring_wires(uint32_t wires) {
+  (void)call<WireKick>([&](auto& request) { request.wires = wires; });
 }
 
 }  // namespace runsc::hostcall

@@ -1,6 +1,7 @@
 #include "kernel/base/check.h"
 #include "kvm/arch/ring0/kick.h"
 #include "kvm/arch/ring0/per_cpu.h"
+#include "kvm/hostcall/wire_ring.h"
 
 namespace runsc {
 
@@ -15,6 +16,13 @@ Frame& cpu_frame() { return *arch::ring0::this_cpu().frame; }
 void ring(Frame&) {
   // The monitor reads and writes the frame, and any memory that it names.
   asm volatile("outb %%al, %0" ::"N"(static_cast<uint8_t>(kDoorbellPort)) : "memory");
+}
+
+void ring_wires(uint32_t wires) {
+  // The monitor's thread looks at rings in memory.
+  for (; wires != 0; wires &= wires - 1)
+    asm volatile("outl %%eax, %0" ::"N"(static_cast<uint8_t>(kWirePort)), "a"(__builtin_ctz(wires))
+                 : "memory");
 }
 
 }  // namespace hostcall

@@ -21,6 +21,11 @@ class HostcallServer {
   // change under us at any moment: it is read once. An unknown number is ENOSYS.
   void serve(unsigned cpu, hostcall::Frame& frame);
 
+  // kWirePort, where KVM does not serve it itself. Any number.
+  void kick_wire(std::uint32_t number) {
+    if (WirePump* pump = services_.wires.find(number)) pump->kick();
+  }
+
   // How often each call was made so far: "number:count" for those that were, in order of their numbers.
   std::string describe_counts() const;
 

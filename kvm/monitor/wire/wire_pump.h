@@ -71,6 +71,8 @@ class WirePump {
   // Starts the thread, if there is a ring. EAGAIN: the host has no thread for it.
   Result<void> start();
   void kick();
+  // What kick() writes to; others may.
+  int doorbell() const { return doorbell_.get(); }
   // The thread has ended on return. What is in the ring by then goes out, as far as the host takes it now.
   void stop();
 
