@@ -172,6 +172,28 @@ TEST_CASE("the end of a mapping for writing is the container's own", "[monitor][
   CHECK(changes(s).empty());
 }
 
+TEST_CASE("what goes into a FIFO of the host is the container's own change", "[monitor][files]") {
+  ScratchDir dir;
+  REQUIRE(::mkfifo((dir.path() + "/fifo").c_str(), 0600) == 0);
+  ServiceFixture s({dir.donate()});
+  s.services->bounds.host_fifo = true;
+  REQUIRE(watch(s, 1, "", hc::Watch::kKinds));
+  auto fifo = s.call<hc::OpenPath>([](hc::OpenPath::Request& r) {
+    set_path(r.path, "fifo");
+    r.flags = O_RDWR;
+  });
+  REQUIRE(fifo);
+  auto written = s.call<hc::StreamWrite>([&](auto& r) {
+    r.handle = fifo->handle;
+    r.ranges.count = 1;
+    r.ranges.at[0] = {ServiceFixture::kBuffer, 5};
+  });
+  REQUIRE(written);
+  CHECK(written->size == 5);
+  // Not every kernel tells of it.
+  CHECK(changes(s).empty());
+}
+
 TEST_CASE("changes that nobody takes in time are lost, and that is told", "[monitor][files]") {
   ScratchDir dir;
   ServiceFixture s({dir.donate()});

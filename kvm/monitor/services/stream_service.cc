@@ -3,6 +3,7 @@
 #include <asm/termbits.h>
 #include <limits.h>
 #include <poll.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -82,6 +83,9 @@ Result<void> serve_stream_write(Services& s, const hc::ReadWriteRequest& request
   if (file->stream == StreamKind::polled) limit(valid.ranges, PIPE_BUF);
   iovec parts[hc::kMaxRanges];
   int count = static_cast<int>(to_iovecs(s.memory, valid.ranges, parts));
+  OwnChange own(s.watches, IN_MODIFY);  // a FIFO beneath a donated directory
+  own.file(file->found());
+  own.begin();
   return finish_transfer(::pwritev2(file->fd.get(), parts, count, kAtItsPlace, 0), reply);
 }
 
