@@ -13,12 +13,14 @@ void lease_hooks_init();
 // EAGAIN: it is open elsewhere, or (F_UNLCK) there is none.
 Result<void> set_lease(Task& task, fs::File& file, int fd, uint64_t argument);
 
-// `attempt` says EAGAIN while leases are in the way. Errors: its own, ERESTARTSYS; with `nonblocking` EAGAIN.
-template <class F>
-auto past_leases(Task& task, bool nonblocking, F&& attempt) -> decltype(attempt()) {
+// `attempt` says EAGAIN while leases are in the way; before it is waited, `begin_wait` is called. Errors: its
+// own, ERESTARTSYS; with `nonblocking` EAGAIN.
+template <class F, class G>
+auto past_leases(Task& task, bool nonblocking, F&& attempt, G&& begin_wait) -> decltype(attempt()) {
   auto first = attempt();
   WaitQueue* queue = fs::lease_queue();
   if (first || first.error() != Errno::again || nonblocking || !queue) return first;
+  begin_wait();
   ParkWaiter waiter;
   queue->add(waiter);
   struct Leave {
@@ -33,6 +35,11 @@ auto past_leases(Task& task, bool nonblocking, F&& attempt) -> decltype(attempt(
     auto parked = park_interruptible(task, deadline);
     if (!parked && parked.error() != Errno::timedout) return parked.error();
   }
+}
+
+template <class F>
+auto past_leases(Task& task, bool nonblocking, F&& attempt) -> decltype(attempt()) {
+  return past_leases(task, nonblocking, attempt, [] {});
 }
 
 }  // namespace runsc::kernel

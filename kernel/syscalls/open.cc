@@ -2,6 +2,7 @@
 #include "fs/file_lock.h"
 #include "fs/notify.h"
 #include "fs/tmpfs/memfd.h"
+#include "fs/write_access.h"
 #include "kernel/blocking.h"
 #include "kernel/leases.h"
 #include "kernel/syscalls/file_args.h"
@@ -30,9 +31,17 @@ Result<int> open_at(Task& task, int dirfd, uint64_t path, uint32_t flags, uint32
   // RESOLVE_IN_ROOT: "/" is the directory, too.
   std::string_view for_start = walk_flags & fs::kInRoot ? std::string_view(".") : text.view();
   fs::Path start = TRY(start_of(task, dirfd, for_start));
-  Ref<fs::File> file = TRY(past_leases(task, flags & nonblock, [&] {
+  // Who waits until he may write is a writer for all who want leases.
+  fs::WriteClaim waiting;
+  auto claim = [&] {
+    const uint32_t follow = flags & nofollow ? 0 : fs::kFollow;
+    auto at = fs::walk(task.walk_context(), start, text.view(), walk_flags | follow);
+    if ((flags & accmode) != rdonly && at) (void)waiting.take(fs::inode_of(*at));
+  };
+  auto attempt = [&] {
     return fs::open_path(task.walk_context(), start, text.view(), flags | largefile, mode, walk_flags);
-  }));
+  };
+  Ref<fs::File> file = TRY(past_leases(task, flags & nonblock, attempt, claim));
   TRY(wait_open(task, *file));
   fs::notify_file(*file, fs::notify_bit::open);
   return task.files().install(std::move(file), flags & cloexec, task.limit(kLimitFiles));
