@@ -50,6 +50,6 @@ def main():
                 end.send(frame)
             except OSError:
                 pass  # a full queue or a device that is down: lost
-    
+
 
 main()
