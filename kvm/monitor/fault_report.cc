@@ -1,5 +1,6 @@
 #include "kvm/monitor/fault_report.h"
 
+#include <dlfcn.h>
 #include <execinfo.h>
 #include <signal.h>
 #include <ucontext.h>
@@ -44,6 +45,21 @@ class SafeText {
   std::size_t size_ = 0;
 };
 
+// As backtrace_symbols_fd(3), which writes by a call that the jail does not know.
+void write_frames(void* const* frames, int count, int fd) {
+  for (int i = 0; i < count; ++i) {
+    const auto at = reinterpret_cast<std::uintptr_t>(frames[i]);
+    SafeText line;
+    Dl_info where{};
+    if (::dladdr(frames[i], &where) != 0 && where.dli_fname != nullptr) {
+      const void* base = where.dli_sname != nullptr ? where.dli_saddr : where.dli_fbase;
+      line.text(where.dli_fname).text("(").text(where.dli_sname != nullptr ? where.dli_sname : "");
+      line.text("+").hex(at - reinterpret_cast<std::uintptr_t>(base)).text(") ");
+    }
+    line.text("[").hex(at).text("]\n").write_to(fd);
+  }
+}
+
 void on_fault(int signo, siginfo_t* info, void* context) {
   // The signal kills the process when it comes again, here or to any thread.
   ::signal(signo, SIG_DFL);
@@ -69,7 +85,7 @@ void on_fault(int signo, siginfo_t* info, void* context) {
   const int count = ::backtrace(frames, kMostFrames);
   for (int fd : {STDERR_FILENO, report_fd}) {
     report.write_to(fd);
-    if (fd >= 0) ::backtrace_symbols_fd(frames, count, fd);
+    write_frames(frames, count, fd);
   }
 }
 
