@@ -13,6 +13,7 @@
 #include "kernel/signal/signal.h"
 #include "kernel/stdio/host_stream.h"
 #include "kvm/hostcall/client.h"
+#include "kvm/hostcall/process_detail.h"
 
 namespace runsc::kernel {
 
@@ -98,7 +99,8 @@ void obey_for(Container& container, const Command& c) {
       terminal_resized(c.process, c.value >> 16, c.value & 0xffff);
       return answer_command(c.id, {}, true);
     case CommandKind::processes:
-      return list_processes(container, c.id);
+      return c.value == hostcall::kEachThread ? tell_stacks(container, c.id)
+                                              : list_processes(container, c.id);
     case CommandKind::update:
       return update_limits(container, c);
     case CommandKind::statistics:

@@ -49,6 +49,8 @@ void add_container(Container& first, const hostcall::TakeCommand::Reply& command
 // kernel/control/statistics.cc
 void update_limits(Container& container, const hostcall::TakeCommand::Reply& command);
 void tell_statistics(const Container& container, uint32_t command);
+// kernel/control/stacks.cc
+void tell_stacks(const Container& container, uint32_t command);
 // kernel/control/process_list.cc
 void list_processes(const Container& container, uint32_t command);
 

@@ -71,6 +71,10 @@ void add_sandbox_flags(FlagSet& flags, Options& options) {
                 "number of CPUs from linux.resources.cpu.quota");
   // Engines pass it by habit: the path in config.json has the form that says so, too.
   flags.boolean("systemd-cgroup", options.systemd_cgroup, "cgroups are named as systemd does");
+  flags.custom(
+      "rootless", "WHETHER",
+      only({"false", "auto"}, "this runtime needs root: it makes namespaces, mounts and cgroups on the host"),
+      "false, auto: both root (default)");
   flags.boolean("ignore-cgroups", options.ignore_cgroups, "do not set up cgroups on the host");
 }
 

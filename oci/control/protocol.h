@@ -24,6 +24,7 @@
 //   {"op": "processes"}, {"op": "pause"}, {"op": "resume"}
 //   {"op": "status"}                   text: created, running or paused; value: 1, "network" is waited for
 //   {"op": "statistics"}               answered with text, lines "NAME VALUE"
+//   {"op": "stacks"}                   answered with text for people: what each thread does
 //   {"op": "update", "resources"}      as linux.resources of config.json, as text; "sandbox": bytes that the
 //                                      sandbox may use on the host
 //   {"op": "events"}                   as wait, and tells in between when a process was killed for want of

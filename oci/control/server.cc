@@ -14,6 +14,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "kvm/hostcall/process_detail.h"
 #include "kvm/monitor/services/path_ops.h"
 #include "oci/control/protocol.h"
 #include "oci/host/file_io.h"
@@ -237,6 +238,8 @@ void ControlServer::obey_for(Connection& connection, hostcall::ContainerNumber c
     if (connection.process == 0) connection.closed = true;
     return;
   }
+  if (name == "stacks")
+    return submit(connection, command_of(CommandKind::processes, container, 0, hostcall::kEachThread));
   if (name == "statistics") return submit(connection, command_of(CommandKind::statistics, container));
   if (name == "update") return update(connection, container, request);
   if (name == "wait" || name == "events") {

@@ -30,7 +30,7 @@ Expected<int> launch_and_wait(const Options& options, const LaunchRequest& reque
 // Leaves the container created: everything is there, its init waits for `start`. The sandbox process is then
 // nobody's child, and ends with the container's exit status.
 Expected<void> launch_created(const Options& options, const LaunchRequest& request);
-// What `start` does: with the hooks around it. `state` is locked.
-Expected<void> start_created(const StateDir& state);
+// What `start` does: with the hooks around it. `state` is locked. The texts are warnings for the user.
+Expected<std::vector<std::string>> start_created(const StateDir& state);
 
 }  // namespace runsc::oci

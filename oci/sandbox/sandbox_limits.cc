@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "oci/cgroup/cgroup.h"
 #include "oci/cgroup/hierarchies.h"
@@ -32,6 +33,36 @@ Expected<std::optional<int64_t>> annotated(const Spec& spec, const char* name) {
   return value;
 }
 
+bool is_sandbox(const Spec& spec, const char* key) {
+  const auto type = spec.annotations.find(key);
+  return type != spec.annotations.end() && type->second == "sandbox";
+}
+
+// CRI-O has one annotation for all: the CRI's LinuxContainerResources as JSON. Newer releases have the first
+// name.
+Expected<void> add_crio_resources(const Spec& spec, Resources& resources) {
+  for (const char* key : {"pod-linux-resources.crio.io", "io.kubernetes.cri-o.PodLinuxResources"}) {
+    const auto found = spec.annotations.find(key);
+    if (found == spec.annotations.end() || found->second.empty()) continue;
+    const nlohmann::json document = nlohmann::json::parse(found->second, nullptr, false);
+    const std::string field = std::string("config.json: annotations[\"") + key + "\"]: ";
+    if (!document.is_object()) return fail(field + "must be a JSON object");
+    const auto number = [&](const char* name) -> Expected<int64_t> {
+      const auto it = document.find(name);
+      if (it == document.end()) return 0;
+      if (!it->is_number_integer()) return fail(field + name + " must be a number");
+      return it->get<int64_t>();
+    };
+    if (const int64_t memory = OCI_TRY(number("memory_limit_in_bytes")); memory > 0)
+      resources.memory_limit = memory;
+    if (const int64_t quota = OCI_TRY(number("cpu_quota")); quota > 0) resources.cpu_quota = quota;
+    if (const int64_t period = OCI_TRY(number("cpu_period")); period > 0) resources.cpu_period = period;
+    if (const int64_t shares = OCI_TRY(number("cpu_shares")); shares > 0) resources.cpu_shares = shares;
+    return {};
+  }
+  return {};
+}
+
 std::optional<uint64_t> limit_in(const std::string& file) {
   constexpr size_t kMost = 64;
   const Expected<std::string> text = read_file(file, kMost);
@@ -46,8 +77,9 @@ std::optional<uint64_t> limit_in(const std::string& file) {
 
 Expected<Resources> sandbox_resources(const Spec& spec) {
   Resources resources = spec.linux_.resources;
-  const auto type = spec.annotations.find("io.kubernetes.cri.container-type");
-  if (type == spec.annotations.end() || type->second != "sandbox") return resources;
+  if (is_sandbox(spec, "io.kubernetes.cri-o.ContainerType"))
+    OCI_TRY_VOID(add_crio_resources(spec, resources));
+  if (!is_sandbox(spec, "io.kubernetes.cri.container-type")) return resources;
   if (const auto memory = OCI_TRY(annotated(spec, "memory"))) resources.memory_limit = *memory;
   if (const auto quota = OCI_TRY(annotated(spec, "cpu-quota"))) resources.cpu_quota = *quota;
   if (const auto period = OCI_TRY(annotated(spec, "cpu-period"))) resources.cpu_period = *period;

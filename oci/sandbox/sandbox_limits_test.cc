@@ -54,6 +54,30 @@ TEST_CASE("what is annotated of the pod is not for its containers, nor is what s
   CHECK(refused.error().text.find("sandbox-memory\"]: must be a number") != std::string::npos);
 }
 
+TEST_CASE("CRI-O annotates a pod's limits as one document", "[oci][sandbox]") {
+  for (const char* key : {"pod-linux-resources.crio.io", "io.kubernetes.cri-o.PodLinuxResources"}) {
+    Spec spec;
+    spec.annotations = {
+        {"io.kubernetes.cri-o.ContainerType", "sandbox"},
+        {key,
+         R"({"cpu_period":100000,"cpu_quota":50000,"cpu_shares":512,"memory_limit_in_bytes":134217728})"}};
+    const auto resources = sandbox_resources(spec);
+    REQUIRE(resources);
+    CHECK(resources->memory_limit == 128 * kMib);
+    CHECK(resources->cpu_quota == 50'000);
+    CHECK(resources->cpu_period == 100'000);
+    CHECK(resources->cpu_shares == 512);
+    spec.annotations[key] = "{}";
+    CHECK(!sandbox_resources(spec)->memory_limit);
+    for (const char* bad : {"wrong", "[1]", R"({"cpu_quota": "much"})"}) {
+      spec.annotations[key] = bad;
+      CHECK(!sandbox_resources(spec));
+    }
+    spec.annotations["io.kubernetes.cri-o.ContainerType"] = "container";
+    CHECK(sandbox_resources(spec));
+  }
+}
+
 TEST_CASE("the sentry stays below what the host would kill the sandbox for", "[oci][sandbox]") {
   CHECK(!sandbox_memory(std::nullopt, std::nullopt));
   CHECK(!sandbox_memory(-1, uint64_t{INT64_MAX} & ~uint64_t{4095}));

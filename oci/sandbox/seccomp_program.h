@@ -16,6 +16,8 @@ namespace runsc::oci {
 // alternatives. Names of no call here are ignored. As with runc, calls that are newer than all that the
 // profile names are answered ENOSYS where the default is to refuse. Errors: SCMP_ACT_NOTIFY, an errno for an
 // action that takes none, a profile too large for the sentry.
+// syslog(2) is let through where the default is an errno and no rule names it: `dmesg` shows the container's
+// own log.
 Expected<std::vector<sock_filter>> seccomp_program(const SeccompProfile& profile);
 
 }  // namespace runsc::oci

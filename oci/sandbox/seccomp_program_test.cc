@@ -84,6 +84,9 @@ TEST_CASE("a profile allows what it names", "[oci][seccomp]") {
   CHECK(answer(profile, SYS_open) == kDenied);
   CHECK(answer(profile, SYS_mount) == (SECCOMP_RET_ERRNO | ENODEV));
   CHECK(answer(profile, SYS_ptrace) == SECCOMP_RET_KILL_PROCESS);
+  CHECK(answer(profile, SYS_syslog) == SECCOMP_RET_ALLOW);
+  profile.rules.push_back({{"syslog"}, "SCMP_ACT_ERRNO", {}, {}});
+  CHECK(answer(profile, SYS_syslog) == kDenied);
   // Newer than all that it knows, and numbers of x32.
   CHECK(answer(profile, 1000) == (SECCOMP_RET_ERRNO | ENOSYS));
   CHECK(answer(profile, 0x40000000) == (SECCOMP_RET_ERRNO | ENOSYS));

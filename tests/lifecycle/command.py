@@ -141,6 +141,28 @@ def test_strace_and_debug_log(box):
 
 
 @ours
+def test_rootless_is_refused(box):
+    folder = str(box.bundle(box.config(["true"])))
+    box.finish(box.command("run", "--bundle", folder, "lc-root", options=("--rootless=false",))).ok()
+    refused = box.finish(box.command("run", "--bundle", folder, "lc-root", options=("--rootless=true",)))
+    expect(refused.status, 1)
+    expect_in("needs root", refused.err)
+
+
+@ours
+def test_debug_of_a_container(box):
+    script = "import threading, time; threading.Thread(target=time.sleep, args=[1000]).start(); open(0).read()"
+    name, _ = box.create(["python3", "-c", script], verb="run", flags=("--detach",))
+    box.until(lambda: box.ask("debug", "--stacks", name).ok().count("waits in system call") == 2, "two threads that wait")
+    text = box.ask("debug", "--stacks", name).ok()
+    for part in ('process 1 thread 1 "python3"', "clock_nanosleep(", "futex(", "  rip 0x", "  r8 0x"):
+        expect_in(part, text)
+    expect_in("memory", box.ask("debug", "--counters", name).ok())
+    for words in (("--stacks",), (), ("--stacks", "no-such-container"), ("--strace", name)):
+        expect(box.ask("debug", *words).status, 1, words)
+
+
+@ours
 def test_nothing_is_left(box):
     """After a run: no process, no folder, no mount."""
     def state():
