@@ -8,7 +8,7 @@ namespace {
 
 Expected<int> start(const Options& options, const std::string& id) {
   const StateDir dir = OCI_TRY(StateDir::open(options.root, id));
-  OCI_TRY_VOID(start_created(dir));
+  show_warnings(options, OCI_TRY(start_created(dir)));
   return 0;
 }
 

@@ -457,7 +457,7 @@ Expected<void> launch_created(const Options& options, const LaunchRequest& reque
   return {};
 }
 
-Expected<void> start_created(const StateDir& dir) {
+Expected<std::vector<std::string>> start_created(const StateDir& dir) {
   ContainerState state = OCI_TRY(dir.read());
   const std::string status = current_status(dir, state);
   if (status == "stopped") return fail("cannot start a container that has stopped");
