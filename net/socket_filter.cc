@@ -69,7 +69,8 @@ uint32_t attribute(const FilterView& view, uint32_t at, uint32_t type, bool nest
   if (view.size() < sizeof a || at > view.size() - sizeof a) return 0;
   uint32_t left = view.size() - at;
   if (nested) {
-    if (!view.read(at, std::as_writable_bytes(std::span(&a, 1))) || a.size < sizeof a || a.size > left) return 0;
+    if (!view.read(at, std::as_writable_bytes(std::span(&a, 1))) || a.size < sizeof a || a.size > left)
+      return 0;
     at += sizeof a;
     left = a.size - static_cast<uint32_t>(sizeof a);
   }
@@ -86,7 +87,8 @@ uint32_t payload_at(const FilterView& view) {
   if (byte(0) >> 4 == 4) {
     protocol = byte(9);
     header = (byte(0) & 15) * 4;
-    if (((byte(6) & 0x1f) | byte(7)) != 0) return static_cast<uint32_t>(network + header);  // not the first fragment
+    if (((byte(6) & 0x1f) | byte(7)) != 0)
+      return static_cast<uint32_t>(network + header);  // not the first fragment
   } else if (byte(0) >> 4 == 6 && view.read(network, std::span(first, 40))) {
     protocol = byte(6);
     header = 40;
@@ -120,7 +122,9 @@ struct Loads {
       value = (value & 15) * 4;
       return true;
     }
-    const uint32_t size = (i.code & bpf::size_mask) == bpf::word ? 4 : (i.code & bpf::size_mask) == bpf::half ? 2 : 1;
+    const uint32_t size = (i.code & bpf::size_mask) == bpf::word   ? 4
+                          : (i.code & bpf::size_mask) == bpf::half ? 2
+                                                                   : 1;
     if (is_absolute(i) && i.k >= kAncillary) return ancillary(i.k - kAncillary, a, x, value);
     return at(is_absolute(i) ? i.k : i.k + x, size, value);
   }

@@ -60,8 +60,10 @@ bool operands_fit(const BpfInstruction& i, const BpfRules& rules) {
     case bpf::alu:
       if (!known_alu(i.code, rules.modulo) || i.code > 0xff) return false;
       if (i.code & bpf::x) return true;
-      if ((i.code & bpf::operation_mask) == bpf::div || (i.code & bpf::operation_mask) == bpf::mod) return i.k != 0;
-      if ((i.code & bpf::operation_mask) == bpf::lsh || (i.code & bpf::operation_mask) == bpf::rsh) return i.k < 32;
+      if ((i.code & bpf::operation_mask) == bpf::div || (i.code & bpf::operation_mask) == bpf::mod)
+        return i.k != 0;
+      if ((i.code & bpf::operation_mask) == bpf::lsh || (i.code & bpf::operation_mask) == bpf::rsh)
+        return i.k < 32;
       return true;
     case bpf::jmp:
       return known_jump(i.code) && i.code <= 0xff;
@@ -92,7 +94,8 @@ Result<void> check_scratch(std::span<const BpfInstruction> program) {
     now &= known[at];
     uint16_t kind = i.code & bpf::class_mask;
     if (kind == bpf::st || kind == bpf::stx) now |= static_cast<uint16_t>(1u << i.k);
-    if ((kind == bpf::ld || kind == bpf::ldx) && (i.code & ~bpf::class_mask) == bpf::mem && !(now >> i.k & 1)) return Errno::inval;
+    if ((kind == bpf::ld || kind == bpf::ldx) && (i.code & ~bpf::class_mask) == bpf::mem && !(now >> i.k & 1))
+      return Errno::inval;
     if (kind == bpf::jmp) {
       if ((i.code & bpf::operation_mask) == bpf::ja) {
         known[at + 1 + i.k] &= now;

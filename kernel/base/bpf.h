@@ -42,8 +42,8 @@ struct BpfRules {
 };
 
 // EINVAL: too long or empty, an instruction that the rules do not allow, a jump past the end, a way that does
-// not end in a return, a scratch word that is read before it is written, a division by the constant 0, a shift
-// by more than 31. ENOMEM.
+// not end in a return, a scratch word that is read before it is written, a division by the constant 0, a
+// shift by more than 31. ENOMEM.
 Result<void> bpf_check(std::span<const BpfInstruction> program, const BpfRules& rules);
 
 // The registers of a program, and the instructions that touch nothing else.
@@ -80,8 +80,8 @@ inline size_t BpfMachine::jump(const BpfInstruction& i) const {
 }
 
 // The program must have passed bpf_check(). Ends after at most as many steps as it has instructions. The data
-// is asked for `length()` and `load(instruction, a, x, value)`, which is false where there is nothing: the program
-// then ends with 0.
+// is asked for `length()` and `load(instruction, a, x, value)`, which is false where there is nothing: the
+// program then ends with 0.
 template <class Data>
 uint32_t bpf_run(std::span<const BpfInstruction> program, const Data& data) {
   BpfMachine m;
