@@ -8,7 +8,8 @@ namespace runsc::kernel {
 namespace {
 
 void write_name(const Task& task, TextSink& out) {
-  for (char c : std::string_view(task.comm().text)) {
+  const auto name = task.comm();
+  for (char c : std::string_view(name.text)) {
     const char shown[] = {c >= ' ' && c < 0x7f ? c : '?'};
     out.write({shown, 1});
   }
