@@ -9,6 +9,7 @@
 #include "kernel/task_pool.h"
 #include "kernel/time/clock.h"
 #include "kernel/uts.h"
+#include "kvm/arch/stack_stats.h"
 #include "mm/phys.h"
 
 namespace runsc::kernel::proc {
@@ -30,8 +31,9 @@ Result<void> show_meminfo(TextSink& out) {
     row(zero, 0);
   row("AnonPages:", total - free);
   for (std::string_view zero : {"Mapped:", "Shmem:", "KReclaimable:"}) row(zero, 0);
-  // What is kept for the next tasks (kernel/task_pool.h) is in use by nobody.
-  const uint64_t kept = task_pool_bytes() / 1024, objects = kalloc_bytes() / 1024;
+  // What is kept for the next tasks (kernel/task_pool.h) and their stacks is in use by nobody.
+  const uint64_t kept = (task_pool_bytes() + arch::stack_kept_bytes()) / 1024,
+                 objects = kalloc_bytes() / 1024;
   row("Slab:", objects);
   row("SReclaimable:", kept);
   row("SUnreclaim:", objects - kept);

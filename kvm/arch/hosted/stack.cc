@@ -2,6 +2,7 @@
 
 #include "kvm/arch/hosted/sanitizers.h"
 #include "kvm/arch/seam.h"
+#include "kvm/arch/stack_stats.h"
 
 namespace runsc::arch {
 
@@ -42,6 +43,8 @@ Result<KernelStack> stack_alloc() {
   }
   return KernelStack{base, kStackSize};
 }
+
+uint64_t stack_kept_bytes() { return 0; }
 
 void stack_free(KernelStack stack) {
   if (!stack.base) return;

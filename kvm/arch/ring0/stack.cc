@@ -3,6 +3,7 @@
 #include "kvm/arch/ring0/boot_protocol.h"
 #include "kvm/arch/ring0/per_cpu.h"
 #include "kvm/arch/ring0/stack_area.h"
+#include "kvm/arch/stack_stats.h"
 
 namespace runsc::arch {
 
@@ -20,6 +21,7 @@ SpinLock area_lock{LockRank::leaf};
 // Stacks never leave the area: free ones are kept, linked through their last word.
 constinit std::byte* free_stacks = nullptr;  // guarded by area_lock
 constinit uint64_t area_used = 0;            // guarded by area_lock
+constinit std::atomic<uint64_t> kept_stacks{0};
 
 uint64_t image_phys(const void* p) {
   return reinterpret_cast<uint64_t>(p) - ring0::kImage + ring0::kImagePhys;
@@ -66,6 +68,7 @@ Result<KernelStack> stack_alloc() {
     if (free_stacks) {
       std::byte* base = free_stacks;
       free_stacks = link(base);
+      kept_stacks.fetch_sub(1, std::memory_order_relaxed);
       return KernelStack{base, kStackSize};
     }
   }
@@ -97,7 +100,10 @@ void stack_free(KernelStack stack) {
   LockGuard guard(area_lock);
   link(stack.base) = free_stacks;
   free_stacks = stack.base;
+  kept_stacks.fetch_add(1, std::memory_order_relaxed);
 }
+
+uint64_t stack_kept_bytes() { return kept_stacks.load(std::memory_order_relaxed) * kStackSize; }
 
 void user_space_init(UserSpace& space) {
   const auto* boot = static_cast<const uint64_t*>(phys_to_virt(ring0::boot_root));
