@@ -79,9 +79,9 @@ Result<void> IpcTable::make_room() {
     size = size_;
     used = count();
   }
-  if (used >= limit_) return Errno::nospc;
+  if (used >= limit()) return Errno::nospc;
   if (used < size) return {};
-  uint32_t more = std::min(limit_, std::max<uint32_t>(16, size * 2));
+  uint32_t more = std::min(kMost, std::max<uint32_t>(16, size * 2));
   auto** fresh = static_cast<IpcObject**>(kalloc(more * sizeof(IpcObject*)));
   if (!fresh) return Errno::nomem;
   IpcObject** gone = fresh;

@@ -67,6 +67,10 @@ class IpcTable final : public RefCounted<IpcTable> {
   // Destroys and removes all: nobody can get at the table any more.
   void end();
 
+  // How many there may be: up to kMost. What is there stays.
+  static constexpr uint32_t kMost = 1u << 15;
+  uint32_t limit() const { return limit_.load(std::memory_order_relaxed); }
+  void set_limit(uint32_t limit) { limit_.store(limit, std::memory_order_relaxed); }
   uint32_t count() const { return count_.load(std::memory_order_relaxed); }
   int32_t highest() const;  // the last place that is used; -1: none
 
@@ -75,7 +79,7 @@ class IpcTable final : public RefCounted<IpcTable> {
 
   Result<void> make_room();
 
-  const uint32_t limit_;
+  std::atomic<uint32_t> limit_;
   mutable SpinLock lock_{LockRank::ipc_table};
   IpcObject** slots_ GUARDED_BY(lock_) = nullptr;  // each holds a count
   uint32_t size_ GUARDED_BY(lock_) = 0;

@@ -114,7 +114,7 @@ Result<Unique<Message>> MessageQueue::receive(Task& task, int64_t type, bool exc
 Result<Unique<Message>> MessageQueue::copy(Task& task, int64_t place, uint64_t room, bool cut) {
   Unique<Message> twin = make<Message>();
   if (!twin) return Errno::nomem;
-  TRY(twin->bytes.reserve(kMsgMax));
+  TRY(twin->bytes.reserve(task.namespaces().ipc().limits().msg_max.load(std::memory_order_relaxed)));
   LockGuard guard(lock);
   if (removed) return Errno::idrm;
   TRY(owner.check(task.creds(), 0444));

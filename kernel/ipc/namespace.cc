@@ -7,6 +7,15 @@
 
 namespace runsc::kernel {
 
+IpcLimits::IpcLimits()
+    : shm_max(kShmMax),
+      shm_all(kShmAll),
+      msg_max(kMsgMax),
+      msg_mnb(kMsgMnb),
+      sem_of_set(kSemMsl),
+      sem_of_all(kSemMns),
+      sem_of_call(kSemOpm) {}
+
 IpcNamespace::IpcNamespace(Ref<IpcTable> semaphores, Ref<IpcTable> messages, Ref<IpcTable> segments,
                            Ref<PosixQueueSpace> queues)
     : Namespace(NamespaceKind::ipc),

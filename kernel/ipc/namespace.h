@@ -9,6 +9,15 @@ namespace runsc::kernel {
 
 class MqueueSuper;  // kernel/ipc/mqueue_fs.cc
 
+// The sysctls of System V IPC that bound sizes (proc_sys_kernel(5)); how many objects there may be, their
+// tables say.
+struct IpcLimits {
+  std::atomic<uint64_t> shm_max, shm_all;                     // bytes of a segment, pages of all
+  std::atomic<uint32_t> msg_max, msg_mnb;                     // bytes of a message, of a new queue
+  std::atomic<uint32_t> sem_of_set, sem_of_all, sem_of_call;  // SEMMSL, SEMMNS, SEMOPM
+  IpcLimits();
+};
+
 class IpcNamespace final : public Namespace {
  public:
   // ENOMEM.
@@ -19,6 +28,7 @@ class IpcNamespace final : public Namespace {
   IpcTable& semaphores() const { return *semaphores_; }
   IpcTable& messages() const { return *messages_; }
   IpcTable& segments() const { return *segments_; }
+  IpcLimits& limits() { return limits_; }
   PosixQueueSpace& queues() const { return *queues_; }
   // The file system of its message queues, made at the first use. ENOMEM.
   Result<MqueueSuper*> mqueue();
@@ -31,6 +41,7 @@ class IpcNamespace final : public Namespace {
 
   const Ref<IpcTable> semaphores_, messages_, segments_;
   const Ref<PosixQueueSpace> queues_;
+  IpcLimits limits_;
   std::atomic<MqueueSuper*> mqueue_{nullptr};  // a count is held
 };
 

@@ -84,8 +84,69 @@ Result<void> show_file_nr(TextSink& out) {
   return {};
 }
 
+// System V IPC: limits of the namespace of whoever reads or writes, numbers of objects by their tables.
+IpcNamespace& ipc() { return Task::current().namespaces().ipc(); }
+
+template <class T, std::atomic<T> IpcLimits::*Limit>
+Result<void> show_ipc(TextSink& out) {
+  format(out, "{}\n", (ipc().limits().*Limit).load(std::memory_order_relaxed));
+  return {};
+}
+template <class T, std::atomic<T> IpcLimits::*Limit>
+Result<void> store_ipc(std::string_view text) {
+  const uint64_t n = TRY(fs::parse_decimal(fs::trimmed(text)));
+  if (sizeof(T) < sizeof n && n > 0x7fffffff) return Errno::inval;
+  (ipc().limits().*Limit).store(static_cast<T>(n), std::memory_order_relaxed);
+  return {};
+}
+template <class T, std::atomic<T> IpcLimits::*Limit>
+constexpr StaticEntry ipc_limit(std::string_view name) {
+  return static_text(name, show_ipc<T, Limit>, 0644, store_ipc<T, Limit>);
+}
+template <IpcTable& (IpcNamespace::*Table)() const>
+Result<void> show_objects(TextSink& out) {
+  format(out, "{}\n", (ipc().*Table)().limit());
+  return {};
+}
+template <IpcTable& (IpcNamespace::*Table)() const>
+Result<void> store_objects(std::string_view text) {
+  const uint64_t n = TRY(fs::parse_decimal(fs::trimmed(text)));
+  if (n > IpcTable::kMost) return Errno::inval;
+  (ipc().*Table)().set_limit(static_cast<uint32_t>(n));
+  return {};
+}
+template <IpcTable& (IpcNamespace::*Table)() const>
+constexpr StaticEntry object_limit(std::string_view name) {
+  return static_text(name, show_objects<Table>, 0644, store_objects<Table>);
+}
+
+// SEMMSL, SEMMNS, SEMOPM, SEMMNI.
 Result<void> show_sem(TextSink& out) {
-  out.write("32000\t1024000000\t500\t32000\n");
+  const IpcLimits& l = ipc().limits();
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  format(out, "{}\t{}\t{}\t{}\n", l.sem_of_set.load(kRelaxed), l.sem_of_all.load(kRelaxed),
+         l.sem_of_call.load(kRelaxed), ipc().semaphores().limit());
+  return {};
+}
+// As many of the four as there are in the text.
+Result<void> store_sem(std::string_view text) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  IpcLimits& l = ipc().limits();
+  uint32_t values[4] = {l.sem_of_set.load(kRelaxed), l.sem_of_all.load(kRelaxed),
+                        l.sem_of_call.load(kRelaxed), ipc().semaphores().limit()};
+  size_t count = 0;
+  for (text = fs::trimmed(text); !text.empty() && count < 4; ++count) {
+    const size_t end = std::min(text.find_first_of(" \t"), text.size());
+    const uint64_t n = TRY(fs::parse_decimal(text.substr(0, end)));
+    if (n > 0x7fffffff) return Errno::inval;
+    values[count] = static_cast<uint32_t>(n);
+    text = fs::trimmed(text.substr(end));
+  }
+  if (count == 0 || values[3] > IpcTable::kMost) return Errno::inval;
+  l.sem_of_set.store(values[0], kRelaxed);
+  l.sem_of_all.store(values[1], kRelaxed);
+  l.sem_of_call.store(values[2], kRelaxed);
+  ipc().semaphores().set_limit(values[3]);
   return {};
 }
 
@@ -136,9 +197,9 @@ constexpr StaticEntry kKernel[] = {
     static_text("core_uses_pid", show_core_uses_pid, 0644, store_core_uses_pid),
     static_text("domainname", show_domainname, 0644, store_domainname),
     static_text("hostname", show_hostname, 0644, store_hostname),
-    static_text("msgmax", number<8192>),
-    static_text("msgmnb", number<16384>),
-    static_text("msgmni", number<32000>),
+    ipc_limit<uint32_t, &IpcLimits::msg_max>("msgmax"),
+    ipc_limit<uint32_t, &IpcLimits::msg_mnb>("msgmnb"),
+    object_limit<&IpcNamespace::messages>("msgmni"),
     static_text("ngroups_max", number<65536>),
     static_text("ns_last_pid", show_ns_last_pid, 0666, store_ns_last_pid),
     static_text("osrelease", text<kRelease>),
@@ -150,10 +211,10 @@ constexpr StaticEntry kKernel[] = {
     static_text("printk", show_printk),
     static_dir("random", kRandom),
     static_text("randomize_va_space", number<2>),
-    static_text("sem", show_sem),
-    static_text("shmall", number<18446744073692774399ull>),
-    static_text("shmmax", number<18446744073692774399ull>),
-    static_text("shmmni", number<4096>),
+    static_text("sem", show_sem, 0644, store_sem),
+    ipc_limit<uint64_t, &IpcLimits::shm_all>("shmall"),
+    ipc_limit<uint64_t, &IpcLimits::shm_max>("shmmax"),
+    object_limit<&IpcNamespace::segments>("shmmni"),
     static_text("tainted", number<0>),
     static_text("threads-max", show_threads_max),
     static_text("version", text<kVersion>),

@@ -55,9 +55,29 @@ struct SemIds {  // struct semid64_ds
 static_assert(sizeof(SemIds) == 104);
 
 struct SemInfo {  // struct seminfo
-  int32_t map = kSemMns, mni = kSemMni, mns = kSemMns, mnu = kSemMns, msl = kSemMsl, opm = kSemOpm,
-          ume = kSemOpm, usz = 20, vmx = kSemVmx, aem = kSemVmx;
+  int32_t map, mni, mns, mnu, msl, opm, ume, usz = 20, vmx = kSemVmx, aem = kSemVmx;
 };
+
+IpcLimits& limits_of(Task& task) { return task.namespaces().ipc().limits(); }
+
+template <class T>
+int32_t as_int(const std::atomic<T>& limit) {
+  return static_cast<int32_t>(std::min<uint64_t>(limit.load(std::memory_order_relaxed), 0x7fffffff));
+}
+
+SemInfo sem_limits(Task& task) {
+  const IpcLimits& l = limits_of(task);
+  const int32_t all = as_int(l.sem_of_all), of_call = as_int(l.sem_of_call);
+  return {all,    static_cast<int32_t>(sem_table(task).limit()), all, all, as_int(l.sem_of_set), of_call,
+          of_call};
+}
+
+int64_t semaphores_in_use(Task& task) {
+  int64_t used = 0;
+  for (int32_t i = 0; i <= sem_table(task).highest(); ++i)
+    if (auto object = sem_table(task).at(i)) used += static_cast<SemSet&>(**object).size();
+  return used;
+}
 
 Result<uint64_t> sem_stat(Task& task, SemSet& set, uint64_t address, bool any) {
   SemIds ids{};
@@ -75,7 +95,7 @@ Result<uint64_t> sem_stat(Task& task, SemSet& set, uint64_t address, bool any) {
 }
 
 Result<uint64_t> sem_info(Task& task, uint64_t address, bool in_use) {
-  SemInfo info;
+  SemInfo info = sem_limits(task);
   int32_t highest = sem_table(task).highest();
   if (in_use) {
     info.usz = static_cast<int32_t>(sem_table(task).count());
@@ -159,7 +179,7 @@ Result<uint64_t> sem_one(Task& task, SemSet& set, int32_t number, uint32_t comma
 
 Result<void> operate(Task& task, int32_t id, uint64_t address, uint64_t count, uint64_t deadline_ns) {
   if (count < 1 || id < 0) return Errno::inval;
-  if (count > kSemOpm) return Errno::toobig;
+  if (count > limits_of(task).sem_of_call.load(std::memory_order_relaxed)) return Errno::toobig;
   Vec<SemOperation> operations;
   TRY(operations.reserve(count));
   for (uint64_t i = 0; i < count; ++i) TRY(operations.push_back({}));
@@ -179,13 +199,16 @@ Result<void> operate(Task& task, int32_t id, uint64_t address, uint64_t count, u
 }  // namespace
 
 Result<int32_t> sys_semget(Task& task, int32_t key, int32_t count, uint32_t flags) {
-  if (count < 0 || count > kSemMsl) return Errno::inval;
+  const IpcLimits& limits = limits_of(task);
+  if (count < 0 || count > as_int(limits.sem_of_set)) return Errno::inval;
   auto check = [&](IpcObject& object) -> Result<void> {
     if (count > static_cast<SemSet&>(object).size()) return Errno::inval;
     return {};
   };
   auto make = [&]() -> Result<Ref<IpcObject>> {
     if (count == 0) return Errno::inval;
+    const uint32_t most = limits.sem_of_all.load(std::memory_order_relaxed);
+    if (most < kSemMns && semaphores_in_use(task) + count > most) return Errno::nospc;
     return Ref<IpcObject>(TRY(SemSet::create(count)));
   };
   return ipc_get(sem_table(task), task.creds(), key, flags, check, make);
@@ -292,7 +315,11 @@ Result<uint64_t> msg_stat(Task& task, MessageQueue& queue, uint64_t address, boo
 }
 
 Result<uint64_t> msg_info(Task& task, uint64_t address, bool in_use) {
-  MsgInfo info{kMsgMni * 16, 16384, kMsgMax, kMsgMnb, kMsgMni, 16, 16384, 0xffff, 0};
+  const IpcLimits& l = limits_of(task);
+  const auto mni = static_cast<int32_t>(msg_table(task).limit());
+  const int32_t mnb = as_int(l.msg_mnb);
+  const auto pool = static_cast<int32_t>(std::min<int64_t>(int64_t{mni} * mnb / 1024, 0x7fffffff));
+  MsgInfo info{pool, mnb, as_int(l.msg_max), mnb, mni, 16, mnb, 0xffff, 0};
   int32_t highest = msg_table(task).highest();
   if (in_use) {
     info.pool = static_cast<int32_t>(msg_table(task).count());
@@ -312,7 +339,8 @@ Result<uint64_t> msg_info(Task& task, uint64_t address, bool in_use) {
 
 Result<void> msg_set(Task& task, MessageQueue& queue, const MsgIds& to) {
   LockGuard guard(queue.lock);
-  if (to.limit > kMsgMnb && !task.creds().has(fs::Cap::sys_resource)) {
+  if (to.limit > limits_of(task).msg_mnb.load(std::memory_order_relaxed) &&
+      !task.creds().has(fs::Cap::sys_resource)) {
     TRY(queue.owner.check_owner(task.creds()));
     return Errno::perm;
   }
@@ -325,13 +353,19 @@ Result<void> msg_set(Task& task, MessageQueue& queue, const MsgIds& to) {
 
 Result<int32_t> sys_msgget(Task& task, int32_t key, uint32_t flags) {
   auto check = [](IpcObject&) -> Result<void> { return {}; };
-  auto make = []() -> Result<Ref<IpcObject>> { return Ref<IpcObject>(TRY(MessageQueue::create())); };
+  auto make = [&]() -> Result<Ref<IpcObject>> {
+    Ref<MessageQueue> queue = TRY(MessageQueue::create());
+    LockGuard guard(queue->lock);
+    queue->set_limit(limits_of(task).msg_mnb.load(std::memory_order_relaxed));
+    return Ref<IpcObject>(queue);
+  };
   return ipc_get(msg_table(task), task.creds(), key, flags, check, make);
 }
 
 Result<void> sys_msgsnd(Task& task, int32_t id, uint64_t message, uint64_t size, uint32_t flags) {
   int64_t type = TRY(mm::copy_in(task.mm(), UserPtr<int64_t>(message)));
-  if (size > kMsgMax || id < 0 || type < 1) return Errno::inval;
+  if (size > limits_of(task).msg_max.load(std::memory_order_relaxed) || id < 0 || type < 1)
+    return Errno::inval;
   Unique<Message> m = make<Message>();
   if (!m) return Errno::nomem;
   m->type = type;

@@ -97,9 +97,21 @@ Result<void> set_locked(Task& task, ShmSegment& s, bool on) {
 }
 
 Result<uint64_t> limits(Task& task, uint64_t address) {
-  ShmLimits l{kShmMax, 1, kShmMni, kShmMni, kShmAll, {}};
+  const IpcLimits& most = task.namespaces().ipc().limits();
+  const uint32_t mni = shm_table(task).limit();
+  ShmLimits l{most.shm_max.load(std::memory_order_relaxed), 1, mni, mni,
+              most.shm_all.load(std::memory_order_relaxed), {}};
   TRY(mm::copy_out(task.mm(), UserPtr<ShmLimits>(address), l));
   return static_cast<uint64_t>(std::max(shm_table(task).highest(), 0));
+}
+
+uint64_t pages_of(const ShmSegment& s) { return mm::page_up(s.size()) / mm::kPageSize; }
+
+uint64_t pages_in_use(Task& task) {
+  uint64_t pages = 0;
+  for (int32_t i = 0; i <= shm_table(task).highest(); ++i)
+    if (auto object = shm_table(task).at(i)) pages += pages_of(static_cast<ShmSegment&>(**object));
+  return pages;
 }
 
 Result<uint64_t> info(Task& task, uint64_t address) {
@@ -109,7 +121,7 @@ Result<uint64_t> info(Task& task, uint64_t address) {
     auto object = shm_table(task).at(index);
     if (!object) continue;
     ++i.used_ids;
-    i.total += mm::page_up(static_cast<ShmSegment&>(**object).size()) / mm::kPageSize;
+    i.total += pages_of(static_cast<ShmSegment&>(**object));
   }
   TRY(mm::copy_out(task.mm(), UserPtr<ShmInfo>(address), i));
   return static_cast<uint64_t>(std::max(highest, 0));
@@ -134,7 +146,10 @@ Result<int32_t> sys_shmget(Task& task, int32_t key, uint64_t size, uint32_t flag
     return {};
   };
   auto make = [&]() -> Result<Ref<IpcObject>> {
-    if (size < 1 || size > kShmMax) return Errno::inval;
+    const IpcLimits& most = task.namespaces().ipc().limits();
+    if (size < 1 || size > most.shm_max.load(std::memory_order_relaxed)) return Errno::inval;
+    const uint64_t all = most.shm_all.load(std::memory_order_relaxed);
+    if (all < kShmAll && pages_in_use(task) + mm::page_up(size) / mm::kPageSize > all) return Errno::nospc;
     if (flags & kHugeTlb) return Errno::nomem;  // a kernel with an empty pool of huge pages
     return Ref<IpcObject>(TRY(ShmSegment::create(size, key, task.pid())));
   };

@@ -5,7 +5,8 @@
 
 namespace runsc::arch {
 
-// Bytes of kernel stacks that nobody uses: their places in the address space stay theirs. 0 where they are given back.
+// Bytes of kernel stacks that nobody uses: their places in the address space stay theirs. 0 where they are
+// given back.
 uint64_t stack_kept_bytes();
 
 }  // namespace runsc::arch

@@ -1,6 +1,7 @@
 // /proc/PID/ns and what its links open: namespaces(7), ioctl_ns(2), setns(2).
 #include <dirent.h>
 #include <linux/nsfs.h>
+#include <sys/ioctl.h>
 #include <sys/statfs.h>
 
 #include "abi.h"
