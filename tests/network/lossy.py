@@ -2,19 +2,20 @@
 
 from cable import transfer
 from harness import expect
-from iperf import Iperf, measure, servers, tcp
+from iperf import measure, servers, tcp
+from place import Place
 
 
 def over(box, *mangle):
-    place = Iperf(box, mangle)
+    place = Place(box, mangle)
     place.contain()
     scale = 8 if box.mode == "ring0" else 1
     transfer(box, place, place.name, (4 << 20) // scale)
     for client, addresses in servers(place):
         for address in addresses:
             for words in ([], ["-R"], ["-P", "4"]):
-                tcp(place, client, address, (2 << 20) // scale, *words)
-        total = measure(place, client, addresses[0], "-u", "-b", "2M", "-n", "400K")["sum"]
+                tcp(client, address, (2 << 20) // scale, *words)
+        total = measure(client, addresses[0], "-u", "-b", "2M", "-n", "400K")["sum"]
         loss = float(dict(word.split("=") for word in mangle).get("loss", 0))
         expect(total["lost_percent"] < 2 * loss + 10, True, f"{total}")
 
