@@ -10,6 +10,7 @@
 #include "kernel/signal/signal.h"
 #include "kernel/task.h"
 #include "mm/user_copy.h"
+#include "net/netlink/netlink_endpoint.h"
 
 namespace runsc::kernel {
 
@@ -161,7 +162,15 @@ PosixQueue::Due PosixQueue::arrived() {
   return std::exchange(notify_, Due{});
 }
 
-void PosixQueue::Due::send(Task& sender) const {
+void PosixQueue::Due::tell_thread(uint8_t event) {
+  if (what.by != NotifyBy::thread || !what.socket) return;
+  what.cookie[kCookie - 1] = std::byte{event};
+  static_cast<net::NetlinkEndpoint&>(*what.socket).take(std::move(what.cookie), 0);
+}
+
+void PosixQueue::Due::send(Task& sender) {
+  constexpr uint8_t kWokenUp = 1;
+  tell_thread(kWokenUp);
   // Not to a program that the process executes by now.
   if (!owner || what.by != NotifyBy::signal || what.signal == 0 || owner->exec_count.load() != exec_count)
     return;
@@ -240,17 +249,21 @@ Result<Unique<QueueMessage>> PosixQueue::receive(Task& task, bool wait, uint64_t
   return std::move(self.message);
 }
 
-Result<void> PosixQueue::set_notification(Task& task, const Notification& notification) {
+Result<void> PosixQueue::set_notification(Task& task, Notification notification) {
   LockGuard guard(lock_);
   if (notify_.owner) return Errno::busy;
-  notify_ = {Ref<ThreadGroup>(task.group()), notification, task.group().exec_count.load()};
+  notify_ = {Ref<ThreadGroup>(task.group()), std::move(notification), task.group().exec_count.load()};
   return {};
 }
 
 void PosixQueue::drop_notification(const ThreadGroup& group) {
+  constexpr uint8_t kRemoved = 2;
   Due gone;  // its count is dropped without the lock
-  LockGuard guard(lock_);
-  if (notify_.owner.get() == &group) gone = std::exchange(notify_, Due{});
+  {
+    LockGuard guard(lock_);
+    if (notify_.owner.get() == &group) gone = std::exchange(notify_, Due{});
+  }
+  gone.tell_thread(kRemoved);
 }
 
 QueueAttributes PosixQueue::attributes() const {

@@ -10,6 +10,7 @@
 #include "kernel/base/vec.h"
 #include "kernel/base/wait_queue.h"
 #include "kernel/thread_group.h"
+#include "net/endpoint.h"
 
 namespace runsc::kernel {
 
@@ -63,14 +64,19 @@ class PosixQueue {
   // mq_timedreceive(3): as send().
   Result<Unique<QueueMessage>> receive(Task& task, bool wait, uint64_t deadline_ns);
 
-  enum class NotifyBy : int32_t { signal = 0, none = 1 };
+  enum class NotifyBy : int32_t { signal = 0, none = 1, thread = 2 };
+  // For a thread of the C library a message goes to its netlink socket: a cookie, whose last byte says what
+  // happened.
+  static constexpr size_t kCookie = 32;
   struct Notification {
-    NotifyBy by;
-    int32_t signal;
-    uint64_t value;
+    NotifyBy by = NotifyBy::signal;
+    int32_t signal = 0;
+    uint64_t value = 0;
+    Ref<net::Endpoint> socket;
+    Vec<std::byte> cookie;
   };
   // mq_notify(3): EBUSY.
-  Result<void> set_notification(Task& task, const Notification& notification);
+  Result<void> set_notification(Task& task, Notification notification);
   // The process wants no notification any more, if it is the one that would get it.
   void drop_notification(const ThreadGroup& group);
 
@@ -98,12 +104,13 @@ class PosixQueue {
   };
   using Messages = boost::intrusive::set<QueueMessage, boost::intrusive::compare<Before>,
                                          boost::intrusive::constant_time_size<false>>;
-  // A signal that is due, sent without the lock.
+  // A notification that is due, sent without the lock.
   struct Due {
     Ref<ThreadGroup> owner;
-    Notification what{};
+    Notification what;
     int32_t exec_count = 0;
-    void send(Task& sender) const;
+    void send(Task& sender);
+    void tell_thread(uint8_t event);
   };
 
   static void enqueue(Sleepers& sleepers, Sleeper& s);

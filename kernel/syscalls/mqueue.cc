@@ -4,6 +4,7 @@
 #include "kernel/syscalls/file_args.h"
 #include "kernel/syscalls/sysv.h"
 #include "kernel/syscalls/time_args.h"
+#include "net/socket.h"
 
 namespace runsc::kernel {
 
@@ -27,14 +28,16 @@ struct SigEvent {  // struct sigevent
 static_assert(sizeof(SigEvent) == 64);
 constexpr int32_t kSigevSignal = 0, kSigevNone = 1, kSigevThread = 2;
 
-// Threads are told through a netlink socket that the C library hands over in place of the signal's number:
-// there is no such family, so that every descriptor is of the wrong kind.
-Result<void> refuse_thread(Task& task, const SigEvent& event) {
-  constexpr size_t kCookie = 32;
-  std::byte cookie[kCookie];
-  TRY(mm::copy_in_bytes(task.mm(), cookie, event.value, sizeof cookie));
+// Threads are told through a netlink socket that the C library hands over in place of the signal's number.
+Result<void> read_thread(Task& task, const SigEvent& event, PosixQueue::Notification& out) {
+  TRY(out.cookie.resize(PosixQueue::kCookie));
+  TRY(mm::copy_in_bytes(task.mm(), out.cookie.data(), event.value, PosixQueue::kCookie));
   Ref<fs::File> file = TRY(file_of(task, event.signo));
-  return file->kind() == fs::FileKind::socket ? Errno::inval : Errno::notsock;
+  net::Socket* socket = net::socket_of(*file);
+  if (!socket) return Errno::notsock;
+  if (socket->endpoint().domain() != net::family_number::netlink) return Errno::inval;
+  out.socket = Ref<net::Endpoint>(socket->endpoint());
+  return {};
 }
 
 }  // namespace
@@ -92,16 +95,19 @@ Result<void> sys_mq_notify(Task& task, int fd, uint64_t event_at) {
     if (event.notify != kSigevSignal && event.notify != kSigevNone && event.notify != kSigevThread)
       return Errno::inval;
     if (event.notify == kSigevSignal && event.signo != 0 && !signal_valid(event.signo)) return Errno::inval;
-    if (event.notify == kSigevThread) return refuse_thread(task, event);
   }
+  PosixQueue::Notification wanted;
+  wanted.by = static_cast<PosixQueue::NotifyBy>(event.notify);
+  wanted.signal = event.signo;
+  wanted.value = event.value;
+  if (event_at && event.notify == kSigevThread) TRY(read_thread(task, event, wanted));
   QueueArgument q;
   TRY(q.find(task, fd));
   if (!event_at) {
     q.queue->drop_notification(task.group());
     return {};
   }
-  auto by = event.notify == kSigevSignal ? PosixQueue::NotifyBy::signal : PosixQueue::NotifyBy::none;
-  return q.queue->set_notification(task, {by, event.signo, event.value});
+  return q.queue->set_notification(task, std::move(wanted));
 }
 
 Result<void> sys_mq_getsetattr(Task& task, int fd, uint64_t fresh_at, uint64_t old_at) {

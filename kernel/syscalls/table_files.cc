@@ -26,7 +26,7 @@ constexpr SyscallRow kRows[] = {
     {32, "dup", kFull, "", syscall_adapter<sys_dup>, "fd"},
     {33, "dup2", kFull, "", syscall_adapter<sys_dup2>, "fd,fd"},
     {40, "sendfile", kFull, "", syscall_adapter<sys_sendfile>, "fd,fd,ptr,size"},
-    {72, "fcntl", kPartial, "no leases", syscall_adapter<sys_fcntl>, "fd,int,hex"},
+    {72, "fcntl", Support::full, "", syscall_adapter<sys_fcntl>, "fd,int,hex"},
     {73, "flock", kFull, "", syscall_adapter<sys_flock>, "fd,int"},
     {74, "fsync", kFull, "", syscall_adapter<sys_fsync>, "fd"},
     {75, "fdatasync", kFull, "", syscall_adapter<sys_fdatasync>, "fd"},

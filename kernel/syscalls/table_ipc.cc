@@ -21,8 +21,7 @@ constexpr SyscallRow kRows[] = {
     {241, "mq_unlink", Support::full, "", syscall_adapter<sys_mq_unlink>, "str"},
     {242, "mq_timedsend", Support::full, "", syscall_adapter<sys_mq_timedsend>, "fd,buf_in,size,int,ptr"},
     {243, "mq_timedreceive", Support::full, "", syscall_adapter<sys_mq_timedreceive>, "fd,ptr,size,ptr,ptr"},
-    {244, "mq_notify", Support::partial, "no SIGEV_THREAD: it needs AF_NETLINK",
-     syscall_adapter<sys_mq_notify>, "fd,ptr"},
+    {244, "mq_notify", Support::full, "", syscall_adapter<sys_mq_notify>, "fd,ptr"},
     {245, "mq_getsetattr", Support::full, "", syscall_adapter<sys_mq_getsetattr>, "fd,ptr,ptr"},
     {220, "semtimedop", Support::full, "", syscall_adapter<sys_semtimedop>, "int,ptr,int,ptr"},
 };

@@ -125,6 +125,47 @@ static void refusals(mqd_t q) {
   FAILS(syscall(SYS_mq_notify, q, &e), EINVAL);
 }
 
+// SIGEV_THREAD: the C library starts a thread for each notification.
+static atomic_int told;
+
+static void tell(union sigval value) {
+  atomic_fetch_add(&told, value.sival_int);
+}
+
+static void threads(mqd_t q) {
+  char text[16];
+  struct sigevent e = {.sigev_notify = SIGEV_THREAD, .sigev_notify_function = tell};
+  for (int i = 1; i <= 3; i++) {
+    const int before = atomic_load(&told);
+    e.sigev_value.sival_int = i;
+    OK(mq_notify(q, &e));
+    status(q, SIGEV_THREAD, 0, getpid());
+    FAILS(mq_notify(q, &e), EBUSY);
+    WAIT_OK(FORK(OK(mq_send(q, "z", 1, 0))));
+    for (int n = 0; n < 10000 && atomic_load(&told) == before; n++) usleep(1000);
+    CHECK_EQ(atomic_load(&told), before + i);
+    CHECK_EQ(mq_receive(q, text, sizeof(text), NULL), 1);
+    status(q, 0, 0, 0);
+  }
+  // One that is taken back tells nobody, but says so to who listens.
+  int fd = OK(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0));
+  char cookie[32] = "a cookie", got[64];
+  struct sigevent raw = {.sigev_notify = SIGEV_THREAD, .sigev_signo = fd};
+  raw.sigev_value.sival_ptr = cookie;
+  OK(syscall(SYS_mq_notify, q, &raw));
+  FAILS(recv(fd, got, sizeof(got), MSG_DONTWAIT), EAGAIN);
+  OK(syscall(SYS_mq_notify, q, NULL));
+  CHECK_EQ(recv(fd, got, sizeof(got), MSG_DONTWAIT), 32);
+  CHECK_EQ(memcmp(got, cookie, 31), 0);
+  CHECK_EQ(got[31], 2);
+  OK(syscall(SYS_mq_notify, q, &raw));
+  OK(mq_send(q, "w", 1, 0));
+  CHECK_EQ(recv(fd, got, sizeof(got), 0), 32);
+  CHECK_EQ(got[31], 1);
+  CHECK_EQ(mq_receive(q, text, sizeof(text), NULL), 1);
+  OK(close(fd));
+}
+
 int main(void) {
   snprintf(name, sizeof(name), "/abi-notify-%d", getpid());
   sigset_t set;
@@ -135,6 +176,7 @@ int main(void) {
   mqd_t q = OK(mq_open(name, O_CREAT | O_EXCL | O_RDWR, 0600, &attr));
   signals(q);
   ends(q);
+  threads(q);
   refusals(q);
   OK(mq_close(q));
   OK(mq_unlink(name));
